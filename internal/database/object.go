@@ -1,0 +1,59 @@
+package database
+
+// Object is the database object of the API, in the order of its fields there.
+type Object struct {
+	ID               string         `json:"id"`
+	Name             string         `json:"name"`
+	Hostname         string         `json:"hostname"`
+	Port             int            `json:"port"`
+	Database         string         `json:"database"`
+	Username         string         `json:"username"`
+	Password         string         `json:"password"`
+	SSL              bool           `json:"ssl"`
+	IPv6             bool           `json:"ipv6"`
+	SSLMode          string         `json:"ssl_mode,omitempty"`
+	SSLRootCert      string         `json:"ssl_root_cert,omitempty"`
+	UseLocalTunnel   bool           `json:"use_local_tunnel"`
+	PoolSize         int            `json:"pool_size"`
+	QueueInterval    int            `json:"queue_interval"`
+	QueueTarget      int            `json:"queue_target"`
+	ReplicationSlots []Slot         `json:"replication_slots"`
+	Primary          *PrimaryObject `json:"primary,omitempty"`
+	Warnings         []Warning      `json:"warnings,omitempty"`
+}
+
+// PrimaryObject is the primary in a database object. It never has a password.
+type PrimaryObject struct {
+	Hostname    string `json:"hostname"`
+	Port        int    `json:"port"`
+	Database    string `json:"database"`
+	Username    string `json:"username"`
+	SSL         bool   `json:"ssl"`
+	IPv6        bool   `json:"ipv6"`
+	SSLMode     string `json:"ssl_mode,omitempty"`
+	SSLRootCert string `json:"ssl_root_cert,omitempty"`
+}
+
+// Object renders d with its password masked.
+func (d Database) Object() Object {
+	e := d.Endpoint
+	o := Object{
+		ID: d.ID, Name: d.Name,
+		Hostname: e.Hostname, Port: e.Port, Database: e.Database, Username: e.Username,
+		Password: Mask, SSL: e.SSL, IPv6: e.IPv6, SSLMode: e.SSLMode, SSLRootCert: e.SSLRootCert,
+		PoolSize: PoolSize, QueueInterval: QueueInterval, QueueTarget: QueueTarget,
+		ReplicationSlots: []Slot{d.Slot},
+		Warnings:         d.Warnings,
+	}
+	if d.Primary != nil {
+		p := PrimaryObject(*d.Primary)
+		o.Primary = &p
+	}
+	return o
+}
+
+// Reveal is o with the password in clear, for a caller that asked to see it.
+func (o Object) Reveal(p Password) Object {
+	o.Password = p.Reveal()
+	return o
+}
