@@ -114,3 +114,19 @@ func nameTaken(name string) *Error {
 // ErrNameTaken is what a catalog's Insert returns where another database of the
 // account has the name.
 var ErrNameTaken = errors.New("name taken")
+
+// Join is err with f's findings added to it, so that all are answered together.
+// An err of another kind than Invalid stands for itself.
+func (f FieldErrors) Join(err error) error {
+	if err == nil {
+		return f.AsError()
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code != InvalidPayload || len(f) == 0 {
+		return err
+	}
+	for path, messages := range e.Fields {
+		f[path] = append(f[path], messages...)
+	}
+	return f.AsError()
+}

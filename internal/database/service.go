@@ -21,6 +21,8 @@ type Service struct {
 	Prober  Prober
 	// Now is the clock.
 	Now func() time.Time
+	// Log is told of what could not be taken back.
+	Log *slog.Logger
 }
 
 // Create registers a database: its name must be free and its target must pass
@@ -125,7 +127,7 @@ func (s *Service) discard(ctx context.Context, d Database) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if err := s.Vault.Discard(ctx, d.Account, d.ID); err != nil {
-		slog.WarnContext(ctx, "a secret without a database is left", "database", d.ID, "error", err)
+		s.Log.WarnContext(ctx, "a secret without a database is left", "database", d.ID, "error", err)
 	}
 }
 

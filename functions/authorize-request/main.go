@@ -1,0 +1,20 @@
+// Command authorize-request is the Lambda authorizer: it tells API Gateway whose
+// an API key is.
+package main
+
+import (
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/httpapi"
+)
+
+func main() {
+	keys, err := awsenv.New(os.Getenv).Keys()
+	if err != nil {
+		awsenv.Fail(err)
+	}
+	lambda.Start(httpapi.Authorize(keys))
+}

@@ -1,0 +1,16 @@
+// Command not-found answers what no other function does: 405 for a known path
+// and another method, 404 for an unknown path.
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/httpapi"
+)
+
+func main() {
+	lambda.Start((&httpapi.Handler{Log: lambdacontext.NewLogger(), Now: time.Now}).Handle)
+}

@@ -1,0 +1,266 @@
+package apikey_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/apikey"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/embedded"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// newService is a service on a real store, with a clock that a test sets.
+func newService(t *testing.T) (*apikey.Service, *time.Time) {
+	t.Helper()
+	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	now := noon
+	return &apikey.Service{Store: store.Keys(), Now: func() time.Time { return now }}, &now
+}
+
+func create(t *testing.T, s *apikey.Service, r apikey.CreateRequest) apikey.CreateResponse {
+	t.Helper()
+	response, err := s.Create(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func TestACreatedKeyIsAuthorised(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	k, err := s.Authorize(t.Context(), made.APIKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.Account != "acme" || k.Name != "deploys" || k.ID != made.ID || !k.ExpiresAt.IsZero() || !strings.HasPrefix(made.APIKey.Hash(), k.ID) {
+		t.Errorf("key %+v of %+v", k, made)
+	}
+}
+
+func TestWhatIsNotAKeyIsUnauthorised(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	good := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"}).APIKey
+	for name, text := range map[string]apikey.Text{
+		"nothing":             "",
+		"a prefix":            "hg_",
+		"an unknown key":      apikey.FromBytes([32]byte{1}),
+		"a digit less":        good[:len(good)-1],
+		"a digit more":        good + "0",
+		"a space after":       good + " ",
+		"another prefix":      "hG" + good[2:],
+		"no prefix":           good[3:],
+		"an odd digit":        good[:45] + "-",
+		"an odd digit within": good[:20] + "-" + good[21:],
+		"the hash":            apikey.Text(good.Hash()),
+	} {
+		if _, err := s.Authorize(t.Context(), text); !errors.Is(err, apikey.ErrUnauthorized) {
+			t.Errorf("%s: error %v, want ErrUnauthorized", name, err)
+		}
+	}
+}
+
+func TestAKeyExpiresOnTheSecond(t *testing.T) {
+	t.Parallel()
+	s, now := newService(t)
+	expires := noon.Add(time.Hour)
+	made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys", ExpiresAt: expires.Add(time.Millisecond)})
+	if !made.ExpiresAt.Equal(expires) {
+		t.Errorf("expires %s, want %s", made.ExpiresAt, expires)
+	}
+	*now = expires.Add(-time.Nanosecond)
+	if k, err := s.Authorize(t.Context(), made.APIKey); err != nil || !k.ExpiresAt.Equal(expires) {
+		t.Errorf("just before: %+v, %v", k, err)
+	}
+	*now = expires
+	if _, err := s.Authorize(t.Context(), made.APIKey); !errors.Is(err, apikey.ErrUnauthorized) {
+		t.Errorf("then: error %v, want ErrUnauthorized", err)
+	}
+}
+
+func TestARevokedKeyIsUnauthorisedAndRevokedAgain(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	other := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	for range 2 {
+		response, err := s.Revoke(t.Context(), apikey.RevokeRequest{AccountID: "acme", ID: made.ID})
+		if err != nil || !response.Revoked {
+			t.Fatalf("%+v, %v", response, err)
+		}
+	}
+	if _, err := s.Authorize(t.Context(), made.APIKey); !errors.Is(err, apikey.ErrUnauthorized) {
+		t.Errorf("error %v, want ErrUnauthorized", err)
+	}
+	if _, err := s.Authorize(t.Context(), other.APIKey); err != nil {
+		t.Errorf("the other key: %v", err)
+	}
+}
+
+func TestARevocationOfNoKeyOfTheAccountIsNotFound(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	for name, r := range map[string]apikey.RevokeRequest{
+		"an unknown ID":   {AccountID: "acme", ID: "0123456789abcdef"},
+		"another account": {AccountID: "other", ID: made.ID},
+	} {
+		_, err := s.Revoke(t.Context(), r)
+		if database.KindOf(err) != database.NotFound || !strings.Contains(err.Error(), r.ID) {
+			t.Errorf("%s: error %v, want NotFound", name, err)
+		}
+	}
+	if _, err := s.Authorize(t.Context(), made.APIKey); err != nil {
+		t.Error(err)
+	}
+}
+
+// away is a store that does not answer, which the real one can't be made to do.
+type away struct{ err error }
+
+func (a away) Insert(context.Context, apikey.Key) error                { return a.err }
+func (a away) Find(context.Context, string) (apikey.Key, error)        { return apikey.Key{}, a.err }
+func (a away) Revoke(context.Context, string, string, time.Time) error { return a.err }
+
+func TestAStoreThatIsAwayIsNotAnUnauthorisedKey(t *testing.T) {
+	t.Parallel()
+	cause := database.NewError(database.Unavailable, "away", nil)
+	s := &apikey.Service{Store: away{cause}, Now: func() time.Time { return noon }}
+	_, authorizeErr := s.Authorize(t.Context(), apikey.FromBytes([32]byte{1}))
+	_, createErr := s.Create(t.Context(), apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	_, revokeErr := s.Revoke(t.Context(), apikey.RevokeRequest{AccountID: "acme", ID: "0123456789abcdef"})
+	for _, err := range []error{authorizeErr, createErr, revokeErr} {
+		if !errors.Is(err, cause) || errors.Is(err, apikey.ErrUnauthorized) || database.KindOf(err) != database.Unavailable {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestABadRequestForAKeyNamesEveryField(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		json   string
+		fields []string
+	}{
+		"nothing given":            {`{}`, []string{"account_id", "name"}},
+		"nulls":                    {`{"account_id":null,"name":null,"expires_at":null}`, []string{"account_id", "name"}},
+		"wrong types":              {`{"account_id":1,"name":[],"expires_at":5}`, []string{"account_id", "name", "expires_at"}},
+		"an account's odd letter":  {`{"account_id":"a b","name":"n"}`, []string{"account_id"}},
+		"an account in Greek":      {`{"account_id":"αβ","name":"n"}`, []string{"account_id"}},
+		"an account too long":      {`{"account_id":"` + strings.Repeat("a", 65) + `","name":"n"}`, []string{"account_id"}},
+		"a name too long":          {`{"account_id":"a","name":"` + strings.Repeat("é", 256) + `"}`, []string{"name"}},
+		"an empty name":            {`{"account_id":"a","name":""}`, []string{"name"}},
+		"no time":                  {`{"account_id":"a","name":"n","expires_at":"tomorrow"}`, []string{"expires_at"}},
+		"an empty time":            {`{"account_id":"a","name":"n","expires_at":""}`, []string{"expires_at"}},
+		"a time without its zone":  {`{"account_id":"a","name":"n","expires_at":"2030-01-01T00:00:00"}`, []string{"expires_at"}},
+		"the time that means none": {`{"account_id":"a","name":"n","expires_at":"0001-01-01T00:00:00Z"}`, []string{"expires_at"}},
+		"a time gone by":           {`{"account_id":"a","name":"n","expires_at":"2026-03-04T12:00:00.5Z"}`, []string{"expires_at"}},
+		"an unknown field":         {`{"account_id":"a","name":"n","expiry":"2030-01-01T00:00:00Z"}`, []string{"expiry"}},
+		"another letter case":      {`{"Account_ID":"a","name":"n"}`, []string{"Account_ID", "account_id"}},
+		"everything at once":       {`{"account_id":"?","name":"","expires_at":"x","more":{}}`, []string{"account_id", "name", "expires_at", "more"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &apikey.Service{Store: away{errors.New("asked")}, Now: func() time.Time { return noon }}
+			var r apikey.CreateRequest
+			if err := json.Unmarshal([]byte(test.json), &r); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Create(t.Context(), r)
+			wantFields(t, err, test.fields)
+		})
+	}
+}
+
+func TestABadRevocationNamesEveryField(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		json   string
+		fields []string
+	}{
+		"nothing given":    {`{}`, []string{"account_id", "id"}},
+		"an ID too short":  {`{"account_id":"a","id":"0123456789abcde"}`, []string{"id"}},
+		"an ID in capital": {`{"account_id":"a","id":"0123456789ABCDEF"}`, []string{"id"}},
+		"an unknown field": {`{"account_id":"a","id":"0123456789abcdef","name":"n"}`, []string{"name"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &apikey.Service{Store: away{errors.New("asked")}, Now: func() time.Time { return noon }}
+			var r apikey.RevokeRequest
+			if err := json.Unmarshal([]byte(test.json), &r); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Revoke(t.Context(), r)
+			wantFields(t, err, test.fields)
+		})
+	}
+}
+
+func wantFields(t *testing.T, err error, fields []string) {
+	t.Helper()
+	e, ok := errors.AsType[*database.Error](err)
+	if !ok || e.Kind != database.Invalid || len(e.Fields) != len(fields) {
+		t.Fatalf("error %v, want one that names %v", err, fields)
+	}
+	for _, field := range fields {
+		if len(e.Fields[field]) != 1 {
+			t.Errorf("%s has %q", field, e.Fields[field])
+		}
+	}
+}
+
+func TestARequestThatIsNotOneObjectIsMalformed(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`null`, `[]`, `"x"`, `5`, `{"name":"a","name":"b"}`,
+	} {
+		var r apikey.CreateRequest
+		if err := json.Unmarshal([]byte(text), &r); database.KindOf(err) != database.Malformed {
+			t.Errorf("%s: error %v, want Malformed", text, err)
+		}
+	}
+	for _, text := range []string{``, `{`, `{"name"`, `{"name":`, `{"name":"a"`, `{"name":"a"}{}`, `{"name":"a"}x`, `{,}`} {
+		if err := new(apikey.CreateRequest).UnmarshalJSON([]byte(text)); database.KindOf(err) != database.Malformed {
+			t.Errorf("%s: error %v, want Malformed", text, err)
+		}
+	}
+}
+
+func TestTheAnswerHasTheKeyInClear(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		expires time.Time
+		want    string
+	}{
+		"without an expiry": {time.Time{}, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n"}`},
+		"with an expiry":    {noon, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n","expires_at":"2026-03-04T12:00:00Z"}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := json.Marshal(apikey.CreateResponse{APIKey: "hg_x", ID: "i", AccountID: "a", Name: "n", ExpiresAt: test.expires})
+			if err != nil || string(got) != test.want {
+				t.Errorf("%s, %v, want %s", got, err, test.want)
+			}
+		})
+	}
+}

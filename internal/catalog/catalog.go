@@ -1,0 +1,48 @@
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/headgate/headgate/internal/database"
+)
+
+// Client is what this package uses of the SDK's DynamoDB client.
+type Client interface {
+	GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, opts ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// The time that calls and their attempts may take where their context allows it.
+// A table answers within milliseconds; an attempt that has not been answered for
+// seconds won't be. A write is given longer, since giving one up leaves a doubt.
+const (
+	readBudget   = 8 * time.Second
+	readAttempt  = 3 * time.Second
+	writeBudget  = 12 * time.Second
+	writeAttempt = 5 * time.Second
+)
+
+// Catalog is a database.Catalog on a DynamoDB table. It is safe for concurrent
+// use.
+type Catalog struct {
+	client Client
+	table  string
+}
+
+var _ database.Catalog = (*Catalog)(nil)
+
+// New makes a Catalog on the table called table.
+func New(client Client, table string) *Catalog {
+	return &Catalog{client: client, table: table}
+}
+
+// Keys is the store of API keys in the same table.
+func (c *Catalog) Keys() *Keys { return &Keys{catalog: c} }
+
+// once leaves repeating a call to awscall.Do.
+func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }

@@ -1,0 +1,73 @@
+package catalog_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/apikey"
+	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/mototest"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+)
+
+// moto is the server of all tests here, which keep apart by their tables.
+var moto struct {
+	url          string
+	transactions sync.Mutex
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
+}
+
+// table is a new table, and the network to it.
+type table struct {
+	name   string
+	wire   *faultwire.Wire
+	client *dynamodb.Client
+}
+
+func newTable(t *testing.T) table {
+	t.Helper()
+	name := "headgate-" + uuid.NewString()
+	if err := mototest.CreateTable(storetest.Context(t), moto.url, name); err != nil {
+		t.Fatal(err)
+	}
+	wire := faultwire.New(t, &moto.transactions)
+	return table{name: name, wire: wire, client: wire.DynamoDB(moto.url)}
+}
+
+func (t table) catalog() *catalog.Catalog { return catalog.New(t.client, t.name) }
+
+// dump is every item of the table, as the wire has them.
+func (t table) dump(ctx context.Context) (string, error) {
+	var all strings.Builder
+	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, item := range page.Items {
+			all.WriteString(flat(item))
+		}
+	}
+	return all.String(), nil
+}
+
+func TestCatalog(t *testing.T) {
+	t.Parallel()
+	storetest.RunCatalog(t, func(t *testing.T) storetest.Catalog { return newTable(t).catalog() })
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	storetest.RunKeys(t, func(t *testing.T) apikey.Store { return newTable(t).catalog().Keys() })
+}

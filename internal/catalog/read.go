@@ -1,0 +1,65 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/database"
+)
+
+// NameOwner is the ID of the account's database called name; the error's kind
+// is NotFound where there is none, Throttled, Unavailable or Internal.
+func (c *Catalog) NameOwner(ctx context.Context, account, name string) (string, error) {
+	guard, err := c.get(ctx, nameKey(account, name))
+	if err != nil {
+		return "", err
+	}
+	id := guard.text(attrDatabaseID)
+	if id == "" {
+		return "", broken(errors.New("a name without a database's ID"))
+	}
+	return id, nil
+}
+
+// Get is the account's database with that ID; the error's kind is NotFound
+// where there is none, Throttled, Unavailable or Internal.
+func (c *Catalog) Get(ctx context.Context, account, id string) (database.Database, error) {
+	stored, err := c.get(ctx, databaseKey(account, id))
+	if err != nil {
+		return database.Database{}, err
+	}
+	d, err := stored.database()
+	if err != nil {
+		return database.Database{}, broken(fmt.Errorf("database %s: %w", id, err))
+	}
+	return d, nil
+}
+
+// get is a consistent read of one item.
+func (c *Catalog) get(ctx context.Context, k item) (item, error) {
+	var out *dynamodb.GetItemOutput
+	policy := awscall.Policy{Budget: readBudget, Attempt: readAttempt}
+	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {
+		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true),
+		}, once)
+		return err
+	})
+	if err != nil {
+		return nil, awscall.Error(err, fmt.Errorf("reading from the table: %w", err), database.Unavailable)
+	}
+	if len(out.Item) == 0 {
+		return nil, database.NewError(database.NotFound, "not found", nil)
+	}
+	return out.Item, nil
+}
+
+// broken is the error of an item that is not as this package writes it.
+func broken(cause error) error {
+	return database.NewError(database.Internal, "the request could not be completed", cause)
+}

@@ -1,0 +1,167 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/headgate/headgate/internal/apikey"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/storetest"
+)
+
+// attributes are an item's, strings as they are and numbers after "N:".
+func attributes(i map[string]types.AttributeValue) map[string]string {
+	out := map[string]string{}
+	for name, value := range i {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberS:
+			out[name] = v.Value
+		case *types.AttributeValueMemberN:
+			out[name] = "N:" + v.Value
+		default:
+			out[name] = fmt.Sprintf("%T", value)
+		}
+	}
+	return out
+}
+
+// flat is an item as text.
+func flat(i map[string]types.AttributeValue) string {
+	a := attributes(i)
+	var out strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		out.WriteString(name + "=" + a[name] + "\n")
+	}
+	return out.String()
+}
+
+// item is what the table has under a key.
+func (t table) item(tb testing.TB, pk, sk string) map[string]string {
+	tb.Helper()
+	out, err := t.client.GetItem(tb.Context(), &dynamodb.GetItemInput{
+		TableName: &t.name, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{
+			"PK": &types.AttributeValueMemberS{Value: pk}, "SK": &types.AttributeValueMemberS{Value: sk},
+		},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return attributes(out.Item)
+}
+
+func wantItem(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	if !maps.Equal(got, want) {
+		t.Errorf("item %v, want %v", got, want)
+	}
+}
+
+func TestADatabaseIsStoredAsTwoItems(t *testing.T) {
+	t.Parallel()
+	tab, d := newTable(t), storetest.Database(storetest.Account(), "orders")
+	if err := tab.catalog().Insert(storetest.Context(t), d); err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pk := "account#" + d.Account
+	wantItem(t, tab.item(t, pk, "database#"+d.ID), map[string]string{
+		"PK": pk, "SK": "database#" + d.ID, "version": "N:1", "secret_version": d.SecretVersion,
+		"created_at": "2026-03-04T05:06:07.000000891Z", "document": string(document),
+	})
+	wantItem(t, tab.item(t, pk, "name#orders"), map[string]string{
+		"PK": pk, "SK": "name#orders", "database_id": d.ID,
+	})
+}
+
+func TestAnAPIKeyIsStoredByItsHashAlone(t *testing.T) {
+	t.Parallel()
+	tab := newTable(t)
+	expires := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	text, k := apikey.New(storetest.Account(), "deploys", expires, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
+	keys := tab.catalog().Keys()
+	if err := keys.Insert(storetest.Context(t), k); err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Revoke(storetest.Context(t), k.Account, k.ID, expires); err != nil {
+		t.Fatal(err)
+	}
+	wantItem(t, tab.item(t, "key#"+k.Hash, "key"), map[string]string{
+		"PK": "key#" + k.Hash, "SK": "key", "account_id": k.Account, "id": k.ID, "name": "deploys",
+		"created_at": "2026-03-04T05:06:07Z", "expires_at": "N:4102444800", "revoked_at": "2100-01-01T00:00:00Z",
+	})
+	wantItem(t, tab.item(t, "account#"+k.Account, "key#"+k.ID), map[string]string{
+		"PK": "account#" + k.Account, "SK": "key#" + k.ID, "hash": k.Hash, "expires_at": "N:4102444800",
+	})
+	wantAbsent(t, tab, text.Reveal())
+}
+
+func TestAnAPIKeyWithoutExpiryHasNoTTL(t *testing.T) {
+	t.Parallel()
+	tab := newTable(t)
+	_, k := apikey.New(storetest.Account(), "forever", time.Time{}, time.Now())
+	if err := tab.catalog().Keys().Insert(storetest.Context(t), k); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []map[string]string{
+		tab.item(t, "key#"+k.Hash, "key"), tab.item(t, "account#"+k.Account, "key#"+k.ID),
+	} {
+		if value, ok := i["expires_at"]; ok || len(i) == 0 {
+			t.Errorf("expires_at %q in %v", value, i)
+		}
+	}
+}
+
+// wantAbsent fails the test if the table, or any request to it, holds text.
+func wantAbsent(t *testing.T, tab table, text string) {
+	t.Helper()
+	dump, err := tab.dump(storetest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dump == "" {
+		t.Error("the table is empty")
+	}
+	sent := strings.Join(tab.wire.Requests("TransactWriteItems"), "\n")
+	if strings.Contains(dump+sent, text) {
+		t.Errorf("%q is in the table or was on its way there", text)
+	}
+}
+
+func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
+	t.Parallel()
+	tab, account := newTable(t), storetest.Account()
+	for _, sk := range []string{"database#broken", "name#broken"} {
+		_, err := tab.client.PutItem(t.Context(), &dynamodb.PutItemInput{
+			TableName: &tab.name, Item: map[string]types.AttributeValue{
+				"PK": &types.AttributeValueMemberS{Value: "account#" + account}, "SK": &types.AttributeValueMemberS{Value: sk},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := tab.catalog().Get(storetest.Context(t), account, "broken")
+	wantKind(t, err, database.Internal)
+	_, err = tab.catalog().NameOwner(storetest.Context(t), account, "broken")
+	wantKind(t, err, database.Internal)
+}
+
+func wantKind(t *testing.T, err error, kind database.Kind) {
+	t.Helper()
+	if err == nil || database.KindOf(err) != kind {
+		t.Fatalf("error %v of kind %d, want kind %d", err, database.KindOf(err), kind)
+	}
+}

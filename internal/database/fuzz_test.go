@@ -1,0 +1,81 @@
+package database_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/headgate/headgate/internal/database"
+)
+
+// FuzzPayload: a body is refused with an error of ours, or gives a payload that
+// keeps every rule.
+func FuzzPayload(f *testing.F) {
+	good, err := json.Marshal(base())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		string(good), `{"name":"a","url":"postgres://u:w@h/d","replication_slots":[{}]}`, `{"primary":{}}`,
+		`{"port":5432.0}`, `{"a":1,"a":2}`, `[`, ``, `{"name":"\ud800"}`, `{"replication_slots":[{"slot_name":"s"},null]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		p, err := database.ParsePayload(body)
+		if err != nil {
+			e, ok := errors.AsType[*database.Error](err)
+			if !ok || e.Kind != database.Malformed && e.Kind != database.Invalid {
+				t.Fatalf("error %v is not ours", err)
+			}
+			if e.Kind == database.Invalid && len(e.Fields) == 0 {
+				t.Fatal("invalid, and no field to blame")
+			}
+			return
+		}
+		e := p.Endpoint
+		switch {
+		case p.Name == "" || len(p.Name) > 255 || strings.ContainsAny(p.Name, "/ "), database.IsUUID(p.Name):
+			t.Fatalf("name %q", p.Name)
+		case e.Port < 1 || e.Port > 65535:
+			t.Fatalf("port %d", e.Port)
+		case e.Hostname == "" || strings.ContainsAny(e.Hostname, "/@ \x00[]"):
+			t.Fatalf("hostname %q", e.Hostname)
+		case p.Passwords.Main.Reveal() == "" || p.Passwords.Main.Reveal() == database.Mask:
+			t.Fatal("no password")
+		case len(e.Database) > 63 || len(e.Username) > 63 || strings.Contains(e.Database+e.Username, "\x00"):
+			t.Fatalf("database %q, username %q", e.Database, e.Username)
+		case p.Slot.SlotName == "" || strings.Trim(p.Slot.SlotName, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+			t.Fatalf("slot %q", p.Slot.SlotName)
+		}
+	})
+}
+
+// FuzzURL: the parts of a URL survive being encoded into one; and whatever else
+// is sent as a URL is refused without a part of it in the error.
+func FuzzURL(f *testing.F) {
+	f.Add("user", "pass", "db", "postgres://u:w@h/d")
+	f.Add("u@:/?#", "%p%25", "a/b", "postgres://u:secret@h:99999/d")
+	f.Add("ü", "p w+", "d", "postgresql://u:w@[::1]:5432/d")
+	f.Fuzz(func(t *testing.T, user, password, db, raw string) {
+		encoded := "postgres://" + url.QueryEscape(user) + ":" + url.QueryEscape(password) + "@h/" + url.QueryEscape(db)
+		encoded = strings.ReplaceAll(encoded, "+", "%20")
+		if p, err := parse(t, byURL(encoded)); err == nil {
+			if p.Endpoint.Username != user || p.Passwords.Main.Reveal() != password || p.Endpoint.Database != db {
+				t.Fatalf("%q came back as %q, %q", encoded, p.Endpoint.Username, p.Endpoint.Database)
+			}
+		} else if good(user, 63) && good(db, 63) && good(password, 4096) && password != database.Mask {
+			t.Fatalf("%q was refused: %v", encoded, err)
+		}
+		_, err := parse(t, byURL(raw))
+		if e, ok := errors.AsType[*database.Error](err); err != nil && !ok {
+			t.Fatalf("error %v is not ours", e)
+		}
+	})
+}
+
+func good(s string, most int) bool {
+	return s != "" && len(s) <= most && !strings.Contains(s, "\x00") && strings.ToValidUTF8(s, "") == s
+}

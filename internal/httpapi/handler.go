@@ -1,0 +1,179 @@
+// Package httpapi is the HTTP contract on API Gateway's REST proxy events:
+// routes, the authorizer's context, statuses and JSON.
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/database"
+)
+
+// Budget is how long a request may take. The gateway's own limit is 29 s.
+const Budget = 26 * time.Second
+
+// margin is what is left of a function's time to answer in.
+const margin = 500 * time.Millisecond
+
+// Endpoint answers the requests of one operation.
+type Endpoint func(context.Context, *Request) (Response, error)
+
+// Handler answers API Gateway's events with the endpoints it has. A route that
+// it has none for is answered 404, as is an unknown path; a known path with
+// another method 405.
+type Handler struct {
+	Endpoints map[Operation]Endpoint
+	Log       *slog.Logger
+	// Now is the clock that keys expire by.
+	Now func() time.Time
+}
+
+// Handle answers one event, within Budget. It returns an error only where no
+// answer can be made.
+func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	began := time.Now()
+	ctx, cancel := withBudget(ctx, began)
+	defer cancel()
+	route, params, known := match(&e)
+	entry := logEntry{route: route, began: began}
+	response, extra := h.answer(ctx, &e, route, params, known, &entry)
+	out, err := reply(requestID(ctx, &e), response)
+	if err != nil {
+		return out, fmt.Errorf("encoding the answer: %w", err)
+	}
+	maps.Copy(out.Headers, extraHeaders(response.Status))
+	maps.Copy(out.Headers, extra)
+	entry.write(ctx, h.Log, response)
+	return out, nil
+}
+
+// answer decides what an event gets: who asks comes before what is asked.
+func (h *Handler) answer(ctx context.Context, e *events.APIGatewayProxyRequest, route Route,
+	params map[string]string, known []string, entry *logEntry,
+) (Response, map[string]string) {
+	account, ok := account(e, h.Now())
+	if !ok {
+		return refuse(problem{http.StatusUnauthorized, "no API key, or an unknown or expired one: send it as Authorization: Bearer hg_..."}), nil
+	}
+	entry.account = account
+	if len(known) > 0 {
+		allow := strings.Join(known, ", ")
+		return refuse(problem{http.StatusMethodNotAllowed, "this path does not take " + bounded(e.HTTPMethod) + ", only " + allow}),
+			map[string]string{"Allow": allow}
+	}
+	endpoint := h.Endpoints[route.Operation]
+	if endpoint == nil {
+		return refuse(problem{http.StatusNotFound, "there is no such route"}), nil
+	}
+	body, wrong := readBody(e)
+	if wrong != nil {
+		return refuse(*wrong), nil
+	}
+	return h.call(ctx, endpoint, &Request{Account: account, Path: ownPath(e), Params: params, Body: body, event: e}, entry), nil
+}
+
+// call runs the endpoint. A panic is a defect of ours, and answered as one: its
+// value is not logged, since it may hold what was being worked on.
+func (h *Handler) call(ctx context.Context, endpoint Endpoint, r *Request, entry *logEntry) (response Response) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			response = failure(nil)
+		}
+	}()
+	response, err := endpoint(ctx, r)
+	if err != nil {
+		entry.err = err
+		return failure(err)
+	}
+	return response
+}
+
+func refuse(p problem) Response {
+	return Response{Status: p.status, Body: summaryBody{Summary: p.summary}}
+}
+
+// bounded is s, cut where it is too long to repeat.
+func bounded(s string) string {
+	const most = 16
+	return s[:min(len(s), most)]
+}
+
+// ownPath is the path as the caller sent it: with the stage, which only the
+// request's context has.
+func ownPath(e *events.APIGatewayProxyRequest) string {
+	if e.RequestContext.Path != "" {
+		return e.RequestContext.Path
+	}
+	return e.Path
+}
+
+func requestID(ctx context.Context, e *events.APIGatewayProxyRequest) string {
+	if e.RequestContext.RequestID != "" {
+		return e.RequestContext.RequestID
+	}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return "unknown"
+}
+
+func withBudget(ctx context.Context, began time.Time) (context.Context, context.CancelFunc) {
+	deadline := began.Add(Budget)
+	if d, ok := ctx.Deadline(); ok && d.Add(-margin).Before(deadline) {
+		deadline = d.Add(-margin)
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
+// logEntry is the one line that a request leaves in the log. It never has a
+// body, a URL or a password.
+type logEntry struct {
+	route   Route
+	account string
+	began   time.Time
+	err     error
+}
+
+func (l *logEntry) write(ctx context.Context, log *slog.Logger, r Response) {
+	route := "none"
+	if l.route.Path != "" {
+		route = l.route.Method + " " + l.route.Path
+	}
+	attrs := []slog.Attr{
+		slog.String("route", route), slog.String("account", l.account), slog.Int("status", r.Status),
+		slog.Int64("duration_ms", time.Since(l.began).Milliseconds()),
+	}
+	level := slog.LevelInfo
+	switch body := r.Body.(type) {
+	case invalidBody:
+		attrs = append(attrs, slog.String("code", string(body.Code)), slog.Any("checks", codes(body.Checks)))
+	case summaryBody:
+		attrs = append(attrs, slog.String("code", string(body.Code)))
+	}
+	if r.Status >= http.StatusInternalServerError && l.err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", l.err.Error()))
+	}
+	log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// codes are the codes that a report has.
+func codes(r database.Report) []database.Code {
+	var cs []database.Code
+	for _, c := range r {
+		if c.Code != "" {
+			cs = append(cs, c.Code)
+		}
+	}
+	return cs
+}

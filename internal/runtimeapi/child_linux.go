@@ -1,0 +1,7 @@
+package runtimeapi
+
+import "syscall"
+
+func dieWithParent(attributes *syscall.SysProcAttr) {
+	attributes.Pdeathsig = syscall.SIGKILL
+}

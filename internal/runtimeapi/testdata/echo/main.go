@@ -1,0 +1,68 @@
+// Command echo is a function for the tests of runtimeapi: the event says what
+// it is to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+type request struct{ Do, Text string }
+
+func main() {
+	if os.Getenv("FAIL_AT_START") != "" {
+		log.Fatal("the start fails as wished")
+	}
+	lambda.Start(handle)
+}
+
+func handle(ctx context.Context, request request) (any, error) {
+	log.Printf("asked to %s", request.Do)
+	switch request.Do {
+	case "echo":
+		return request.Text, nil
+	case "fail":
+		return nil, errors.New(request.Text)
+	case "panic":
+		panic(request.Text)
+	case "exit":
+		os.Exit(3)
+		return nil, nil
+	case "hang":
+		select {}
+	case "grow":
+		return strings.Repeat("x", 7<<20), nil
+	case "describe":
+		return describe(ctx)
+	default:
+		return nil, fmt.Errorf("cannot %q", request.Do)
+	}
+}
+
+func describe(ctx context.Context) (any, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil, errors.New("there is no deadline")
+	}
+	lambdaContext, ok := lambdacontext.FromContext(ctx)
+	if !ok {
+		return nil, errors.New("there is no Lambda context")
+	}
+	return map[string]any{
+		"deadline":    deadline.UnixMilli(),
+		"request":     lambdaContext.AwsRequestID,
+		"arn":         lambdaContext.InvokedFunctionArn,
+		"name":        lambdacontext.FunctionName,
+		"version":     lambdacontext.FunctionVersion,
+		"memory":      lambdacontext.MemoryLimitInMB,
+		"trace":       os.Getenv("_X_AMZN_TRACE_ID"),
+		"environment": os.Environ(),
+	}, nil
+}

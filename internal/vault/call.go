@@ -1,0 +1,62 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/headgate/headgate/internal/awscall"
+)
+
+// errNoVersion says that a secret has no such version with a label.
+var errNoVersion = errors.New("no such version")
+
+// errMoved says that a label was elsewhere when it came to moving it.
+var errMoved = errors.New("the label has moved")
+
+// do makes a call in as many attempts as it takes.
+func do(ctx context.Context, call func(context.Context) error) error {
+	policy := awscall.Policy{Budget: budget, Attempt: attemptTime, Read: readAnswer}
+	return awscall.Do(ctx, policy, call)
+}
+
+// readAnswer reads the error of one attempt. Since every call may be repeated,
+// an answer tells all there is to know, whatever became of earlier attempts.
+func readAnswer(err error, fault awscall.Fault) awscall.Fault {
+	if fault == awscall.Refused || errors.Is(err, errNoVersion) {
+		return awscall.Settled
+	}
+	return fault
+}
+
+// patient repeats a call for as long as there is time while what it is about is
+// not found, since Secrets Manager is consistent only in the end, or while labels
+// move under its hands.
+func patient(ctx context.Context, call func(context.Context) error) error {
+	var missing error
+	policy := awscall.Policy{
+		Budget: budget, Attempt: attemptTime, Persist: true,
+		Read: func(err error, fault awscall.Fault) awscall.Fault {
+			if isNotFound(err) {
+				missing = err
+				return awscall.Contended
+			}
+			if errors.Is(err, errMoved) {
+				return awscall.Contended
+			}
+			return readAnswer(err, fault)
+		},
+	}
+	err := awscall.Do(ctx, policy, call)
+	if failure, ok := errors.AsType[*awscall.Failure](err); ok && failure.Fault != awscall.Settled && missing != nil {
+		// The end of the time may have cut off the last attempt, whose error
+		// says less.
+		return missing
+	}
+	return err
+}
+
+// once leaves repeating a call to awscall.Do.
+func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }

@@ -1,0 +1,72 @@
+package vault_test
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/mototest"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/vault"
+)
+
+// moto is the server of all tests here, which keep apart by their prefixes.
+var moto struct {
+	url          string
+	transactions sync.Mutex
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
+}
+
+// bench is a vault with a prefix of its own, and the network to it.
+type bench struct {
+	*vault.Vault
+	wire   *faultwire.Wire
+	client *secretsmanager.Client
+	config vault.Config
+}
+
+func newBench(t *testing.T) bench {
+	t.Helper()
+	wire := faultwire.New(t, &moto.transactions)
+	b := bench{wire: wire, client: wire.SecretsManager(moto.url), config: vault.Config{
+		Prefix: "headgate-" + uuid.NewString(), Table: "headgate-table", KMSKeyID: "alias/headgate",
+	}}
+	b.Vault = vault.New(b.client, b.config)
+	return b
+}
+
+// name is the name that a database's secret should have.
+func (b bench) name(d database.Database) *string {
+	name := b.config.Prefix + "/" + d.Account + "/" + d.ID
+	return &name
+}
+
+// create keeps the passwords of a new database.
+func (b bench) create(t *testing.T) (database.Database, database.Passwords) {
+	t.Helper()
+	d, p := storetest.Database(storetest.Account(), "orders"), storetest.Passwords()
+	if _, err := b.Create(storetest.Context(t), d, p); err != nil {
+		t.Fatal(err)
+	}
+	return d, p
+}
+
+func TestVault(t *testing.T) {
+	t.Parallel()
+	storetest.RunVault(t, func(t *testing.T) storetest.Vault { return newBench(t).Vault })
+}
+
+func wantKind(t *testing.T, err error, kind database.Kind) {
+	t.Helper()
+	if err == nil || database.KindOf(err) != kind {
+		t.Fatalf("error %v of kind %d, want kind %d", err, database.KindOf(err), kind)
+	}
+}

@@ -1,0 +1,181 @@
+package vault_test
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/storetest"
+)
+
+// describe is what Secrets Manager says about a database's secret.
+func (b bench) describe(t *testing.T, d database.Database) *secretsmanager.DescribeSecretOutput {
+	t.Helper()
+	out, err := b.client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: b.name(d)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// current is the version of a secret that whoever names none gets, and its text.
+func (b bench) current(t *testing.T, d database.Database) (version, text string) {
+	t.Helper()
+	out, err := b.client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+		SecretId: b.name(d), VersionStage: ptr("AWSCURRENT"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.VersionId, *out.SecretString
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestASecretIsNamedTaggedAndEncryptedAsConfigured(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, _ := b.create(t)
+	got := b.describe(t, d)
+	tags := map[string]string{}
+	for _, tag := range got.Tags {
+		tags[*tag.Key] = *tag.Value
+	}
+	want := map[string]string{
+		"headgate:table": "headgate-table", "headgate:account": d.Account, "headgate:database": d.ID,
+	}
+	if !maps.Equal(tags, want) {
+		t.Errorf("tags %v, want %v", tags, want)
+	}
+	if got.KmsKeyId == nil || *got.KmsKeyId != "alias/headgate" {
+		t.Errorf("key %v", got.KmsKeyId)
+	}
+}
+
+func TestASecretIsInTheFormThatRDSProxyReads(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, p := b.create(t)
+	version, text := b.current(t, d)
+	if version != d.ID {
+		t.Errorf("version %s, want the database's ID %s", version, d.ID)
+	}
+	want := map[string]any{
+		"engine": "postgres", "host": "replica.example.com", "port": 5433.0,
+		"username": "émile", "password": p.Main.Reveal(), "dbname": "app <&> 'db'",
+		"primary": map[string]any{
+			"engine": "postgres", "host": "primary.example.com", "port": 5432.0,
+			"username": "primary_user", "password": p.Primary.Reveal(), "dbname": "app",
+		},
+	}
+	wantJSON(t, text, want)
+}
+
+func TestASecretWithoutAPrimaryHasNoMemberForIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := database.Database{ID: storetest.ID(), Account: storetest.Account(), Endpoint: database.Endpoint{Hostname: "h", Port: 1, Username: "u", Database: "d"}}
+	if _, err := b.Create(storetest.Context(t), d, database.Passwords{Main: "p"}); err != nil {
+		t.Fatal(err)
+	}
+	_, text := b.current(t, d)
+	if want := `{"engine":"postgres","host":"h","port":1,"username":"u","password":"p","dbname":"d"}`; text != want {
+		t.Errorf("secret %s, want %s", text, want)
+	}
+}
+
+func wantJSON(t *testing.T, text string, want map[string]any) {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("secret %v, want %v", got, want)
+	}
+}
+
+func TestAnAddedVersionIsNotCurrentUntilPromoted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, _ := b.create(t)
+	version, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wantLabels(t, d, map[string][]string{d.ID: {"AWSCURRENT"}, version: {"headgate-" + version}})
+	if err := b.Promote(storetest.Context(t), d.Account, d.ID, version); err != nil {
+		t.Fatal(err)
+	}
+	b.wantLabels(t, d, map[string][]string{d.ID: {"AWSPREVIOUS"}, version: {"AWSCURRENT"}})
+	if current, _ := b.current(t, d); current != version {
+		t.Errorf("current %s, want %s", current, version)
+	}
+}
+
+func TestADroppedVersionHasNoLabelLeft(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, _ := b.create(t)
+	version, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.DropVersion(storetest.Context(t), d.Account, d.ID, version); err != nil {
+		t.Fatal(err)
+	}
+	b.wantLabels(t, d, map[string][]string{d.ID: {"AWSCURRENT"}})
+}
+
+// wantLabels compares the labels of the versions that have any.
+func (b bench) wantLabels(t *testing.T, d database.Database, want map[string][]string) {
+	t.Helper()
+	got := b.describe(t, d).VersionIdsToStages
+	maps.DeleteFunc(got, func(_ string, labels []string) bool { return len(labels) == 0 })
+	if !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("labels %v, want %v", got, want)
+	}
+}
+
+func TestAScheduledSecretCanBeRestoredForSevenDays(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, p := b.create(t)
+	if err := b.ScheduleDeletion(storetest.Context(t), d.Account, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	left := time.Until(*b.describe(t, d).DeletedDate)
+	if want := 7 * 24 * time.Hour; left < want-time.Hour || left > want+time.Hour {
+		t.Errorf("deleted in %s, want %s", left, want)
+	}
+	if _, err := b.client.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: b.name(d)}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Read(storetest.Context(t), d.Account, d.ID, d.ID); err != nil || got != p {
+		t.Errorf("restored with other passwords, or %v", err)
+	}
+}
+
+func TestASecretOfAnotherFormIsADefectThatDoesNotShowIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, _ := b.create(t)
+	version := storetest.ID()
+	_, err := b.client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: b.name(d), ClientRequestToken: &version, SecretString: ptr("hunter2"), VersionStages: []string{"x"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Read(storetest.Context(t), d.Account, d.ID, version)
+	wantKind(t, err, database.Internal)
+	wantQuiet(t, err, "hunter2")
+	_, err = b.Read(storetest.Context(t), d.Account, d.ID, "")
+	wantKind(t, err, database.Internal)
+}
