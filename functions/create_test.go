@@ -2,26 +2,17 @@ package functions_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/egress"
-	"github.com/headgate/headgate/internal/embedded"
-	"github.com/headgate/headgate/internal/probe"
 )
 
 func TestACreateKeepsAnItemAndASecret(t *testing.T) {
@@ -208,77 +199,4 @@ func with(payload map[string]any, field string, value any) map[string]any {
 	}
 	p[field] = value
 	return p
-}
-
-func TestRacingCreatesOfOneNameMakeOneDatabase(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
-	service, err := awsenv.New(s.lookup).Databases()
-	if err != nil {
-		t.Fatal(err)
-	}
-	race(t, service)
-	if n := len(s.secrets()); n != 1 {
-		t.Errorf("%d secrets, want 1", n)
-	}
-	if n := strings.Count(s.dump(), `"database#`); n != 1 {
-		t.Errorf("%d items, want 1", n)
-	}
-}
-
-// race sends 32 creates of one name at once: one may win.
-func race(t *testing.T, service *database.Service) {
-	t.Helper()
-	body, err := json.Marshal(source(t, "orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := database.ParsePayload(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const rivals = 32
-	errs := make([]error, rivals)
-	var wg sync.WaitGroup
-	for i := range rivals {
-		wg.Go(func() { _, errs[i] = service.Create(t.Context(), "acme", payload) })
-	}
-	wg.Wait()
-	won := 0
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			won++
-		case !taken(err):
-			t.Errorf("a rival was refused by %v", err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d creates won, want 1", won)
-	}
-}
-
-func TestRacingCreatesOnTheLocalStoreMakeOneDatabase(t *testing.T) {
-	t.Parallel()
-	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	policy, err := egress.New("127.0.0.0/8", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	race(t, &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(policy), Now: time.Now, Log: slog.New(slog.DiscardHandler),
-	})
-}
-
-func taken(err error) bool {
-	e, ok := errors.AsType[*database.Error](err)
-	return ok && e.Code == database.NameTaken
 }

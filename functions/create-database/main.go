@@ -3,7 +3,6 @@ package main
 
 import (
 	"os"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -13,14 +12,10 @@ import (
 )
 
 func main() {
-	service, err := awsenv.New(os.Getenv).Databases()
+	log := lambdacontext.NewLogger()
+	service, err := awsenv.New(os.Getenv).Databases(log)
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	log := lambdacontext.NewLogger()
-	service.Log = log
-	lambda.Start((&httpapi.Handler{
-		Endpoints: map[httpapi.Operation]httpapi.Endpoint{httpapi.CreateDatabase: httpapi.Create(service)},
-		Log:       log, Now: time.Now,
-	}).Handle)
+	lambda.Start(httpapi.Serve(log, httpapi.CreateDatabase, httpapi.Create(service)))
 }

@@ -31,6 +31,9 @@ type Policy struct {
 	// Persist repeats the call until the budget ends while the effect of an
 	// attempt is in doubt or rivals are in the way, and not only three times.
 	Persist bool
+	// Insist repeats a throttled call too until the budget ends: one of many
+	// alike, which get in each other's way.
+	Insist bool
 	// Read may read an attempt's error otherwise than by its form alone, which
 	// fault is. Without it every refusal settles the call.
 	Read func(err error, fault Fault) Fault
@@ -91,7 +94,7 @@ func (p Policy) again(fault Fault, try int, doubt bool) bool {
 	if fault == Refused {
 		return false
 	}
-	return try < tries || p.Persist && (doubt || fault == Contended)
+	return try < tries || p.Persist && (doubt || fault == Contended) || p.Insist && fault == Throttled
 }
 
 // attempt makes one attempt and reads its error.

@@ -125,6 +125,29 @@ func faultOf(err error) awscall.Fault {
 	return -1
 }
 
+func TestAnInsistentCallOutlastsThrottling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		insistent := policy(true)
+		insistent.Insist = true
+		tries := 0
+		err := awscall.Do(t.Context(), insistent, func(context.Context) error {
+			if tries++; tries < 8 {
+				return errThrottle
+			}
+			return nil
+		})
+		if err != nil || tries != 8 {
+			t.Errorf("%v after %d attempts", err, tries)
+		}
+		begun := time.Now()
+		err = awscall.Do(t.Context(), insistent, func(context.Context) error { return errThrottle })
+		if took := time.Since(begun); faultOf(err) != awscall.Throttled || took > budget {
+			t.Errorf("fault %d of %v after %s", faultOf(err), err, took)
+		}
+	})
+}
+
 func TestARefusalOfAReadSettlesEvenWithoutReader(t *testing.T) {
 	t.Parallel()
 	err := awscall.Do(t.Context(), awscall.Policy{Budget: budget, Attempt: budget}, func(context.Context) error { return errDenied })

@@ -2,6 +2,7 @@ package awsenv
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Databases is the service on DynamoDB and Secrets Manager.
-func (e *Env) Databases() (*database.Service, error) {
+func (e *Env) Databases(log *slog.Logger) (*database.Service, error) {
 	s, err := e.shared()
 	if err != nil {
 		return nil, err
@@ -39,6 +40,7 @@ func (e *Env) Databases() (*database.Service, error) {
 		Vault:   vault.New(secrets, vault.Config{Prefix: prefix, Table: table, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}),
 		Prober:  probe.New(policy),
 		Now:     time.Now,
+		Log:     log,
 	}, nil
 }
 

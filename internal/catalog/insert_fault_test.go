@@ -53,7 +53,7 @@ func TestAnInsertSurvives(t *testing.T) {
 			t.Parallel()
 			tab, d := newTable(t), storetest.Database(storetest.Account(), "orders")
 			tab.wire.Script("TransactWriteItems", test.faults...)
-			if err := tab.catalog().Insert(storetest.Context(t), d); err != nil {
+			if err := tab.catalog().Insert(storetest.Context(t), d, nil); err != nil {
 				t.Fatal(err)
 			}
 			owner, err := tab.catalog().NameOwner(storetest.Context(t), d.Account, d.Name)
@@ -112,7 +112,7 @@ func TestAnInsertThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 			tab.wire.Script("TransactWriteItems", test.faults...)
 			ctx, cancel := context.WithTimeout(storetest.Context(t), time.Second)
 			defer cancel()
-			wantKind(t, tab.catalog().Insert(ctx, d), test.kind)
+			wantKind(t, tab.catalog().Insert(ctx, d, nil), test.kind)
 		})
 	}
 }
@@ -142,7 +142,7 @@ func TestACancelledInsertLooksAtWhoHasTheName(t *testing.T) {
 			t.Parallel()
 			tab := newTable(t)
 			tab.wire.Script("TransactWriteItems", test.faults...)
-			test.check(t, tab.catalog().Insert(storetest.Context(t), d))
+			test.check(t, tab.catalog().Insert(storetest.Context(t), d, nil))
 		})
 	}
 }

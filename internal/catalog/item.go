@@ -16,10 +16,19 @@ const (
 	attrPK            = "PK"
 	attrSK            = "SK"
 	attrVersion       = "version"
+	attrChange        = "change"
 	attrSecretVersion = "secret_version"
 	attrCreatedAt     = "created_at"
 	attrDocument      = "document"
 	attrDatabaseID    = "database_id"
+
+	attrOwner       = "owner"
+	attrPayloadHash = "payload_hash"
+	attrClaimedAt   = "claimed_at"
+	attrDatabase    = "database"
+	attrResult      = "result"
+
+	attrCursorKey = "cursor_key"
 )
 
 // item is one item of the table, or its key.
@@ -27,9 +36,19 @@ type item map[string]types.AttributeValue
 
 func key(pk, sk string) item { return item{attrPK: text(pk), attrSK: text(sk)} }
 
-func databaseKey(account, id string) item { return key("account#"+account, "database#"+id) }
+func databaseKey(account, id string) item { return key(partition(account), databasePrefix+id) }
 
-func nameKey(account, name string) item { return key("account#"+account, "name#"+name) }
+func nameKey(account, name string) item { return key(partition(account), "name#"+name) }
+
+func claimKey(c database.Claim) item { return key(partition(c.Account), "request#"+c.Key) }
+
+func cursorItemKey(account string) item { return key(partition(account), "cursor") }
+
+// databasePrefix is what the sort keys of databases begin with.
+const databasePrefix = "database#"
+
+// partition is the partition key of all that is an account's.
+func partition(account string) string { return "account#" + account }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
@@ -73,8 +92,14 @@ func (i item) time(name string) (time.Time, error) {
 
 func stamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(time.RFC3339Nano)) }
 
-// databaseItem is d as it is stored. Version and secret_version are attributes
-// of their own for the conditions of an update.
+// isVersion says whether the item has the attribute version with that number.
+func (i item) isVersion(version int64) bool {
+	v, ok := i[attrVersion].(*types.AttributeValueMemberN)
+	return ok && v.Value == strconv.FormatInt(version, 10)
+}
+
+// databaseItem is d as it is stored. Version and change are attributes of their
+// own for the conditions of an update, and to judge the ones that failed.
 func databaseItem(d database.Database) (item, error) {
 	document, err := json.Marshal(d)
 	if err != nil {
@@ -82,16 +107,18 @@ func databaseItem(d database.Database) (item, error) {
 	}
 	i := databaseKey(d.Account, d.ID)
 	i[attrVersion] = number(d.Version)
+	i[attrChange] = text(d.Change)
 	i[attrSecretVersion] = text(d.SecretVersion)
 	i[attrCreatedAt] = stamp(d.CreatedAt)
 	i[attrDocument] = text(string(document))
 	return i, nil
 }
 
-func (i item) database() (database.Database, error) {
+// database is the database in the string attribute called name.
+func (i item) database(name string) (database.Database, error) {
 	var d database.Database
-	if err := json.Unmarshal([]byte(i.text(attrDocument)), &d); err != nil {
-		return database.Database{}, fmt.Errorf("decoding the document: %w", err)
+	if err := json.Unmarshal([]byte(i.text(name)), &d); err != nil {
+		return database.Database{}, fmt.Errorf("decoding the attribute %s: %w", name, err)
 	}
 	return d, nil
 }

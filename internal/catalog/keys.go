@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/awscall"
@@ -41,8 +40,9 @@ func indexKey(account, id string) item { return key("account#"+account, "key#"+i
 // Insert keeps k under its hash, and its hash under its account and ID, in one
 // transaction.
 func (s *Keys) Insert(ctx context.Context, k apikey.Key) error {
-	err := s.catalog.putNew(ctx, k.Hash[:min(len(k.Hash), tokenLength)], keyItem(k), indexItem(k))
-	if err == nil || errors.Is(err, errExists) {
+	err := s.catalog.transact(ctx, k.Hash[:min(len(k.Hash), tokenLength)],
+		s.catalog.put(keyItem(k)), s.catalog.put(indexItem(k)))
+	if _, exists := failedConditions(err)[0]; err == nil || exists {
 		// Nobody but an earlier attempt of ours can have made a key of that hash.
 		return nil
 	}
@@ -68,8 +68,7 @@ func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) err
 	if err != nil {
 		return err
 	}
-	policy := awscall.Policy{Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readUpdate}
-	err = awscall.Do(ctx, policy, func(ctx context.Context) error {
+	err = write(ctx, func(ctx context.Context) error {
 		_, err := s.catalog.client.UpdateItem(ctx, s.revocation(account, index.text(attrHash), at), once)
 		return err
 	})
@@ -95,25 +94,6 @@ func (s *Keys) revocation(account, hash string, at time.Time) *dynamodb.UpdateIt
 			":account": text(account), ":at": stamp(at),
 		},
 	}
-}
-
-// readUpdate reads the error of one attempt of a revocation.
-func readUpdate(err error, fault awscall.Fault) awscall.Fault {
-	if isConditionFailure(err) {
-		return awscall.Settled
-	}
-	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
-		return awscall.Contended
-	}
-	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
-		return awscall.Contended
-	}
-	return fault
-}
-
-func isConditionFailure(err error) bool {
-	_, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
-	return ok
 }
 
 func keyItem(k apikey.Key) item {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/mototest"
 	"github.com/headgate/headgate/internal/storetest"
 	"github.com/headgate/headgate/internal/storetest/faultwire"
@@ -19,8 +19,7 @@ import (
 
 // moto is the server of all tests here, which keep apart by their tables.
 var moto struct {
-	url          string
-	transactions sync.Mutex
+	url string
 }
 
 func TestMain(m *testing.M) {
@@ -40,7 +39,7 @@ func newTable(t *testing.T) table {
 	if err := mototest.CreateTable(storetest.Context(t), moto.url, name); err != nil {
 		t.Fatal(err)
 	}
-	wire := faultwire.New(t, &moto.transactions)
+	wire := faultwire.New(t)
 	return table{name: name, wire: wire, client: wire.DynamoDB(moto.url)}
 }
 
@@ -64,7 +63,7 @@ func (t table) dump(ctx context.Context) (string, error) {
 
 func TestCatalog(t *testing.T) {
 	t.Parallel()
-	storetest.RunCatalog(t, func(t *testing.T) storetest.Catalog { return newTable(t).catalog() })
+	storetest.RunCatalog(t, func(t *testing.T) database.Catalog { return newTable(t).catalog() })
 }
 
 func TestKeys(t *testing.T) {

@@ -33,7 +33,7 @@ func (c *Catalog) Get(ctx context.Context, account, id string) (database.Databas
 	if err != nil {
 		return database.Database{}, err
 	}
-	d, err := stored.database()
+	d, err := stored.database(attrDocument)
 	if err != nil {
 		return database.Database{}, broken(fmt.Errorf("database %s: %w", id, err))
 	}

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,6 +28,8 @@ func attributes(i map[string]types.AttributeValue) map[string]string {
 			out[name] = v.Value
 		case *types.AttributeValueMemberN:
 			out[name] = "N:" + v.Value
+		case *types.AttributeValueMemberB:
+			out[name] = "B:" + hex.EncodeToString(v.Value)
 		default:
 			out[name] = fmt.Sprintf("%T", value)
 		}
@@ -69,7 +72,7 @@ func wantItem(t *testing.T, got, want map[string]string) {
 func TestADatabaseIsStoredAsTwoItems(t *testing.T) {
 	t.Parallel()
 	tab, d := newTable(t), storetest.Database(storetest.Account(), "orders")
-	if err := tab.catalog().Insert(storetest.Context(t), d); err != nil {
+	if err := tab.catalog().Insert(storetest.Context(t), d, nil); err != nil {
 		t.Fatal(err)
 	}
 	document, err := json.Marshal(d)
@@ -78,12 +81,55 @@ func TestADatabaseIsStoredAsTwoItems(t *testing.T) {
 	}
 	pk := "account#" + d.Account
 	wantItem(t, tab.item(t, pk, "database#"+d.ID), map[string]string{
-		"PK": pk, "SK": "database#" + d.ID, "version": "N:1", "secret_version": d.SecretVersion,
+		"PK": pk, "SK": "database#" + d.ID, "version": "N:1", "change": d.Change, "secret_version": d.SecretVersion,
 		"created_at": "2026-03-04T05:06:07.000000891Z", "document": string(document),
 	})
 	wantItem(t, tab.item(t, pk, "name#orders"), map[string]string{
 		"PK": pk, "SK": "name#orders", "database_id": d.ID,
 	})
+}
+
+func TestAClaimIsStoredWithItsResult(t *testing.T) {
+	t.Parallel()
+	tab, c := newTable(t), newClaim()
+	if _, err := tab.catalog().Claim(storetest.Context(t), c); err != nil {
+		t.Fatal(err)
+	}
+	pk, sk := "account#"+c.Account, "request#"+c.Key
+	want := map[string]string{
+		"PK": pk, "SK": sk, "owner": c.Owner, "payload_hash": c.PayloadHash,
+		"claimed_at": "2026-03-04T05:06:07.120000000Z",
+		// A day later, and not before.
+		"expires_at": "N:1772687168",
+	}
+	wantItem(t, tab.item(t, pk, sk), want)
+	d := storetest.Database(c.Account, "orders")
+	if err := tab.catalog().Insert(storetest.Context(t), d, &c); err != nil {
+		t.Fatal(err)
+	}
+	result, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["database"], want["result"] = d.ID, string(result)
+	wantItem(t, tab.item(t, pk, sk), want)
+}
+
+func TestAKeyForCursorsIsStoredOnce(t *testing.T) {
+	t.Parallel()
+	tab, account := newTable(t), storetest.Account()
+	key, err := tab.catalog().CursorKey(storetest.Context(t), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pk := "account#" + account
+	wantItem(t, tab.item(t, pk, "cursor"), map[string]string{"PK": pk, "SK": "cursor", "cursor_key": "B:" + hex.EncodeToString(key)})
+	if _, err := tab.catalog().CursorKey(storetest.Context(t), account); err != nil {
+		t.Fatal(err)
+	}
+	if puts := len(tab.wire.Requests("PutItem")); puts != 1 {
+		t.Errorf("%d puts, want 1", puts)
+	}
 }
 
 func TestAnAPIKeyIsStoredByItsHashAlone(t *testing.T) {
@@ -143,7 +189,7 @@ func wantAbsent(t *testing.T, tab table, text string) {
 func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
-	for _, sk := range []string{"database#broken", "name#broken"} {
+	for _, sk := range []string{"database#broken", "name#broken", "request#broken", "cursor"} {
 		_, err := tab.client.PutItem(t.Context(), &dynamodb.PutItemInput{
 			TableName: &tab.name, Item: map[string]types.AttributeValue{
 				"PK": &types.AttributeValueMemberS{Value: "account#" + account}, "SK": &types.AttributeValueMemberS{Value: sk},
@@ -156,6 +202,14 @@ func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
 	_, err := tab.catalog().Get(storetest.Context(t), account, "broken")
 	wantKind(t, err, database.Internal)
 	_, err = tab.catalog().NameOwner(storetest.Context(t), account, "broken")
+	wantKind(t, err, database.Internal)
+	_, err = tab.catalog().List(storetest.Context(t), account, "", 10)
+	wantKind(t, err, database.Internal)
+	_, err = tab.catalog().CursorKey(storetest.Context(t), account)
+	wantKind(t, err, database.Internal)
+	c := newClaim()
+	c.Account, c.Key = account, "broken"
+	_, err = tab.catalog().Claim(storetest.Context(t), c)
 	wantKind(t, err, database.Internal)
 }
 

@@ -66,6 +66,9 @@ type Database struct {
 
 	// Version counts the changes, from 1: an update must name the one it read.
 	Version int64 `json:"version"`
+	// Change names the write that made this state, so that one which landed
+	// unseen is known again.
+	Change string `json:"change"`
 	// SecretVersion is the vault's name for the version of the passwords that
 	// belongs to this state.
 	SecretVersion string    `json:"secret_version"`
@@ -86,4 +89,20 @@ type Target struct {
 	Primary   *Endpoint
 	Passwords Passwords
 	Slot      Slot
+}
+
+// Table is one table of a publication. ReplicaIdentity is default, nothing, full
+// or index.
+type Table struct {
+	Schema          string `json:"schema"`
+	Name            string `json:"name"`
+	ReplicaIdentity string `json:"replica_identity"`
+	Readable        bool   `json:"readable"`
+}
+
+// Tables are a publication's tables; Truncated where there are more than fit
+// into 5 MB of JSON.
+type Tables struct {
+	Tables    []Table
+	Truncated bool
 }

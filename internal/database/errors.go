@@ -28,6 +28,10 @@ type Code string
 const (
 	InvalidPayload Code = "invalid_payload"
 	NameTaken      Code = "name_taken"
+
+	RequestInProgress    Code = "request_in_progress"
+	IdempotencyKeyReused Code = "idempotency_key_reused"
+	VersionConflict      Code = "version_conflict"
 )
 
 // Error is an error of the domain. Summary and Fields are for the caller and
@@ -111,9 +115,15 @@ func nameTaken(name string) *Error {
 	}
 }
 
-// ErrNameTaken is what a catalog's Insert returns where another database of the
-// account has the name.
-var ErrNameTaken = errors.New("name taken")
+// What a catalog says of a write whose condition did not hold.
+var (
+	// ErrNameTaken: another database of the account has the name.
+	ErrNameTaken = errors.New("name taken")
+	// ErrVersionConflict: the database is at another version than was read.
+	ErrVersionConflict = errors.New("version conflict")
+	// ErrClaimLost: the idempotency key is another request's now.
+	ErrClaimLost = errors.New("claim lost")
+)
 
 // Join is err with f's findings added to it, so that all are answered together.
 // An err of another kind than Invalid stands for itself.

@@ -31,6 +31,11 @@ func (f fields) given(name string) bool {
 	return ok
 }
 
+// null tells whether the member called name is there and null.
+func (f fields) null(name string) bool {
+	return slices.ContainsFunc(f.obj.members, func(m member) bool { return m.name == name && m.value.kind == kindNull })
+}
+
 // text is the string called name, and whether it is given and good.
 func (f fields) text(name string, check rule) (string, bool) {
 	v, ok := f.obj.member(name)

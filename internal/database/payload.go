@@ -79,16 +79,24 @@ func (f fields) endpointByParts() (Endpoint, Password) {
 }
 
 func (f fields) endpointByURL() (Endpoint, Password) {
-	var e Endpoint
+	loc, _ := f.urlAlone()
+	e := Endpoint{Hostname: loc.hostname, Port: loc.port, Database: loc.database, Username: loc.username}
+	f.transport(&e)
+	return e, Password(loc.password)
+}
+
+// urlAlone is what url says, and whether it is good; its parts must not be given
+// beside it.
+func (f fields) urlAlone() (location, bool) {
 	var loc location
-	f.text("url", func(s string) string {
-		var problems []string
+	var problems []string
+	_, ok := f.text("url", func(s string) string {
 		loc, problems = parseURL(s)
-		for _, p := range problems {
-			f.fail("url", p)
-		}
 		return ""
 	})
+	for _, p := range problems {
+		f.fail("url", p)
+	}
 	for _, part := range []string{"hostname", "database", "username", "password"} {
 		if f.given(part) {
 			f.fail(part, "must not be given beside url, which has it")
@@ -97,9 +105,7 @@ func (f fields) endpointByURL() (Endpoint, Password) {
 	if _, given := f.port("port"); given {
 		f.fail("port", "must not be given beside url, which has it")
 	}
-	e.Hostname, e.Port, e.Database, e.Username = loc.hostname, loc.port, loc.database, loc.username
-	f.transport(&e)
-	return e, Password(loc.password)
+	return loc, ok && len(problems) == 0
 }
 
 // transport reads the fields that say how to connect.

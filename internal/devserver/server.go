@@ -43,10 +43,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 	s.http = &http.Server{
 		Handler: &Handler{
 			Key: c.Key, Log: log,
-			API: &httpapi.Handler{
-				Endpoints: map[httpapi.Operation]httpapi.Endpoint{httpapi.CreateDatabase: httpapi.Create(service)},
-				Log:       log, Now: time.Now,
-			},
+			API: &httpapi.Handler{Endpoints: httpapi.Endpoints(service), Log: log, Now: time.Now},
 		},
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: httpapi.Budget + 20*time.Second,
 	}

@@ -27,14 +27,16 @@ const (
 	recoveryTime = 7 * 24 * time.Hour
 )
 
-// The buckets. All keys but those of keys are an account and what is named in
-// it, so accounts do not meet.
+// The buckets. All keys but those of keys and cursors are an account and what is
+// named in it, so accounts do not meet.
 const (
 	databases = "databases" // account, ID → database
 	names     = "names"     // account, name → ID
 	secrets   = "secrets"   // account, ID → secret
 	keys      = "keys"      // hash → apikey.Key
 	keyIDs    = "key_ids"   // account, key's ID → hash
+	claims    = "claims"    // account, hash → database.Claim
+	cursors   = "cursors"   // account → key for cursors
 )
 
 // Store is the file. It is safe for concurrent use within one process.
@@ -46,14 +48,16 @@ type Store struct {
 // Option changes how a Store works.
 type Option func(*Store)
 
-// WithClock sets the clock that says when deleted secrets are past restoring.
+// WithClock sets the clock that says when deleted secrets are past restoring, and
+// idempotency keys to be forgotten.
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
 // Open opens the file at path and makes it where there is none, and its directory
 // too. The file's mode is 0600 from then on, whatever it was. Where another
 // process has the file open the error says so, at once.
 //
-// Secrets whose deletion is more than seven days ago are removed for good.
+// Secrets whose deletion is more than seven days ago are removed for good, and so
+// are idempotency keys whose time is up.
 func Open(path string, options ...Option) (*Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, err
@@ -92,12 +96,12 @@ func prepare(path string) error {
 }
 
 func (s *Store) setUp(tx *bolt.Tx) error {
-	for _, name := range []string{databases, names, secrets, keys, keyIDs} {
+	for _, name := range []string{databases, names, secrets, keys, keyIDs, claims, cursors} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}
 	}
-	return removeExpired(tx, s.now())
+	return errors.Join(removeExpired(tx, s.now()), removeForgotten(tx, s.now()))
 }
 
 // Close closes the file.
@@ -160,6 +164,11 @@ func get(tx *bolt.Tx, bucket, key string, value any) error {
 	if b == nil {
 		return database.NewError(database.NotFound, "not found", nil)
 	}
+	return decode(bucket, b, value)
+}
+
+// decode reads an entry of a bucket into value. The error is of kind Internal.
+func decode(bucket string, b []byte, value any) error {
 	if err := json.Unmarshal(b, value); err != nil {
 		return broken(fmt.Errorf("an entry of %s can't be read: %w", bucket, err))
 	}
@@ -178,6 +187,15 @@ func put(tx *bolt.Tx, bucket, key string, value any) error {
 	}
 	if err := tx.Bucket([]byte(bucket)).Put([]byte(key), b); err != nil {
 		return broken(fmt.Errorf("an entry of %s can't be kept: %w", bucket, err))
+	}
+	return nil
+}
+
+// remove removes what is under key, if there is anything. The error is of kind
+// Internal.
+func remove(tx *bolt.Tx, bucket, key string) error {
+	if err := tx.Bucket([]byte(bucket)).Delete([]byte(key)); err != nil {
+		return broken(fmt.Errorf("an entry of %s can't be removed: %w", bucket, err))
 	}
 	return nil
 }

@@ -45,12 +45,12 @@ func newPath(t *testing.T) string {
 
 func TestCatalog(t *testing.T) {
 	t.Parallel()
-	storetest.RunCatalog(t, func(t *testing.T) storetest.Catalog { return fresh(t).Catalog() })
+	storetest.RunCatalog(t, func(t *testing.T) database.Catalog { return fresh(t).Catalog() })
 }
 
 func TestVault(t *testing.T) {
 	t.Parallel()
-	storetest.RunVault(t, func(t *testing.T) storetest.Vault { return fresh(t).Vault() })
+	storetest.RunVault(t, func(t *testing.T) database.Vault { return fresh(t).Vault() })
 }
 
 func TestKeys(t *testing.T) {
@@ -136,7 +136,7 @@ func TestWhatWasKeptOutlivesTheProcess(t *testing.T) {
 	if _, err := s.Vault().Create(ctx, d, p); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Catalog().Insert(ctx, d); err != nil {
+	if err := s.Catalog().Insert(ctx, d, nil); err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
@@ -159,7 +159,7 @@ func TestAClosedStoreIsUnavailable(t *testing.T) {
 	closeStore(t, s)
 	d := storetest.Database("local", "orders")
 	_, readErr := s.Catalog().NameOwner(storetest.Context(t), "local", "orders")
-	for _, err := range []error{readErr, s.Catalog().Insert(storetest.Context(t), d)} {
+	for _, err := range []error{readErr, s.Catalog().Insert(storetest.Context(t), d, nil)} {
 		if database.KindOf(err) != database.Unavailable {
 			t.Errorf("error %v of kind %d, want Unavailable", err, database.KindOf(err))
 		}

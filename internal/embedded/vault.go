@@ -19,12 +19,17 @@ type Vault struct{ store *Store }
 
 var _ database.Vault = (*Vault)(nil)
 
+// retiredVersions is how many versions stay that were current before the previous
+// one. Where promotions come late, one of them may be the catalog's.
+const retiredVersions = 20
+
 // secret is the passwords of one database. As in Secrets Manager, the versions
-// that stay are the current one, the one before, and those not yet promoted.
+// that stay are the current one, those before it, and those not yet promoted.
 type secret struct {
 	Versions  map[string]passwords `json:"versions"`
 	Current   string               `json:"current"`
 	Previous  string               `json:"previous,omitempty"`
+	Retired   []string             `json:"retired,omitempty"`
 	Waiting   []string             `json:"waiting,omitempty"`
 	DeletedAt time.Time            `json:"deleted_at,omitzero"`
 }
@@ -97,6 +102,10 @@ func (v *Vault) Promote(ctx context.Context, account, id, version string) error 
 			return notFound()
 		}
 		if s.Current != version {
+			if s.Previous != "" {
+				s.Retired = append(s.Retired, s.Previous)
+				s.Retired = s.Retired[max(0, len(s.Retired)-retiredVersions):]
+			}
 			s.Previous, s.Current = s.Current, version
 		}
 		s.stopWaiting(version)
@@ -122,7 +131,8 @@ func (v *Vault) DropVersion(ctx context.Context, account, id, version string) er
 func (s *secret) stopWaiting(version string) {
 	s.Waiting = slices.DeleteFunc(s.Waiting, func(w string) bool { return w == version })
 	for name := range s.Versions {
-		if name != s.Current && name != s.Previous && !slices.Contains(s.Waiting, name) {
+		held := slices.Concat([]string{s.Current, s.Previous}, s.Retired, s.Waiting)
+		if !slices.Contains(held, name) {
 			delete(s.Versions, name)
 		}
 	}
@@ -132,29 +142,49 @@ func (s *secret) stopWaiting(version string) {
 // NotFound, Unavailable or Internal.
 func (v *Vault) Read(ctx context.Context, account, id, version string) (database.Passwords, error) {
 	var p database.Passwords
-	err := v.store.view(ctx, func(tx *bolt.Tx) error {
-		var s secret
-		if err := get(tx, secrets, in(account, id), &s); err != nil {
-			return err
-		}
-		kept, ok := s.Versions[version]
-		if !ok || !s.DeletedAt.IsZero() {
-			return notFound()
-		}
-		p = database.Passwords{Main: database.Password(kept.Main), Primary: database.Password(kept.Primary)}
-		return nil
+	err := v.store.view(ctx, func(tx *bolt.Tx) (err error) {
+		p, err = read(tx, account, id, version)
+		return err
 	})
 	return p, err
+}
+
+// ReadAll is the passwords of many databases, as database.Vault says.
+func (v *Vault) ReadAll(ctx context.Context, ds []database.Database) ([]database.Passwords, error) {
+	all := make([]database.Passwords, len(ds))
+	err := v.store.view(ctx, func(tx *bolt.Tx) error {
+		for i, d := range ds {
+			p, err := read(tx, d.Account, d.ID, d.SecretVersion)
+			if err != nil && database.KindOf(err) != database.NotFound {
+				return err
+			}
+			all[i] = p
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func read(tx *bolt.Tx, account, id, version string) (database.Passwords, error) {
+	var s secret
+	if err := get(tx, secrets, in(account, id), &s); err != nil {
+		return database.Passwords{}, err
+	}
+	kept, ok := s.Versions[version]
+	if !ok || !s.DeletedAt.IsZero() {
+		return database.Passwords{}, notFound()
+	}
+	return database.Passwords{Main: database.Password(kept.Main), Primary: database.Password(kept.Primary)}, nil
 }
 
 // Discard removes a secret. One that is not there counts as removed. The error's
 // kind is Unavailable or Internal.
 func (v *Vault) Discard(ctx context.Context, account, id string) error {
 	return v.update(ctx, func(tx *bolt.Tx) error {
-		if err := tx.Bucket([]byte(secrets)).Delete([]byte(in(account, id))); err != nil {
-			return broken(fmt.Errorf("removing a secret: %w", err))
-		}
-		return nil
+		return remove(tx, secrets, in(account, id))
 	})
 }
 

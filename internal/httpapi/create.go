@@ -7,12 +7,6 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Creator is what creating databases needs of the service.
-type Creator interface {
-	Create(ctx context.Context, account string, p database.Payload) (database.Database, error)
-	DryRun(ctx context.Context, account string, p database.Payload) (database.Report, error)
-}
-
 type checkedBody struct {
 	Success bool            `json:"success"`
 	Checks  database.Report `json:"checks"`
@@ -20,11 +14,15 @@ type checkedBody struct {
 
 // Create is POST /api/postgres_databases: 201 with the object and its Location,
 // or, with dry_run=true, 200 with the checks.
-func Create(s Creator) Endpoint {
+func Create(s *database.Service) Endpoint {
 	return func(ctx context.Context, r *Request) (Response, error) {
 		faults := database.FieldErrors{}
-		sensitive := r.flag("show_sensitive", faults)
-		dryRun := r.flag("dry_run", faults)
+		sensitive := r.flag("show_sensitive", false, faults)
+		dryRun := r.flag("dry_run", false, faults)
+		key := ""
+		if !dryRun {
+			key = r.idempotencyKey(faults)
+		}
 		p, err := database.ParsePayload(r.Body)
 		if err = faults.Join(err); err != nil {
 			return Response{}, err
@@ -33,14 +31,25 @@ func Create(s Creator) Endpoint {
 			report, err := s.DryRun(ctx, r.Account, p)
 			return Response{Status: http.StatusOK, Body: checkedBody{true, report}}, err
 		}
-		d, err := s.Create(ctx, r.Account, p)
+		c, err := s.Create(ctx, r.Account, p, key)
 		if err != nil {
 			return Response{}, err
 		}
-		object := d.Object()
-		if sensitive {
-			object = object.Reveal(p.Passwords.Main)
-		}
-		return Response{Status: http.StatusCreated, Body: object, Location: r.Path + "/" + d.ID}, nil
+		response := object(c.Database, c.Passwords, sensitive)
+		response.Status, response.Location = http.StatusCreated, r.Path+"/"+c.Database.ID
+		return response, nil
 	}
+}
+
+// object is the answer that is one database. Passwords that are not known are
+// not shown.
+func object(d database.Database, p database.Passwords, sensitive bool) Response {
+	o := d.Object()
+	r := Response{Status: http.StatusOK}
+	if sensitive && p.Main != "" {
+		o = o.Reveal(p.Main)
+		r.Revealed = []string{d.ID}
+	}
+	r.Body = o
+	return r
 }

@@ -35,13 +35,21 @@ type Handler struct {
 	Log       *slog.Logger
 	// Now is the clock that keys expire by.
 	Now func() time.Time
+	// Metrics makes the log's lines carry metrics, in CloudWatch's embedded
+	// format.
+	Metrics bool
+}
+
+// Serve is the handler of a function that does one operation.
+func Serve(log *slog.Logger, o Operation, e Endpoint) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	return (&Handler{Endpoints: map[Operation]Endpoint{o: e}, Log: log, Now: time.Now, Metrics: true}).Handle
 }
 
 // Handle answers one event, within Budget. It returns an error only where no
 // answer can be made.
 func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
-	ctx, cancel := withBudget(ctx, began)
+	ctx, cancel := withBudget(database.CountRetries(ctx), began)
 	defer cancel()
 	route, params, known := match(&e)
 	entry := logEntry{route: route, began: began}
@@ -52,7 +60,7 @@ func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (
 	}
 	maps.Copy(out.Headers, extraHeaders(response.Status))
 	maps.Copy(out.Headers, extra)
-	entry.write(ctx, h.Log, response)
+	entry.write(ctx, h, response)
 	return out, nil
 }
 
@@ -61,7 +69,7 @@ func (h *Handler) answer(ctx context.Context, e *events.APIGatewayProxyRequest, 
 	params map[string]string, known []string, entry *logEntry,
 ) (Response, map[string]string) {
 	account, ok := account(e, h.Now())
-	if !ok {
+	if !ok && !route.Public {
 		return refuse(problem{http.StatusUnauthorized, "no API key, or an unknown or expired one: send it as Authorization: Bearer hg_..."}), nil
 	}
 	entry.account = account
@@ -133,47 +141,4 @@ func withBudget(ctx context.Context, began time.Time) (context.Context, context.
 		deadline = d.Add(-margin)
 	}
 	return context.WithDeadline(ctx, deadline)
-}
-
-// logEntry is the one line that a request leaves in the log. It never has a
-// body, a URL or a password.
-type logEntry struct {
-	route   Route
-	account string
-	began   time.Time
-	err     error
-}
-
-func (l *logEntry) write(ctx context.Context, log *slog.Logger, r Response) {
-	route := "none"
-	if l.route.Path != "" {
-		route = l.route.Method + " " + l.route.Path
-	}
-	attrs := []slog.Attr{
-		slog.String("route", route), slog.String("account", l.account), slog.Int("status", r.Status),
-		slog.Int64("duration_ms", time.Since(l.began).Milliseconds()),
-	}
-	level := slog.LevelInfo
-	switch body := r.Body.(type) {
-	case invalidBody:
-		attrs = append(attrs, slog.String("code", string(body.Code)), slog.Any("checks", codes(body.Checks)))
-	case summaryBody:
-		attrs = append(attrs, slog.String("code", string(body.Code)))
-	}
-	if r.Status >= http.StatusInternalServerError && l.err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", l.err.Error()))
-	}
-	log.LogAttrs(ctx, level, "request", attrs...)
-}
-
-// codes are the codes that a report has.
-func codes(r database.Report) []database.Code {
-	var cs []database.Code
-	for _, c := range r {
-		if c.Code != "" {
-			cs = append(cs, c.Code)
-		}
-	}
-	return cs
 }

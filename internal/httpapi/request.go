@@ -86,29 +86,66 @@ func header(e *events.APIGatewayProxyRequest, name string) (string, bool) {
 	return "", false
 }
 
-// flag reads a query parameter that is true or false, and absent false.
-func (r *Request) flag(name string, faults database.FieldErrors) bool {
+// query is a query parameter, and whether it is given, once.
+func (r *Request) query(name string, faults database.FieldErrors) (string, bool) {
 	values := r.event.MultiValueQueryStringParameters[name]
 	if len(values) == 0 {
-		if v, ok := r.event.QueryStringParameters[name]; ok {
-			values = []string{v}
-		}
+		v, ok := r.event.QueryStringParameters[name]
+		return v, ok
 	}
-	switch {
-	case len(values) == 0:
-		return false
-	case len(values) > 1:
+	if len(values) > 1 {
 		faults.Add(name, "must be given only once")
-		return false
-	case values[0] == "true" || values[0] == "false":
-		return values[0] == "true"
+		return "", false
+	}
+	return values[0], true
+}
+
+// flag reads a query parameter that is true or false, and absent otherwise.
+func (r *Request) flag(name string, otherwise bool, faults database.FieldErrors) bool {
+	v, ok := r.query(name, faults)
+	switch {
+	case !ok:
+		return otherwise
+	case v == "true" || v == "false":
+		return v == "true"
 	}
 	faults.Add(name, "must be true or false")
-	return false
+	return otherwise
+}
+
+// limit reads how many are wanted, 0 where it is not said.
+func (r *Request) limit(faults database.FieldErrors) int {
+	const most = 1000
+	v, ok := r.query("limit", faults)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > most {
+		faults.Add("limit", "must be between 1 and 1000")
+	}
+	return n
+}
+
+// idempotencyKey is the key of a request that may be repeated, or empty.
+func (r *Request) idempotencyKey(faults database.FieldErrors) string {
+	const name, most = "Idempotency-Key", 255
+	v, ok := header(r.event, name)
+	if !ok {
+		return ""
+	}
+	unprintable := func(c rune) bool { return c < ' ' || c > '~' }
+	if v == "" || len(v) > most || strings.ContainsFunc(v, unprintable) {
+		faults.Add(name, "must be 1 to 255 printable ASCII characters")
+	}
+	return v
 }
 
 // readBody gives the body, whose size and type are looked at before its bytes.
 func readBody(e *events.APIGatewayProxyRequest) ([]byte, *problem) {
+	if len(e.Body) == 0 {
+		return nil, nil
+	}
 	if ct, ok := header(e, "Content-Type"); ok && !isJSON(ct) {
 		return nil, &problem{http.StatusUnsupportedMediaType, "the Content-Type is not JSON: send application/json"}
 	}

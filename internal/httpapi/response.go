@@ -17,6 +17,8 @@ type Response struct {
 	Body   any
 	// Location is the path of what was made, where something was.
 	Location string
+	// Revealed are the IDs of the databases whose passwords are in the body.
+	Revealed []string
 }
 
 // problem is an answer that says only what is wrong.

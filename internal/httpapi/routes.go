@@ -15,6 +15,13 @@ type Operation string
 // The operations of the API.
 const (
 	CreateDatabase Operation = "create-database"
+	ListDatabases  Operation = "list-databases"
+	GetDatabase    Operation = "get-database"
+	UpdateDatabase Operation = "update-database"
+	DeleteDatabase Operation = "delete-database"
+	TestDatabase   Operation = "test-database"
+	RefreshTables  Operation = "refresh-tables"
+	DescribeAPI    Operation = "describe-api"
 )
 
 // Route is one method of one path. A path's segment in braces is a parameter.
@@ -22,13 +29,26 @@ type Route struct {
 	Operation Operation
 	Method    string
 	Path      string
+	// Public routes need no key.
+	Public bool
 }
 
 // Routes are all routes of the API.
 func Routes() []Route {
-	const databases = "/api/postgres_databases"
+	const (
+		databases = "/api/postgres_databases"
+		one       = databases + "/{id_or_name}"
+	)
 	return []Route{
-		{CreateDatabase, http.MethodPost, databases},
+		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases},
+		{Operation: ListDatabases, Method: http.MethodGet, Path: databases},
+		{Operation: GetDatabase, Method: http.MethodGet, Path: one},
+		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one},
+		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one},
+		{Operation: DeleteDatabase, Method: http.MethodDelete, Path: one},
+		{Operation: TestDatabase, Method: http.MethodPost, Path: one + "/test_connection"},
+		{Operation: RefreshTables, Method: http.MethodPost, Path: one + "/refresh_tables"},
+		{Operation: DescribeAPI, Method: http.MethodGet, Path: "/api/openapi.json", Public: true},
 	}
 }
 

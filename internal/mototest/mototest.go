@@ -42,6 +42,7 @@ const (
 // goroutines at once.
 type Server struct {
 	port    int
+	front   *serializer
 	process *localrun.Process
 	log     *tailBuffer
 	client  *http.Client
@@ -76,7 +77,7 @@ func Main(m *testing.M, set func(*Server)) int {
 }
 
 // URL is the server's address, http with a port and without a final slash.
-func (s *Server) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
+func (s *Server) URL() string { return s.front.url() }
 
 // Environment is the environment variables, as NAME=value, by which a program
 // that uses the AWS SDK finds the server.
@@ -125,7 +126,12 @@ func launch(ctx context.Context, program string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{port: port, process: process, log: log, client: &http.Client{
+	front, err := serialize(fmt.Sprintf("http://127.0.0.1:%d", port))
+	if err != nil {
+		process.Stop(syscall.SIGKILL, stopPatience)
+		return nil, err
+	}
+	server := &Server{port: port, front: front, process: process, log: log, client: &http.Client{
 		// No proxy: the server is on loopback.
 		Transport: &http.Transport{},
 		Timeout:   requestDeadline,
@@ -177,6 +183,7 @@ func (s *Server) request(ctx context.Context, method, path string) error {
 }
 
 func (s *Server) stop() {
+	s.front.close()
 	s.process.Stop(syscall.SIGTERM, stopPatience)
 	s.client.CloseIdleConnections()
 }

@@ -16,39 +16,33 @@ import (
 // asked for each by itself, so that one refused function does not cost every
 // check.
 func (s *session) ask(ps []part, e *evidence) {
-	answer, err := s.query(statement(ps))
-	if err == nil {
-		err = e.facts.decode(answer)
-	}
-	if err == nil {
-		return
-	}
-	e.facts = facts{}
-	if s.gone(err, e) {
+	err := s.askFor(ps, &e.facts)
+	if err == nil || s.gone(err, e) {
 		return
 	}
 	for _, p := range ps {
-		answer, err := s.query(statement([]part{p}))
-		if err == nil {
-			err = e.facts.decode(answer)
-		}
-		if err == nil {
-			continue
-		}
-		if s.gone(err, e) {
+		err := s.askFor([]part{p}, &e.facts)
+		if err != nil && s.gone(err, e) {
 			return
 		}
-		if !p.optional {
-			e.add(askFailure(p, err))
+		if err != nil && !p.optional {
+			e.add(s.askFailure(p, err))
 		}
 	}
 }
 
+// askFor asks for ps in one statement. Either all of the answer gets into f, or
+// nothing.
+func (s *session) askFor(ps []part, f *facts) error {
+	answer, err := s.query(statement(ps))
+	if err != nil {
+		return err
+	}
+	return f.decode(answer, ps)
+}
+
 // gone tells whether err means that the session is over, and notes it.
 func (s *session) gone(err error, e *evidence) bool {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && !s.conn.IsClosed() {
-		return pgErr == nil
-	}
 	if !isTimeout(err) && !isClosed(err) && !s.conn.IsClosed() {
 		return false
 	}
@@ -56,10 +50,10 @@ func (s *session) gone(err error, e *evidence) bool {
 	return true
 }
 
-func askFailure(p part, err error) *database.Check {
+func (s *session) askFailure(p part, err error) *database.Check {
 	message := "the server's answer about the " + p.name + " could not be read"
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		message = "the server refused to tell about the " + p.name + " with SQLSTATE " + printable(pgErr.Code) + ": " + printable(pgErr.Message)
+		message = "the server refused to tell about the " + p.name + " with SQLSTATE " + printable(pgErr.Code) + ": " + said(s.login, pgErr)
 	}
 	return failed(database.CheckAuthentication, ServerError, message, "")
 }
@@ -73,32 +67,29 @@ const (
 	peekMissing                    // the publication was not there yet
 )
 
-// peekTime is the limit of the peek on the server; where it passes, the
-// suspicion stays.
-const peekTime = 3 * time.Second
-
 // canPeek tells whether the slot may be read ahead: it must be free, whole and
-// of pgoutput, and the role must be allowed to.
+// of pgoutput, and the role must be allowed to. Nor is it done where a pooler
+// may be in the way, which would hand the settings that it takes to others.
 func canPeek(e evidence) bool {
 	if e.facts.Slot == nil || e.facts.Slot.Found == nil || e.facts.Server == nil {
 		return false
 	}
 	f := e.facts.Slot.Found
 	permitted := e.refused == nil || e.refused.pgErr.Code != stateInsufficientPrivilege
-	return permitted && !f.Active && len(slotFailures(f, e.facts.Server)) == 0
+	direct := e.isWALSender() || e.mode == ordinary && e.pid == e.facts.Server.PID
+	return permitted && direct && !f.Active && len(slotFailures(f, e.facts.Server)) == 0
 }
 
 // peek finds out for certain whether the publication was made after the slot.
+// Where the server's limit on a statement, or what is left of the time, is not
+// enough for that, the suspicion stays.
 func (s *session) peek(ctx context.Context, slot database.Slot) peekOutcome {
-	limit := peekTime
+	const reserve = 500 * time.Millisecond
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)-500*time.Millisecond)
-	}
-	if limit <= 0 || s.do("SET statement_timeout = "+strconv.FormatInt(limit.Milliseconds(), 10)) != nil {
-		return peekNone
-	}
-	if s.mode == bare && s.do("SET client_min_messages = warning") != nil {
-		return peekNone
+		left := time.Until(deadline) - reserve
+		if left <= 0 || left < statementTime && s.do("SET statement_timeout = "+milliseconds(left)) != nil {
+			return peekNone
+		}
 	}
 	s.notes = nil
 	_, err := s.query(peekSQL(slot))

@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -17,8 +16,8 @@ const (
 	// dialTime bounds the wait for one address to take a TCP connection.
 	dialTime = 5 * time.Second
 	// mostBytes bounds what one session reads from a target, so that a flood
-	// ends.
-	mostBytes = 16 << 20
+	// ends: an honest server's answers are some kilobytes.
+	mostBytes = 2 << 20
 )
 
 // errFlood is what reading gives after mostBytes.
@@ -123,9 +122,11 @@ func silence(err error, spoke bool) *database.Check {
 	case isTimeout(err):
 		return failed(database.CheckConnection, ConnectionLost, "the server fell silent", "")
 	case errors.Is(err, errFlood):
-		return failed(database.CheckConnection, ConnectionLost, fmt.Sprintf("the server sent more than %d MiB, unasked", mostBytes>>20), "")
+		return failed(database.CheckConnection, ConnectionLost, "the server sent far more than it was asked for", "")
+	case isClosed(err):
+		return failed(database.CheckConnection, ConnectionLost, "the server closed the connection", "")
 	}
-	return failed(database.CheckConnection, ConnectionLost, "the server closed the connection", "")
+	return failed(database.CheckConnection, ConnectionLost, "the server left Postgres's protocol", "")
 }
 
 func notPostgres() *database.Check {

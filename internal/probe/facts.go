@@ -1,6 +1,9 @@
 package probe
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // facts are what one session told. A part that could not be asked is nil.
 type facts struct {
@@ -66,6 +69,7 @@ type tables struct {
 	Partitions int         `json:"partitions"`
 	Closed     nameList    `json:"closed"`     // schemas without USAGE: [[schema]]
 	Unreadable nameList    `json:"unreadable"` // tables without SELECT: [[schema, table]]
+	Locked     nameList    `json:"locked"`     // schemas with such tables
 	NoIdentity nameList    `json:"no_identity"`
 	Totals     tableTotals `json:"totals"`
 }
@@ -78,5 +82,65 @@ type tableTotals struct {
 // nameList is the first of the names found, each as its parts.
 type nameList [][]string
 
-// decode reads the answer to the statement.
-func (f *facts) decode(answer []byte) error { return json.Unmarshal(answer, f) }
+// decode reads the answer about ps. An answer that lacks a part that is not
+// optional, or that holds more than was asked for, is none: what is told of it
+// stays within bounds, whatever a server sends.
+func (f *facts) decode(answer []byte, ps []part) error {
+	next := *f
+	if err := json.Unmarshal(answer, &next); err != nil {
+		return err
+	}
+	for _, p := range ps {
+		if !p.optional && !next.has(p.name) {
+			return errors.New("the answer has no " + p.name)
+		}
+	}
+	if !next.bounded() {
+		return errors.New("the answer holds more than was asked for")
+	}
+	*f = next
+	return nil
+}
+
+func (f *facts) has(part string) bool {
+	switch part {
+	case partServer:
+		return f.Server != nil
+	case partPublication:
+		return f.Publication != nil
+	case partSlot:
+		return f.Slot != nil
+	}
+	return true
+}
+
+// mostName bounds a name, in bytes. Postgres's have 63, in the server's
+// encoding; forks have longer ones.
+const mostName = 512
+
+func (f *facts) bounded() bool {
+	if s := f.Server; s != nil && (len(s.Database) > mostName || len(s.Role) > mostName) {
+		return false
+	}
+	if s := f.Slot; s != nil && s.Found != nil && len(s.Found.Database) > mostName {
+		return false
+	}
+	t := f.Tables
+	return t == nil || t.Closed.bounded(1) && t.Locked.bounded(1) && t.Unreadable.bounded(2) && t.NoIdentity.bounded(2)
+}
+
+// bounded tells whether l has no more names than were asked for, each of so
+// many parts.
+func (l nameList) bounded(parts int) bool {
+	for _, n := range l {
+		if len(n) != parts {
+			return false
+		}
+		for _, p := range n {
+			if len(p) > mostName {
+				return false
+			}
+		}
+	}
+	return len(l) <= mostListed
+}

@@ -70,7 +70,7 @@ func suspected(f facts) bool {
 
 func judgeOrder(s database.Slot, e evidence) verdict {
 	f := e.facts
-	if f.Publication == nil || f.Publication.Found == nil || f.Slot == nil || f.Slot.Found == nil ||
+	if f.Server == nil || f.Publication == nil || f.Publication.Found == nil || f.Slot == nil || f.Slot.Found == nil ||
 		len(slotFailures(f.Slot.Found, f.Server)) > 0 {
 		return skipped()
 	}
@@ -85,6 +85,17 @@ func judgeOrder(s database.Slot, e evidence) verdict {
 	}
 	return found(warned(database.CheckPublicationOrder, PublicationAfterSlotSuspected,
 		"publication "+publication+" may have been made or changed after replication slot "+name+
-			"; it could not be tried without disturbing the slot. If reading the slot fails because the publication does not exist, make the slot anew",
-		""))
+			", and whether that matters could not be tried, because "+untried(e)+
+			". If reading the slot fails for want of the publication, make the slot anew", ""))
+}
+
+// untried is why the slot was not read ahead.
+func untried(e evidence) string {
+	switch {
+	case e.facts.Slot.Found.Active:
+		return "the slot is being read"
+	case !canPeek(e):
+		return "this session may not read it"
+	}
+	return "the slot has much to read"
 }

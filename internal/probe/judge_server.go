@@ -112,14 +112,5 @@ func noWALSender(e evidence, most int, known bool) *database.Check {
 // raiseWALSenders has room for what is in use now and as much again.
 func raiseWALSenders(e evidence, most int) string {
 	const smallest = 10 // Postgres's own default
-	n := strconv.Itoa(max(smallest, 2*most))
-	switch e.provider() {
-	case rds, aurora:
-		return "set max_wal_senders = " + n + " in the parameter group and reboot"
-	case cloudSQL:
-		return "set the flag max_wal_senders = " + n + "; the instance restarts"
-	case azure:
-		return "set the server parameter max_wal_senders to " + n + " and restart"
-	}
-	return "ALTER SYSTEM SET max_wal_senders = " + n + " -- then restart the server"
+	return e.change("max_wal_senders", strconv.Itoa(max(smallest, 2*most)), "then restart the server")
 }

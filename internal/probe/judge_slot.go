@@ -64,7 +64,7 @@ func slotFailures(s *slot, server *serverFacts) []*database.Check {
 	add(SlotNotLogical, !logical)
 	add(SlotWrongPlugin, logical && s.Plugin != plugin)
 	add(SlotInvalidated, logical && s.invalid())
-	add(SlotTemporary, s.Temporary)
+	add(SlotTemporary, s.Temporary && !s.Synced) // a copy is temporary until it has caught up
 	add(SlotSynced, s.Synced)
 	return findings
 }
@@ -152,11 +152,11 @@ func slotLimits(name string, s *slot, e evidence) []*database.Check {
 			left = ", " + megabytes(*s.SafeWALSize) + " from now"
 		}
 		add(name+" is lost once it holds back more than max_slot_wal_keep_size ("+printable(v)+" MB"+left+")",
-			"ALTER SYSTEM SET max_slot_wal_keep_size = -1 -- then SELECT pg_reload_conf()")
+			e.change("max_slot_wal_keep_size", "-1", thenReload))
 	}
 	if v := settings["idle_replication_slot_timeout"]; v != "" && v != "0" {
 		add(name+" is lost when nothing reads it for idle_replication_slot_timeout ("+printable(v)+")",
-			"ALTER SYSTEM SET idle_replication_slot_timeout = 0 -- then SELECT pg_reload_conf()")
+			e.change("idle_replication_slot_timeout", "0", thenReload))
 	}
 	if e.provider() == neon {
 		add("Neon drops slots that nothing reads for some 40 hours", "start reading soon")

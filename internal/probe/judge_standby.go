@@ -35,7 +35,7 @@ func judgeStandby(e evidence, primary *evidence) verdict {
 	if s.Settings["hot_standby_feedback"] != "on" {
 		findings = append(findings, warned(database.CheckStandby, HotStandbyFeedbackOff,
 			"hot_standby_feedback is off on the standby: the primary may remove rows that the slot still needs, which invalidates the slot",
-			"ALTER SYSTEM SET hot_standby_feedback = on -- on the standby, then SELECT pg_reload_conf()"))
+			e.change("hot_standby_feedback", "on", "on the standby, "+thenReload)))
 	}
 	return found(findings...)
 }

@@ -37,7 +37,7 @@ func unreadable(t *tables, role, onPrimary string) []*database.Check {
 	if len(t.Unreadable) > 0 {
 		fix := "GRANT SELECT ON TABLE " + t.Unreadable.list() + " TO " + role
 		if t.Totals.Unreadable > len(t.Unreadable) {
-			fix = "GRANT SELECT ON ALL TABLES IN SCHEMA " + t.Unreadable.schemas().list() + " TO " + role
+			fix = "GRANT SELECT ON ALL TABLES IN SCHEMA " + t.Locked.list() + " TO " + role
 		}
 		findings = append(findings, warned(database.CheckTables, TablesUnreadable,
 			"role "+role+" may not read "+t.Unreadable.some(t.Totals.Unreadable)+": changes come, a backfill can't", fix+onPrimary))
@@ -86,21 +86,10 @@ func (l nameList) list() string {
 // some names a few of the total.
 func (l nameList) some(total int) string {
 	const most = 3
-	if total <= most {
+	if total <= most || len(l) <= most {
 		return l.list()
 	}
 	return l[:most].list() + " and " + strconv.Itoa(total-most) + " more"
-}
-
-// schemas are the schemas of the tables in l, each once.
-func (l nameList) schemas() nameList {
-	var schemas nameList
-	for _, n := range l {
-		if len(schemas) == 0 || schemas[len(schemas)-1][0] != n[0] {
-			schemas = append(schemas, n[:1])
-		}
-	}
-	return schemas
 }
 
 // jsonString is s as JSON has it.

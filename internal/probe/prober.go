@@ -114,7 +114,7 @@ func allowed(e evidence) bool {
 
 // look opens a session with the target, asks it everything, and closes it.
 func (p *Prober) look(ctx context.Context, l login, slot database.Slot, e *evidence) {
-	s := p.enter(ctx, l, e)
+	s := p.enter(ctx, l, walsender, e)
 	if s == nil {
 		return
 	}
@@ -128,9 +128,10 @@ func (p *Prober) look(ctx context.Context, l login, slot database.Slot, e *evide
 	}
 }
 
-// lookAtPrimary asks a primary only what tells whose primary it is.
+// lookAtPrimary asks a primary only what tells whose primary it is. Nothing is
+// replicated from there, so that an ordinary session does.
 func (p *Prober) lookAtPrimary(ctx context.Context, l login, e *evidence) {
-	s := p.enter(ctx, l, e)
+	s := p.enter(ctx, l, ordinary, e)
 	if s == nil {
 		return
 	}
@@ -139,22 +140,21 @@ func (p *Prober) lookAtPrimary(ctx context.Context, l login, e *evidence) {
 	s.ask([]part{all[0], all[3]}, e)
 }
 
-// enter opens the best session that the server lets l have, nil where none.
-func (p *Prober) enter(ctx context.Context, l login, e *evidence) *session {
+// enter opens the best session that the server lets l have, nil where none:
+// what is wanted first, or the next best.
+func (p *Prober) enter(ctx context.Context, l login, first mode, e *evidence) *session {
 	if e.reached < resolved {
 		return nil
 	}
-	s, refused := p.open(ctx, l, walsender)
+	s, refused := p.open(ctx, l, first)
 	if refused != nil && !l.endpoint.SSL && wantsTLS(refused) {
-		s, refused = p.retryWithTLS(ctx, &l, refused, e)
+		s, refused = p.retryWithTLS(ctx, &l, first, refused, e)
 	}
-	if refused != nil && worthAnother(refused.pgErr) {
-		e.refused = refused
-		next := ordinary
-		if refused.pgErr.Code == stateProtocolViolation {
-			next = bare
+	if refused != nil {
+		if next := nextBest(first, refused.pgErr); next != first {
+			e.refused = refused
+			s, refused = p.open(ctx, l, next)
 		}
-		s, refused = p.open(ctx, l, next)
 	}
 	if refused != nil {
 		e.refused = nil
@@ -175,10 +175,13 @@ func wantsTLS(r *refusal) bool {
 
 // retryWithTLS finds out whether the server would let this role in with TLS.
 // Where it does, that session serves to complete the report.
-func (p *Prober) retryWithTLS(ctx context.Context, l *login, first *refusal, e *evidence) (*session, *refusal) {
+func (p *Prober) retryWithTLS(ctx context.Context, l *login, m mode, first *refusal, e *evidence) (*session, *refusal) {
 	l.endpoint.SSL = true
-	s, refused := p.open(ctx, *l, walsender)
+	s, refused := p.open(ctx, *l, m)
 	if refused != nil && (refused.pgErr == nil || refused.pgErr.Code == stateInvalidAuthorization) {
+		if first.cleartext && refused.Code == TLSNotSupported {
+			first.Fix = "use scram-sha-256 in place of password in pg_hba.conf, or turn TLS on on the server"
+		}
 		return nil, first
 	}
 	e.add(failed(database.CheckTLS, TLSRequired, "the server lets this role in over TLS only, and ssl is false", `send "ssl": true`))

@@ -39,6 +39,26 @@ func providerOf(s *serverFacts) provider {
 	return selfHosted
 }
 
+const thenReload = "then SELECT pg_reload_conf()"
+
+// change is how a setting is changed on the server that e is of; then is what
+// else that takes where it is done in SQL.
+func (e *evidence) change(setting, value, then string) string {
+	switch e.provider() {
+	case rds, aurora:
+		return "set " + setting + " = " + value + " in the parameter group, and reboot if it says so"
+	case cloudSQL:
+		return "set the flag " + setting + " = " + value
+	case azure:
+		return "set the server parameter " + setting + " to " + value + ", and restart if it says so"
+	case neon:
+		return "ask Neon's support to set " + setting + " to " + value
+	case supabase:
+		return "set " + setting + " to " + value + " with postgres-config update of Supabase's command line"
+	}
+	return "ALTER SYSTEM SET " + setting + " = " + value + " -- " + then
+}
+
 // judgePooler finds poolers by their refusal of a replication session, and by
 // what else they betray: a backend of another PID, that is no walsender though
 // one was asked for. A differing PID alone is no proof.

@@ -53,7 +53,7 @@ func serverRefusal(l login, e *pgconn.PgError) *database.Check {
 		return tooMany(e, role, db)
 	case e.Code == stateNotInPrerequisite && e.Routine == inDatabaseCheck:
 		return fail(ConnectionNotPermitted, "database "+db+" does not accept connections",
-			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true")
+			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true -- in another database, such as postgres")
 	case strings.HasPrefix(e.Code, classOperatorIntervention), strings.HasPrefix(e.Code, classInsufficientResources):
 		return fail(ServerUnavailable, "the server takes no sessions at the moment: "+said(l, e), "")
 	}
@@ -89,14 +89,16 @@ func hbaLine(l login) string {
 		" <this service's address>/32 scram-sha-256"
 }
 
-// worthAnother tells whether a walsender that was refused this way may be
-// followed by an ordinary session, so that the report is complete: what refuses
-// every session alike is not.
-func worthAnother(e *pgconn.PgError) bool {
+// nextBest is the mode to try where m was refused with e, so that the report is
+// complete; m itself where that is not worth a try, because what refused it
+// refuses every session alike.
+func nextBest(m mode, e *pgconn.PgError) mode {
 	switch {
 	case e == nil, e.Code == stateInvalidPassword, e.Code == stateInvalidAuthorization, e.Code == stateInvalidCatalogName,
 		strings.HasPrefix(e.Code, classOperatorIntervention):
-		return false
+		return m
+	case e.Code == stateProtocolViolation:
+		return bare
 	}
-	return true
+	return ordinary
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,8 +19,8 @@ import (
 const (
 	// mostMessage bounds one message of a target's, in bytes.
 	mostMessage = 1 << 20
-	// statementTime is a statement's limit on the server, in milliseconds.
-	statementTime = "3500"
+	// statementTime is a statement's limit on the server.
+	statementTime = 3 * time.Second
 	// closeTime bounds the farewell to a server.
 	closeTime = time.Second
 )
@@ -42,8 +43,9 @@ const (
 type session struct {
 	conn  *pgconn.PgConn
 	wire  *wire
+	sniff *sniffer
 	mode  mode
-	tls   bool
+	login login
 	notes []pgconn.Notice
 }
 
@@ -66,13 +68,13 @@ func refuse(c *database.Check) *refusal { return &refusal{Check: *c} }
 // open makes one session, in at most one TCP connection but where the server
 // has none of the fast curves.
 func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal) {
-	s := &session{mode: m, tls: l.endpoint.SSL}
+	sniff := &sniffer{most: mostMessages}
+	s := &session{mode: m, login: l, sniff: sniff}
 	conn, refused := p.transport(ctx, l)
 	if refused != nil {
 		return nil, refuse(refused)
 	}
 	w := conn.wire
-	sniff := &sniffer{}
 	config, err := startup(l, m)
 	if err != nil {
 		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
@@ -87,14 +89,14 @@ func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal)
 			s.notes = append(s.notes, *n)
 		}
 	}
-	if !s.tls {
+	if !l.endpoint.SSL {
 		config.RequireAuth = "!password" // a password in cleartext goes over TLS only
 	}
 	// The wire carries the deadline: with a context of its own pgconn would leave
 	// a goroutine behind that sends a cancel request.
 	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
-		closing := w.Close()
-		return nil, loginFailure(l, sniff, errors.Join(err, closing))
+		_ = w.Close() // pgconn has done so already
+		return nil, loginFailure(l, sniff, err)
 	}
 	s.wire = w
 	return s, nil
@@ -135,10 +137,16 @@ func (p *Prober) tryTransport(ctx context.Context, l login, curves []tls.CurveID
 	return t, again, refused
 }
 
+// fixedConfig has a value for every setting that pgconn would else take from the
+// environment and could stumble over.
+const fixedConfig = "host=localhost port=5432 user=none password=none dbname=none sslmode=disable target_session_attrs=any " +
+	"connect_timeout=0 passfile='' sslkey='' sslcert='' sslrootcert='' sslcertmode=disable sslnegotiation=postgres sslpassword='' " +
+	"channel_binding=prefer require_auth='' min_protocol_version=3.0 max_protocol_version=3.0"
+
 // startup is the configuration of a session: a fixed string is parsed, so that
 // nothing of the caller's is, and what the environment put in is set anew.
 func startup(l login, m mode) (*pgconn.Config, error) {
-	config, err := pgconn.ParseConfig("host=localhost port=5432 user=none password=none dbname=none sslmode=disable target_session_attrs=any")
+	config, err := pgconn.ParseConfig(fixedConfig)
 	if err != nil {
 		return nil, errors.New("the session's configuration was refused") // the error can carry the environment's password
 	}
@@ -163,7 +171,7 @@ func parameters(m mode) map[string]string {
 	if m == bare {
 		return params
 	}
-	params["statement_timeout"] = statementTime
+	params["statement_timeout"] = milliseconds(statementTime)
 	params["client_min_messages"] = "warning"
 	params["default_transaction_read_only"] = "on" // looks, and never touches
 	if m == walsender {
@@ -171,6 +179,9 @@ func parameters(m mode) map[string]string {
 	}
 	return params
 }
+
+// milliseconds is d as a setting has it.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // oneShot gives conn to the first caller and nothing to the next: pgconn dials
 // again for a cancel request, which is not wanted here.
@@ -221,6 +232,12 @@ func (s *session) query(sql string) ([]byte, error) {
 		return nil, errors.New("the server's answer has another form than the question")
 	}
 	return results[0].Rows[0][0], nil
+}
+
+// allow lets the server say more than an answer takes.
+func (s *session) allow(bytes, messages int) {
+	s.wire.left += bytes
+	s.sniff.most += messages
 }
 
 // do runs one statement whose answer does not matter.

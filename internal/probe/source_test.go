@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
@@ -20,10 +24,15 @@ import (
 var shared *pgserver.Server
 
 func TestMain(m *testing.M) {
-	os.Exit(pgtest.Main(m, pgserver.Options{Settings: map[string]string{
+	code := pgtest.Main(m, pgserver.Options{Settings: map[string]string{
 		"max_wal_senders": "150", "max_connections": "200", "max_replication_slots": "200",
-	}}, func(s *pgserver.Server) { shared = s }))
+	}}, func(s *pgserver.Server) { shared = s })
+	stopPairs()
+	os.Exit(code)
 }
+
+// major is the major version of the server that the tests are run on.
+func major() int { return shared.Installation().Major }
 
 var sources atomic.Int64
 
@@ -33,29 +42,48 @@ type source struct {
 	t      *testing.T
 	server *pgserver.Server
 	target database.Target
+
+	primary *pgserver.Server // where server is a standby
+	prober  *probe.Prober    // in place of the usual one
+	limit   time.Duration    // of a probe, 0 for the probe's own
 }
 
 const password = `p'w"d\ %:/?#`
 
 func newSource(t *testing.T, server *pgserver.Server) *source {
 	t.Helper()
-	n := sources.Add(1)
-	s := &source{t: t, server: server, target: database.Target{
-		Endpoint: database.Endpoint{
-			Hostname: "127.0.0.1", Port: server.Port(), SSL: true,
-			Database: fmt.Sprintf(`So"urce %d`, n), Username: fmt.Sprintf(`cdc'"role %d`, n),
-		},
-		Passwords: database.Passwords{Main: password},
-		Slot:      database.Slot{PublicationName: `pub'"lication`, SlotName: fmt.Sprintf("slot_%d", n), Status: database.SlotActive},
-	}}
+	s := &source{t: t, server: server, target: newTarget(sources.Add(1), server.Port())}
+	s.prepare()
+	s.exec(s.createSlot())
+	t.Cleanup(s.dropSlot)
+	return s
+}
+
+// prepare makes all of a source but its slot.
+func (s *source) prepare() {
+	s.t.Helper()
 	s.admin("CREATE ROLE " + s.role() + " LOGIN REPLICATION PASSWORD " + literal(password))
 	s.admin("CREATE DATABASE " + s.database())
 	s.exec("CREATE TABLE t (id int PRIMARY KEY)")
 	s.exec("GRANT SELECT ON t TO " + s.role())
 	s.exec("CREATE PUBLICATION " + s.publication() + " FOR TABLE t")
-	s.exec(s.createSlot())
-	t.Cleanup(s.dropSlot)
-	return s
+}
+
+func newTarget(n int64, port int) database.Target {
+	return database.Target{
+		Endpoint: database.Endpoint{
+			Hostname: "127.0.0.1", Port: port, SSL: true,
+			Database: fmt.Sprintf(`So"urce %d`, n), Username: fmt.Sprintf(`cdc'"role %d`, n),
+		},
+		Passwords: database.Passwords{Main: password},
+		Slot:      database.Slot{PublicationName: `pub'"lication`, SlotName: fmt.Sprintf("slot_%d", n), Status: database.SlotActive},
+	}
+}
+
+// at is a target without a server of ours behind it.
+func at(t *testing.T, port int) *source {
+	t.Helper()
+	return &source{t: t, target: newTarget(sources.Add(1), port), limit: time.Second}
 }
 
 func identifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
@@ -79,7 +107,7 @@ func (s *source) dropSlot() {
 	}
 }
 
-// exec runs SQL as the superuser in the source's database.
+// exec runs SQL as the superuser in the source's database, on the primary.
 func (s *source) exec(sql string) string {
 	s.t.Helper()
 	return s.execIn(s.target.Endpoint.Database, sql)
@@ -93,7 +121,11 @@ func (s *source) admin(sql string) string {
 
 func (s *source) execIn(db, sql string) string {
 	s.t.Helper()
-	out, err := s.server.Exec(s.t.Context(), db, sql)
+	server := s.server
+	if s.primary != nil {
+		server = s.primary
+	}
+	out, err := server.Exec(s.t.Context(), db, sql)
 	if err != nil {
 		s.t.Fatalf("%s: %v", sql, err)
 	}
@@ -102,7 +134,76 @@ func (s *source) execIn(db, sql string) string {
 
 func (s *source) probe() database.Report {
 	s.t.Helper()
-	return prober(s.t).Probe(s.t.Context(), s.target)
+	p, ctx := s.prober, s.t.Context()
+	if p == nil {
+		p = prober(s.t)
+	}
+	if s.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.limit)
+		defer cancel()
+	}
+	return p.Probe(ctx, s.target)
+}
+
+// apply does what a fix says that is SQL: the statement as it is printed, as
+// the superuser in the source's database, and then what its comment says.
+func (s *source) apply(fix string) {
+	s.t.Helper()
+	server := s.server
+	_, comment, _ := strings.Cut(fix, " -- ")
+	if strings.Contains(comment, "pg_log_standby_snapshot") {
+		s.slotOnStandby(fix)
+		return
+	}
+	onPrimary := strings.HasPrefix(comment, "on the primary")
+	if onPrimary {
+		server = s.primary
+	}
+	db := s.target.Endpoint.Database
+	if strings.HasPrefix(comment, "in another database") {
+		db = "postgres"
+	}
+	if _, err := server.Exec(s.t.Context(), db, fix); err != nil {
+		s.t.Fatalf("the fix %q: %v", fix, err)
+	}
+	var err error
+	switch {
+	case strings.Contains(comment, "restart the server"):
+		err = server.Restart(s.t.Context())
+	case strings.Contains(comment, "pg_reload_conf()"):
+		err = server.Reload(s.t.Context())
+	case onPrimary:
+		err = pgserver.WaitForReplay(s.t.Context(), s.primary, s.server)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// hold keeps a session of the superuser's open until the test ends.
+func hold(t *testing.T, server *pgserver.Server, db string, params map[string]string) *pgconn.PgConn {
+	t.Helper()
+	config, err := pgconn.ParseConfig("user=postgres sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Host, config.Port, config.Database = server.SocketDirectory(), uint16(server.Port()), db
+	config.Fallbacks = nil
+	config.RuntimeParams = params
+	conn, err := pgconn.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func mustDo(t *testing.T, conn *pgconn.PgConn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql).ReadAll(); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
 }
 
 func prober(t *testing.T) *probe.Prober {
@@ -112,6 +213,27 @@ func prober(t *testing.T) *probe.Prober {
 		t.Fatal(err)
 	}
 	return probe.New(policy)
+}
+
+// resolverFunc is a Resolver that is a function.
+type resolverFunc func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+func (f resolverFunc) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	return f(ctx, network, host)
+}
+
+// leadsTo is a Prober for which every host has these addresses.
+func leadsTo(t *testing.T, addresses ...string) *probe.Prober {
+	t.Helper()
+	p := prober(t)
+	p.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) {
+		var found []netip.Addr
+		for _, a := range addresses {
+			found = append(found, netip.MustParseAddr(a))
+		}
+		return found, nil
+	})
+	return p
 }
 
 // dialerFunc is a Dialer that is a function.

@@ -10,6 +10,13 @@ import (
 // mostListed bounds the lists of names that the statement returns.
 const mostListed = 20
 
+// The parts that have to be answered.
+const (
+	partServer      = "server"
+	partPublication = "publication"
+	partSlot        = "slot"
+)
+
 // part is one piece of the statement: an expression of type jsonb. What is
 // optional may be refused without costing the rest.
 type part struct {
@@ -23,9 +30,9 @@ type part struct {
 // it: walsenders before 12.10, 13.6 and 14.2 are said to refuse them.
 func parts(s database.Slot) []part {
 	return []part{
-		{name: "server", sql: serverSQL()},
-		{name: "publication", sql: publicationSQL(s.PublicationName)},
-		{name: "slot", sql: slotSQL(s.SlotName)},
+		{name: partServer, sql: serverSQL()},
+		{name: partPublication, sql: publicationSQL(s.PublicationName)},
+		{name: partSlot, sql: slotSQL(s.SlotName)},
 		{name: "identity", sql: `(SELECT pg_catalog.to_jsonb(c.system_identifier::text) FROM pg_catalog.pg_control_system() c)`, optional: true},
 		{name: "walsenders", sql: `(SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM pg_catalog.pg_stat_get_wal_senders())`, optional: true},
 		{name: "tables", sql: tablesSQL(s.PublicationName), optional: true},
@@ -116,6 +123,7 @@ SELECT pg_catalog.jsonb_build_object(
 'partitions', (SELECT pg_catalog.count(*) FROM t WHERE t.relispartition),
 'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.open ORDER BY 1 LIMIT ` + most + `) x),
 'unreadable', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT t.nspname, t.relname FROM t WHERE NOT t.readable ORDER BY 1, 2 LIMIT ` + most + `) x),
+'locked', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.readable ORDER BY 1 LIMIT ` + most + `) x),
 'no_identity', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT l.nspname, l.relname FROM l ORDER BY 1, 2 LIMIT ` + most + `) x),
 'totals', pg_catalog.jsonb_build_object('unreadable', (SELECT pg_catalog.count(*) FROM t WHERE NOT t.readable), 'no_identity', (SELECT pg_catalog.count(*) FROM l))))`
 }

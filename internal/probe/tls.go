@@ -84,6 +84,9 @@ func handshakeFailure(err error) *database.Check {
 	if isTimeout(err) || isClosed(err) {
 		return silence(err, true)
 	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return notPostgres() // it began with an S, as SSH does
+	}
 	return failed(database.CheckTLS, TLSFailed, "the TLS handshake failed: "+printable(err.Error()), "")
 }
 
@@ -91,8 +94,9 @@ func handshakeFailure(err error) *database.Check {
 // client and server have no curve in common.
 func refusesCurves(err error) bool {
 	const handshakeAlert = 40 // handshake_failure, RFC 8446
-	alert, ok := errors.AsType[tls.AlertError](err)
-	return ok && alert == handshakeAlert
+	// The alert itself is of a type that crypto/tls does not export.
+	alert, ok := errors.AsType[*net.OpError](err)
+	return ok && alert.Op == "remote error" && alert.Err.Error() == tls.AlertError(handshakeAlert).Error()
 }
 
 func isClosed(err error) bool {

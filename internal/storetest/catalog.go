@@ -3,24 +3,17 @@ package storetest
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Catalog is a catalog as the suite needs it.
-type Catalog interface {
-	database.Catalog
-	// Get is the account's database with that ID; NotFound where there is none.
-	Get(ctx context.Context, account, id string) (database.Database, error)
-}
-
 // RunCatalog tests the catalogs that open gives.
-func RunCatalog(t *testing.T, open func(*testing.T) Catalog) {
-	tests := map[string]func(*testing.T, Catalog){
+func RunCatalog(t *testing.T, open func(*testing.T) database.Catalog) {
+	tests := map[string]func(*testing.T, database.Catalog){
 		"an inserted database is read back whole":          insertedIsRead,
 		"what was not inserted is not found":               missingIsNotFound,
 		"a name that another database has is refused":      takenNameIsRefused,
@@ -31,6 +24,9 @@ func RunCatalog(t *testing.T, open func(*testing.T) Catalog) {
 		"long and odd names are kept as they are":          oddNames,
 		"a context that has ended changes nothing":         endedContextInsert,
 	}
+	for _, more := range []map[string]func(*testing.T, database.Catalog){updateTests(), deleteTests(), listTests(), claimTests(), resultTests()} {
+		maps.Copy(tests, more)
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,17 +35,17 @@ func RunCatalog(t *testing.T, open func(*testing.T) Catalog) {
 	}
 }
 
-func insertedIsRead(t *testing.T, c Catalog) {
+func insertedIsRead(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), Database(Account(), "orders")
-	must(t, c.Insert(ctx, d))
+	must(t, c.Insert(ctx, d, nil))
 	wantStored(t, c, d)
 	bare := database.Database{ID: ID(), Account: d.Account, Name: "bare", CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt}
-	must(t, c.Insert(ctx, bare))
+	must(t, c.Insert(ctx, bare, nil))
 	wantStored(t, c, bare)
 }
 
 // wantStored fails the test unless d is in c and has its name.
-func wantStored(t *testing.T, c Catalog, d database.Database) {
+func wantStored(t *testing.T, c database.Catalog, d database.Database) {
 	t.Helper()
 	ctx := Context(t)
 	got, err := c.Get(ctx, d.Account, d.ID)
@@ -64,9 +60,9 @@ func wantStored(t *testing.T, c Catalog, d database.Database) {
 	}
 }
 
-func missingIsNotFound(t *testing.T, c Catalog) {
+func missingIsNotFound(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), Database(Account(), "orders")
-	must(t, c.Insert(ctx, d))
+	must(t, c.Insert(ctx, d, nil))
 	_, err := c.Get(ctx, d.Account, ID())
 	wantKind(t, err, database.NotFound)
 	_, err = c.Get(ctx, Account(), d.ID)
@@ -75,11 +71,11 @@ func missingIsNotFound(t *testing.T, c Catalog) {
 	wantKind(t, err, database.NotFound)
 }
 
-func takenNameIsRefused(t *testing.T, c Catalog) {
+func takenNameIsRefused(t *testing.T, c database.Catalog) {
 	ctx, first := Context(t), Database(Account(), "orders")
-	must(t, c.Insert(ctx, first))
+	must(t, c.Insert(ctx, first, nil))
 	second := Database(first.Account, first.Name)
-	if err := c.Insert(ctx, second); !errors.Is(err, database.ErrNameTaken) {
+	if err := c.Insert(ctx, second, nil); !errors.Is(err, database.ErrNameTaken) {
 		t.Fatalf("error %v, want ErrNameTaken", err)
 	}
 	wantStored(t, c, first)
@@ -87,39 +83,21 @@ func takenNameIsRefused(t *testing.T, c Catalog) {
 	wantKind(t, err, database.NotFound)
 }
 
-func sameInsertIsDone(t *testing.T, c Catalog) {
+func sameInsertIsDone(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), Database(Account(), "orders")
-	must(t, c.Insert(ctx, d))
-	must(t, c.Insert(ctx, d))
+	must(t, c.Insert(ctx, d, nil))
+	must(t, c.Insert(ctx, d, nil))
 	wantStored(t, c, d)
 }
 
-const racers = 32
-
-// race calls insert from many goroutines at once, and gives their errors.
-func race(insert func(i int) error) []error {
-	errs := make([]error, racers)
-	start := make(chan struct{})
-	var done sync.WaitGroup
-	for i := range errs {
-		done.Go(func() {
-			<-start
-			errs[i] = insert(i)
-		})
-	}
-	close(start)
-	done.Wait()
-	return errs
-}
-
-func oneOfManyWins(t *testing.T, c Catalog) {
+func oneOfManyWins(t *testing.T, c database.Catalog) {
 	ctx, account := Context(t), Account()
 	rivals := make([]database.Database, racers)
 	for i := range rivals {
 		rivals[i] = Database(account, "orders")
 	}
 	winner := -1
-	for i, err := range race(func(i int) error { return c.Insert(ctx, rivals[i]) }) {
+	for i, err := range race(racers, func(i int) error { return c.Insert(ctx, rivals[i], nil) }) {
 		switch {
 		case err == nil && winner >= 0:
 			t.Fatalf("both %d and %d have won", winner, i)
@@ -140,37 +118,37 @@ func oneOfManyWins(t *testing.T, c Catalog) {
 	}
 }
 
-func sameInsertsAllSucceed(t *testing.T, c Catalog) {
+func sameInsertsAllSucceed(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), Database(Account(), "orders")
-	must(t, errors.Join(race(func(int) error { return c.Insert(ctx, d) })...))
+	must(t, errors.Join(race(racers, func(int) error { return c.Insert(ctx, d, nil) })...))
 	wantStored(t, c, d)
 }
 
-func accountsAreApart(t *testing.T, c Catalog) {
+func accountsAreApart(t *testing.T, c database.Catalog) {
 	ctx, first := Context(t), Database(Account(), "orders")
 	second := Database(first.Account+"-", first.Name)
-	must(t, c.Insert(ctx, first))
-	must(t, c.Insert(ctx, second))
+	must(t, c.Insert(ctx, first, nil))
+	must(t, c.Insert(ctx, second, nil))
 	wantStored(t, c, first)
 	wantStored(t, c, second)
 }
 
-func oddNames(t *testing.T, c Catalog) {
+func oddNames(t *testing.T, c database.Catalog) {
 	account := Account()
 	for _, name := range []string{
 		strings.Repeat("n", 255), "a", "A", "...", "-", "_", "name#orders", "database#" + ID(), "a/b", "ö", "a b", "%", "'\"",
 	} {
 		d := Database(account, name)
-		must(t, c.Insert(Context(t), d))
+		must(t, c.Insert(Context(t), d, nil))
 		wantStored(t, c, d)
 	}
 }
 
-func endedContextInsert(t *testing.T, c Catalog) {
+func endedContextInsert(t *testing.T, c database.Catalog) {
 	ctx, cancel := context.WithCancel(Context(t))
 	cancel()
 	d := Database(Account(), "orders")
-	wantKind(t, c.Insert(ctx, d), database.Unavailable)
+	wantKind(t, c.Insert(ctx, d, nil), database.Unavailable)
 	_, err := c.Get(ctx, d.Account, d.ID)
 	wantKind(t, err, database.Unavailable)
 	_, err = c.Get(Context(t), d.Account, d.ID)

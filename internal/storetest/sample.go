@@ -42,7 +42,7 @@ func Database(account, name string) database.Database {
 		},
 		Slot:     database.Slot{ID: ID(), PublicationName: "a \"publication\"", SlotName: "a_slot", Status: database.SlotActive},
 		Warnings: []database.Warning{{Name: "publication", Code: "publication_empty", Message: "no table", Fix: "ALTER PUBLICATION"}},
-		Version:  1, SecretVersion: ID(), CreatedAt: now, UpdatedAt: now,
+		Version:  1, Change: ID(), SecretVersion: ID(), CreatedAt: now, UpdatedAt: now,
 	}
 }
 

@@ -2,25 +2,16 @@ package storetest
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Vault is a vault as the suite needs it.
-type Vault interface {
-	database.Vault
-	AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error)
-	Promote(ctx context.Context, account, id, version string) error
-	DropVersion(ctx context.Context, account, id, version string) error
-	Read(ctx context.Context, account, id, version string) (database.Passwords, error)
-	ScheduleDeletion(ctx context.Context, account, id string) error
-}
-
 // RunVault tests the vaults that open gives.
-func RunVault(t *testing.T, open func(*testing.T) Vault) {
-	tests := map[string]func(*testing.T, Vault){
+func RunVault(t *testing.T, open func(*testing.T) database.Vault) {
+	tests := map[string]func(*testing.T, database.Vault){
 		"kept passwords are read back":                            createdIsRead,
 		"a database without a primary has one password":           withoutPrimary,
 		"the same create again gives the same version":            sameCreateIsDone,
@@ -37,7 +28,10 @@ func RunVault(t *testing.T, open func(*testing.T) Vault) {
 		"an unknown version or secret is not found":               missingIsNotRead,
 		"a secret scheduled for deletion is not read":             scheduledIsNotRead,
 		"a discarded secret is gone, discarded again":             discardedIsGone,
+		"a version is promoted again after late promotions":       promotedAgain,
+		"a scheduled secret takes no promotion":                   scheduledTakesNoPromotion,
 	}
+	maps.Copy(tests, batchTests())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +41,7 @@ func RunVault(t *testing.T, open func(*testing.T) Vault) {
 }
 
 // create keeps passwords of a new database.
-func create(t *testing.T, v Vault) (database.Database, database.Passwords, string) {
+func create(t *testing.T, v database.Vault) (database.Database, database.Passwords, string) {
 	t.Helper()
 	d, p := Database(Account(), "orders"), Passwords()
 	version, err := v.Create(Context(t), d, p)
@@ -58,7 +52,7 @@ func create(t *testing.T, v Vault) (database.Database, database.Passwords, strin
 	return d, p, version
 }
 
-func wantPasswords(t *testing.T, v Vault, d database.Database, version string, want database.Passwords) {
+func wantPasswords(t *testing.T, v database.Vault, d database.Database, version string, want database.Passwords) {
 	t.Helper()
 	got, err := v.Read(Context(t), d.Account, d.ID, version)
 	must(t, err)
@@ -68,7 +62,7 @@ func wantPasswords(t *testing.T, v Vault, d database.Database, version string, w
 }
 
 // wantNoPasswords is quick to believe that there are none.
-func wantNoPasswords(t *testing.T, v Vault, account, id, version string) {
+func wantNoPasswords(t *testing.T, v database.Vault, account, id, version string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(Context(t), time.Second)
 	defer cancel()
@@ -76,12 +70,12 @@ func wantNoPasswords(t *testing.T, v Vault, account, id, version string) {
 	wantKind(t, err, database.NotFound)
 }
 
-func createdIsRead(t *testing.T, v Vault) {
+func createdIsRead(t *testing.T, v database.Vault) {
 	d, p, version := create(t, v)
 	wantPasswords(t, v, d, version, p)
 }
 
-func withoutPrimary(t *testing.T, v Vault) {
+func withoutPrimary(t *testing.T, v database.Vault) {
 	d, p := Database(Account(), "orders"), database.Passwords{Main: Passwords().Main}
 	d.Primary = nil
 	version, err := v.Create(Context(t), d, p)
@@ -89,7 +83,7 @@ func withoutPrimary(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, version, p)
 }
 
-func sameCreateIsDone(t *testing.T, v Vault) {
+func sameCreateIsDone(t *testing.T, v database.Vault) {
 	d, p, version := create(t, v)
 	again, err := v.Create(Context(t), d, p)
 	must(t, err)
@@ -99,17 +93,17 @@ func sameCreateIsDone(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, version, p)
 }
 
-func otherCreateIsRefused(t *testing.T, v Vault) {
+func otherCreateIsRefused(t *testing.T, v database.Vault) {
 	d, p, version := create(t, v)
 	_, err := v.Create(Context(t), d, Passwords())
 	wantKind(t, err, database.Internal)
 	wantPasswords(t, v, d, version, p)
 }
 
-func racingCreates(t *testing.T, v Vault) {
+func racingCreates(t *testing.T, v database.Vault) {
 	d, p := Database(Account(), "orders"), Passwords()
 	versions := make([]string, racers)
-	for _, err := range race(func(i int) (err error) {
+	for _, err := range race(racers, func(i int) (err error) {
 		versions[i], err = v.Create(Context(t), d, p)
 		return err
 	}) {
@@ -123,7 +117,7 @@ func racingCreates(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, versions[0], p)
 }
 
-func secretsAreApart(t *testing.T, v Vault) {
+func secretsAreApart(t *testing.T, v database.Vault) {
 	first, p, version := create(t, v)
 	second, q, _ := create(t, v)
 	wantPasswords(t, v, first, version, p)
@@ -132,7 +126,7 @@ func secretsAreApart(t *testing.T, v Vault) {
 }
 
 // add keeps another version.
-func add(t *testing.T, v Vault, d database.Database) (string, database.Passwords) {
+func add(t *testing.T, v database.Vault, d database.Database) (string, database.Passwords) {
 	t.Helper()
 	p := Passwords()
 	version, err := v.AddVersion(Context(t), d, p, ID())
@@ -140,7 +134,7 @@ func add(t *testing.T, v Vault, d database.Database) (string, database.Passwords
 	return version, p
 }
 
-func addedIsRead(t *testing.T, v Vault) {
+func addedIsRead(t *testing.T, v database.Vault) {
 	d, p, first := create(t, v)
 	second, q := add(t, v, d)
 	wantPasswords(t, v, d, first, p)
@@ -149,7 +143,7 @@ func addedIsRead(t *testing.T, v Vault) {
 	wantKind(t, err, database.NotFound)
 }
 
-func sameVersionIsDone(t *testing.T, v Vault) {
+func sameVersionIsDone(t *testing.T, v database.Vault) {
 	d, _, _ := create(t, v)
 	version, q := add(t, v, d)
 	again, err := v.AddVersion(Context(t), d, q, version)
@@ -159,7 +153,7 @@ func sameVersionIsDone(t *testing.T, v Vault) {
 	}
 }
 
-func otherVersionIsRefused(t *testing.T, v Vault) {
+func otherVersionIsRefused(t *testing.T, v database.Vault) {
 	d, _, _ := create(t, v)
 	version, q := add(t, v, d)
 	_, err := v.AddVersion(Context(t), d, Passwords(), version)
@@ -167,7 +161,7 @@ func otherVersionIsRefused(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, version, q)
 }
 
-func twoVersionsWait(t *testing.T, v Vault) {
+func twoVersionsWait(t *testing.T, v database.Vault) {
 	d, _, _ := create(t, v)
 	second, q := add(t, v, d)
 	third, r := add(t, v, d)
@@ -178,7 +172,7 @@ func twoVersionsWait(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, second, q)
 }
 
-func promotedTwice(t *testing.T, v Vault) {
+func promotedTwice(t *testing.T, v database.Vault) {
 	d, p, first := create(t, v)
 	must(t, v.Promote(Context(t), d.Account, d.ID, first))
 	second, q := add(t, v, d)
@@ -189,7 +183,30 @@ func promotedTwice(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, second, q)
 }
 
-func missingIsNotPromoted(t *testing.T, v Vault) {
+// promotedAgain has three updates in a row promoted in the wrong order, which
+// takes every label from the last one's version.
+func promotedAgain(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	second, _ := add(t, v, d)
+	third, q := add(t, v, d)
+	fourth, r := add(t, v, d)
+	for _, version := range []string{fourth, third, second} {
+		must(t, v.Promote(Context(t), d.Account, d.ID, version))
+	}
+	wantPasswords(t, v, d, fourth, r)
+	must(t, v.Promote(Context(t), d.Account, d.ID, fourth))
+	wantPasswords(t, v, d, fourth, r)
+	wantPasswords(t, v, d, third, q)
+}
+
+func scheduledTakesNoPromotion(t *testing.T, v database.Vault) {
+	d, _, version := create(t, v)
+	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	wantKind(t, v.Promote(Context(t), d.Account, d.ID, version), database.NotFound)
+	must(t, v.DropVersion(Context(t), d.Account, d.ID, version))
+}
+
+func missingIsNotPromoted(t *testing.T, v database.Vault) {
 	d, p, first := create(t, v)
 	ctx, cancel := context.WithTimeout(Context(t), time.Second)
 	defer cancel()
@@ -197,7 +214,7 @@ func missingIsNotPromoted(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, first, p)
 }
 
-func droppedVersion(t *testing.T, v Vault) {
+func droppedVersion(t *testing.T, v database.Vault) {
 	d, p, first := create(t, v)
 	second, _ := add(t, v, d)
 	for _, version := range []string{second, second, first, ID()} {
@@ -207,14 +224,14 @@ func droppedVersion(t *testing.T, v Vault) {
 	wantPasswords(t, v, d, first, p)
 }
 
-func missingIsNotRead(t *testing.T, v Vault) {
+func missingIsNotRead(t *testing.T, v database.Vault) {
 	d, _, version := create(t, v)
 	wantNoPasswords(t, v, d.Account, d.ID, ID())
 	wantNoPasswords(t, v, d.Account, ID(), version)
 	wantNoPasswords(t, v, Account(), d.ID, version)
 }
 
-func scheduledIsNotRead(t *testing.T, v Vault) {
+func scheduledIsNotRead(t *testing.T, v database.Vault) {
 	d, _, version := create(t, v)
 	for range 2 {
 		must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
@@ -224,7 +241,7 @@ func scheduledIsNotRead(t *testing.T, v Vault) {
 	must(t, v.Discard(Context(t), d.Account, d.ID))
 }
 
-func discardedIsGone(t *testing.T, v Vault) {
+func discardedIsGone(t *testing.T, v database.Vault) {
 	d, _, version := create(t, v)
 	for range 2 {
 		must(t, v.Discard(Context(t), d.Account, d.ID))

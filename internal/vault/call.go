@@ -10,8 +10,12 @@ import (
 	"github.com/headgate/headgate/internal/awscall"
 )
 
-// errNoVersion says that a secret has no such version with a label.
-var errNoVersion = errors.New("no such version")
+// errScheduled says that a secret is scheduled for deletion.
+var errScheduled = errors.New("scheduled for deletion")
+
+// errNoVersionNamed says that passwords were asked for without a version, which
+// Secrets Manager would answer with the current one's.
+var errNoVersionNamed = errors.New("a secret read without its version")
 
 // errMoved says that a label was elsewhere when it came to moving it.
 var errMoved = errors.New("the label has moved")
@@ -25,7 +29,7 @@ func do(ctx context.Context, call func(context.Context) error) error {
 // readAnswer reads the error of one attempt. Since every call may be repeated,
 // an answer tells all there is to know, whatever became of earlier attempts.
 func readAnswer(err error, fault awscall.Fault) awscall.Fault {
-	if fault == awscall.Refused || errors.Is(err, errNoVersion) {
+	if fault == awscall.Refused || errors.Is(err, errScheduled) {
 		return awscall.Settled
 	}
 	return fault
@@ -39,7 +43,7 @@ func patient(ctx context.Context, call func(context.Context) error) error {
 	policy := awscall.Policy{
 		Budget: budget, Attempt: attemptTime, Persist: true,
 		Read: func(err error, fault awscall.Fault) awscall.Fault {
-			if isNotFound(err) {
+			if isNotFound(err) && !errors.Is(err, errScheduled) {
 				missing = err
 				return awscall.Contended
 			}

@@ -29,7 +29,7 @@ func internal(cause error) error {
 
 func isNotFound(err error) bool {
 	_, ok := errors.AsType[*types.ResourceNotFoundException](err)
-	return ok || errors.Is(err, errNoVersion)
+	return ok || errors.Is(err, errScheduled)
 }
 
 // quietError stands for an error of the SDK. It says what kind of error it was,
@@ -57,8 +57,8 @@ func describe(err error) string {
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
 		return sending.Err.Error()
 	}
-	if errors.Is(err, errNoVersion) {
-		return errNoVersion.Error()
+	if errors.Is(err, errScheduled) {
+		return errScheduled.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return "ended before an answer came" + response(err)

@@ -2,7 +2,6 @@ package vault_test
 
 import (
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -17,8 +16,7 @@ import (
 
 // moto is the server of all tests here, which keep apart by their prefixes.
 var moto struct {
-	url          string
-	transactions sync.Mutex
+	url string
 }
 
 func TestMain(m *testing.M) {
@@ -35,7 +33,7 @@ type bench struct {
 
 func newBench(t *testing.T) bench {
 	t.Helper()
-	wire := faultwire.New(t, &moto.transactions)
+	wire := faultwire.New(t)
 	b := bench{wire: wire, client: wire.SecretsManager(moto.url), config: vault.Config{
 		Prefix: "headgate-" + uuid.NewString(), Table: "headgate-table", KMSKeyID: "alias/headgate",
 	}}
@@ -61,7 +59,7 @@ func (b bench) create(t *testing.T) (database.Database, database.Passwords) {
 
 func TestVault(t *testing.T) {
 	t.Parallel()
-	storetest.RunVault(t, func(t *testing.T) storetest.Vault { return newBench(t).Vault })
+	storetest.RunVault(t, func(t *testing.T) database.Vault { return newBench(t).Vault })
 }
 
 func wantKind(t *testing.T, err error, kind database.Kind) {

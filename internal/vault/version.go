@@ -19,12 +19,12 @@ import (
 func ownLabel(version string) string { return "headgate-" + version }
 
 // Read is the passwords in that version of a secret. A version that is not found
-// is asked for again while there is time, at most for six seconds. The error's
-// kind is NotFound, Throttled, Unavailable or Internal.
+// is asked for again while there is time, at most for six seconds; one of a secret
+// that is scheduled for deletion is not. The error's kind is NotFound, Throttled,
+// Unavailable or Internal.
 func (v *Vault) Read(ctx context.Context, account, id, version string) (database.Passwords, error) {
 	if version == "" {
-		// Secrets Manager would answer with the current version.
-		return database.Passwords{}, internal(errors.New("a secret read without its version"))
+		return database.Passwords{}, internal(errNoVersionNamed)
 	}
 	var secret string
 	err := patient(ctx, func(ctx context.Context) error {
@@ -48,12 +48,17 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 }
 
 // Promote makes that version the current one and takes its own label away. A
-// version that is the current one counts as done. The error's kind is NotFound
-// where there is no such version, Throttled, Unavailable or Internal.
+// version that is the current one counts as done. One that has lost all of its
+// labels, since two others were promoted late and after it, is promoted again.
+// The error's kind is NotFound where there is no such version, Throttled,
+// Unavailable or Internal.
 func (v *Vault) Promote(ctx context.Context, account, id, version string) error {
 	err := patient(ctx, func(ctx context.Context) error {
-		labels, err := v.labels(ctx, account, id, version)
+		labels, err := v.labels(ctx, account, id)
 		if err != nil {
+			return err
+		}
+		if err := v.exists(ctx, account, id, version, labels); err != nil {
 			return err
 		}
 		if holder := labels.holder(current); holder != version {
@@ -74,7 +79,7 @@ func (v *Vault) Promote(ctx context.Context, account, id, version string) error 
 // Throttled, Unavailable or Internal.
 func (v *Vault) DropVersion(ctx context.Context, account, id, version string) error {
 	err := do(ctx, func(ctx context.Context) error {
-		labels, err := v.labels(ctx, account, id, version)
+		labels, err := v.labels(ctx, account, id)
 		if err != nil {
 			return err
 		}
@@ -99,16 +104,26 @@ func (l versionLabels) holder(label string) string {
 	return ""
 }
 
-// labels are those of the secret, which must have that version.
-func (v *Vault) labels(ctx context.Context, account, id, version string) (versionLabels, error) {
+// labels are those of the secret.
+func (v *Vault) labels(ctx context.Context, account, id string) (versionLabels, error) {
 	out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)}, once)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := out.VersionIdsToStages[version]; !ok || out.DeletedDate != nil {
-		return nil, errNoVersion
+	if out.DeletedDate != nil {
+		return nil, errScheduled
 	}
 	return out.VersionIdsToStages, nil
+}
+
+// exists is nil where the secret has that version. A description lists those with
+// labels alone, so another is asked for.
+func (v *Vault) exists(ctx context.Context, account, id, version string, labels versionLabels) error {
+	if _, ok := labels[version]; ok {
+		return nil
+	}
+	_, err := v.client.GetSecretValue(ctx, v.valueInput(account, id, version), once)
+	return err
 }
 
 func (v *Vault) dropLabel(ctx context.Context, account, id, version string, labels versionLabels) error {

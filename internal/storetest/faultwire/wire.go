@@ -21,23 +21,18 @@ import (
 // Wire is an http.RoundTripper. It is safe for concurrent use.
 type Wire struct {
 	next http.RoundTripper
-	// transactions lets one transaction through at a time. Moto takes a refused
-	// one back by putting a copy of the whole table in place, from before it,
-	// and with that loses what others wrote since; DynamoDB does not.
-	transactions *sync.Mutex
 
 	mu       sync.Mutex
 	faults   map[string][]Fault
 	requests map[string][]string
 }
 
-// New makes a Wire without faults. All wires to one server must be made with the
-// same mutex.
-func New(tb testing.TB, transactions *sync.Mutex) *Wire {
+// New makes a Wire without faults.
+func New(tb testing.TB) *Wire {
 	transport := &http.Transport{} // no proxy: moto is on loopback
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &Wire{
-		next: transport, transactions: transactions,
+		next:   transport,
 		faults: map[string][]Fault{}, requests: map[string][]string{},
 	}
 }
@@ -84,13 +79,7 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	target := r.Header.Get("X-Amz-Target")
 	operation := target[strings.LastIndex(target, ".")+1:]
 	fault := w.record(operation, string(body))
-	return fault(copied, func(r *http.Request) (*http.Response, error) {
-		if operation == "TransactWriteItems" {
-			w.transactions.Lock()
-			defer w.transactions.Unlock()
-		}
-		return w.next.RoundTrip(r)
-	})
+	return fault(copied, w.next.RoundTrip)
 }
 
 func (w *Wire) record(operation, body string) Fault {

@@ -1,0 +1,22 @@
+// Command update-database is PUT and PATCH
+// /api/postgres_databases/{id_or_name}.
+package main
+
+import (
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/httpapi"
+)
+
+func main() {
+	log := lambdacontext.NewLogger()
+	service, err := awsenv.New(os.Getenv).Databases(log)
+	if err != nil {
+		awsenv.Fail(err)
+	}
+	lambda.Start(httpapi.Serve(log, httpapi.UpdateDatabase, httpapi.Update(service)))
+}

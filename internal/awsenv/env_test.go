@@ -1,0 +1,101 @@
+package awsenv_test
+
+import (
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/headgate/headgate/internal/awsenv"
+)
+
+func good() map[string]string {
+	return map[string]string{
+		"TABLE_NAME": "headgate", "SECRET_PREFIX": "headgate/prod", "AWS_REGION": "eu-west-1",
+		"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-word",
+	}
+}
+
+func databases(vars map[string]string) error {
+	_, err := awsenv.New(func(name string) string { return vars[name] }).Databases(slog.New(slog.DiscardHandler))
+	return err
+}
+
+func TestAGoodEnvironmentStarts(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]map[string]string{
+		"as it is":                   {},
+		"with everything":            {"SECRET_KMS_KEY_ID": "k", "EGRESS_ALLOW": "10.0.0.0/8, fd00::/8", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		"with endpoints of its own":  {"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_ENDPOINT_URL_DYNAMODB": "https://localhost:2/"},
+		"with the default region":    {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
+		"with a prefix of one word":  {"SECRET_PREFIX": "headgate"},
+		"with a session's token too": {"AWS_SESSION_TOKEN": "t"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vars := good()
+			maps.Copy(vars, change)
+			if err := databases(vars); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAVariableThatIsMissingOrMalformedIsNamed(t *testing.T) {
+	t.Parallel()
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, value string }{
+		{"TABLE_NAME", ""},
+		{"TABLE_NAME", "a b"},
+		{"TABLE_NAME", "ab"},
+		{"SECRET_PREFIX", ""},
+		{"SECRET_PREFIX", "/headgate"},
+		{"SECRET_PREFIX", "head gate"},
+		{"AWS_REGION", ""},
+		{"AWS_ACCESS_KEY_ID", ""},
+		{"AWS_SECRET_ACCESS_KEY", ""},
+		{"EGRESS_ALLOW", "10.0.0.0/99"},
+		{"EGRESS_ALLOW", "everything"},
+		{"AWS_ENDPOINT_URL", "localhost:4566"},
+		{"AWS_ENDPOINT_URL_DYNAMODB", "ftp://localhost"},
+		{"AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://"},
+		{"AWS_CA_BUNDLE", "/nowhere.pem"},
+		{"AWS_CA_BUNDLE", empty},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+"="+filepath.Base(tt.value), func(t *testing.T) {
+			t.Parallel()
+			vars := good()
+			vars[tt.name] = tt.value
+			err := databases(vars)
+			if err == nil || !strings.Contains(err.Error(), tt.name) {
+				t.Fatalf("error %v does not name it", err)
+			}
+			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "secret-word") {
+				t.Errorf("error %q is not one line without secrets", err)
+			}
+		})
+	}
+}
+
+// A misconfigured deployment must fail at its start, not write to a disk that
+// vanishes; and each start is as quick as what it links lets it be.
+func TestFunctionsLinkNothingOfTheLocalStoreOrTheSDKsConfiguration(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "../../functions/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range []string{"go.etcd.io/bbolt", "internal/embedded", "internal/devserver", "aws-sdk-go-v2/config", "aws-sdk-go-v2/credentials", "internal/pgserver"} {
+		if strings.Contains(string(out), pkg) {
+			t.Errorf("%s is linked into a function", pkg)
+		}
+	}
+}

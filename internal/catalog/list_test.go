@@ -1,0 +1,186 @@
+package catalog_test
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+)
+
+// manyDatabases are databases of one account as most are: without certificates.
+func manyDatabases(account string, n int) []database.Database {
+	ds := make([]database.Database, n)
+	for i := range ds {
+		ds[i] = storetest.Database(account, "orders-"+strconv.Itoa(i))
+		ds[i].Endpoint.SSLRootCert, ds[i].Primary = "", nil
+	}
+	return ds
+}
+
+// fill puts databases into the table as Insert does, but without the guards and
+// many at once.
+func (t table) fill(tb testing.TB, ds []database.Database) {
+	tb.Helper()
+	const batch = 25
+	for from := 0; from < len(ds); from += batch {
+		var puts []types.WriteRequest
+		for _, d := range ds[from:min(from+batch, len(ds))] {
+			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: databaseItem(tb, d)}})
+		}
+		_, err := t.client.BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{t.name: puts},
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func databaseItem(tb testing.TB, d database.Database) map[string]types.AttributeValue {
+	tb.Helper()
+	document, err := json.Marshal(d)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	return map[string]types.AttributeValue{
+		"PK": text("account#" + d.Account), "SK": text("database#" + d.ID), "document": text(string(document)),
+		"version": &types.AttributeValueMemberN{Value: "1"}, "change": text(d.Change),
+		"secret_version": text(d.SecretVersion), "created_at": text(d.CreatedAt.Format(time.RFC3339Nano)),
+	}
+}
+
+func TestTenThousandDatabasesAreListed(t *testing.T) {
+	t.Parallel()
+	const n, page = 10_000, 1000
+	tab, ds := newTable(t), manyDatabases(storetest.Account(), n)
+	tab.fill(t, ds)
+	list := func(after string, limit int) []database.Database {
+		got, err := tab.catalog().List(storetest.Context(t), ds[0].Account, after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	begun := time.Now()
+	all := list("", n+1)
+	t.Logf("%d at once took %s, in %d requests", n, time.Since(begun), len(tab.wire.Requests("Query")))
+	wantSameIDs(t, all, ds)
+
+	begun = time.Now()
+	paged, after := []database.Database{}, ""
+	for got := list(after, page); len(got) > 0; got = list(after, page) {
+		paged, after = append(paged, got...), got[len(got)-1].ID
+	}
+	t.Logf("%d in pages of %d took %s", n, page, time.Since(begun))
+	wantSameIDs(t, paged, ds)
+	for _, request := range tab.wire.Requests("Query") {
+		if !strings.Contains(request, `"ConsistentRead":true`) {
+			t.Fatalf("a read that is not consistent: %s", request)
+		}
+	}
+}
+
+func wantSameIDs(t *testing.T, got, want []database.Database) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d databases, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i].ID != want[i].ID || got[i].Name != want[i].Name {
+			t.Fatalf("%s in place %d, want %s", got[i].Name, i, want[i].Name)
+		}
+	}
+}
+
+func TestAList(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		faults []faultwire.Fault
+		kind   database.Kind // 0 with no error where it survives
+		fails  bool
+	}{
+		"survives a lost answer":               {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 0, false},
+		"survives throttling on a later page":  {[]faultwire.Fault{faultwire.Pass, throttled, throttled, faultwire.Pass}, 0, false},
+		"always throttled is throttled":        {[]faultwire.Fault{faultwire.Pass, throttled}, database.Throttled, true},
+		"reset each time is unavailable":       {[]faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, database.Unavailable, true},
+		"never answered is unavailable":        {[]faultwire.Fault{faultwire.Hang}, database.Unavailable, true},
+		"denied is a defect":                   {[]faultwire.Fault{denied}, database.Internal, true},
+		"an internal error each time: unavail": {[]faultwire.Fault{broken}, database.Unavailable, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab, account := newTable(t), storetest.Account()
+			var ds []database.Database
+			for range 40 { // of 33 KB each
+				ds = append(ds, storetest.Database(account, "orders"))
+			}
+			tab.fill(t, ds)
+			tab.wire.Script("Query", test.faults...)
+			ctx, cancel := context.WithTimeout(storetest.Context(t), 2*time.Second)
+			defer cancel()
+			got, err := tab.catalog().List(ctx, account, "", 100)
+			if test.fails {
+				wantKind(t, err, test.kind)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantSameIDs(t, got, ds)
+		})
+	}
+}
+
+func TestAKeyForCursorsSurvivesLostAnswers(t *testing.T) {
+	t.Parallel()
+	tab, account := newTable(t), storetest.Account()
+	tab.wire.Script("PutItem", faultwire.LoseAnswer, faultwire.Pass)
+	tab.wire.Script("GetItem", faultwire.LoseAnswer, faultwire.Pass)
+	first, err := tab.catalog().CursorKey(storetest.Context(t), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := tab.catalog().CursorKey(storetest.Context(t), account)
+	if err != nil || string(first) != string(second) {
+		t.Errorf("another key, or %v", err)
+	}
+}
+
+func TestAKeyForCursorsThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		operation string
+		fault     faultwire.Fault
+		kind      database.Kind
+	}{
+		"throttled reading":   {"GetItem", throttled, database.Throttled},
+		"denied reading":      {"GetItem", denied, database.Internal},
+		"throttled putting":   {"PutItem", throttled, database.Throttled},
+		"reset putting":       {"PutItem", faultwire.LoseRequest, database.Unavailable},
+		"denied putting":      {"PutItem", denied, database.Internal},
+		"hanging in the put":  {"PutItem", faultwire.Hang, database.Unavailable},
+		"hanging in the read": {"GetItem", faultwire.Hang, database.Unavailable},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := newTable(t)
+			tab.wire.Script(test.operation, test.fault)
+			ctx, cancel := context.WithTimeout(storetest.Context(t), time.Second/2)
+			defer cancel()
+			_, err := tab.catalog().CursorKey(ctx, storetest.Account())
+			wantKind(t, err, test.kind)
+		})
+	}
+}

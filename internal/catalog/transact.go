@@ -1,0 +1,154 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/headgate/headgate/internal/awscall"
+)
+
+// absent is the condition on which an item is put: its key is not in use.
+const absent = "attribute_not_exists(PK)"
+
+// conditionError is the answer that conditions of a transaction did not hold.
+type conditionError struct {
+	// failed is what stood under the keys of those items, by their place in the
+	// transaction: empty where nothing did.
+	failed map[int]item
+}
+
+// Error says which it was, and nothing of the items.
+func (*conditionError) Error() string { return "a condition of the transaction does not hold" }
+
+// failedConditions are those of the transaction that ended with err, if it was
+// for them that it did.
+func failedConditions(err error) map[int]item {
+	if refusal, ok := errors.AsType[*conditionError](err); ok {
+		return refusal.failed
+	}
+	return nil
+}
+
+// doubtOf is the error of an earlier attempt whose outcome is unknown, if there
+// was one.
+func doubtOf(err error) error {
+	if failure, ok := errors.AsType[*awscall.Failure](err); ok {
+		return failure.Doubt
+	}
+	return nil
+}
+
+// transact makes all of the changes or none. Token makes repeated attempts one:
+// DynamoDB answers for ten minutes with the success of an earlier attempt that it
+// saw; it does not promise to remember a refusal. The error is an
+// *awscall.Failure, of a *conditionError where conditions did not hold.
+func (c *Catalog) transact(ctx context.Context, token string, changes ...types.TransactWriteItem) error {
+	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, TransactItems: changes}
+	policy := awscall.Policy{
+		Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readTransaction,
+	}
+	return awscall.Do(ctx, policy, func(ctx context.Context) error {
+		_, err := c.client.TransactWriteItems(ctx, in, once)
+		return cancellation(err)
+	})
+}
+
+// put keeps a new item.
+func (c *Catalog) put(i item) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &c.table, Item: i, ConditionExpression: aws.String(absent),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// replace puts an item in the place of the one that has that version.
+func (c *Catalog) replace(i item, version int64) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &c.table, Item: i, ConditionExpression: aws.String("#is = :is"),
+		ExpressionAttributeNames:            map[string]string{"#is": attrVersion},
+		ExpressionAttributeValues:           item{":is": number(version)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// remove deletes the item under k if its attribute called name has that value.
+func (c *Catalog) remove(k item, name string, value types.AttributeValue) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName: &c.table, Key: k, ConditionExpression: aws.String("#is = :is"),
+		ExpressionAttributeNames:            map[string]string{"#is": name},
+		ExpressionAttributeValues:           item{":is": value},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// The codes of a cancellation's reasons, from the API reference of
+// TransactWriteItems.
+const (
+	reasonNone       = "None"
+	reasonCondition  = "ConditionalCheckFailed"
+	reasonConflict   = "TransactionConflict"
+	reasonThrottling = "ThrottlingError"
+	reasonThroughput = "ProvisionedThroughputExceeded"
+)
+
+// cancellation finds in the error of a transaction which conditions did not hold;
+// the reasons stand in the order of the items.
+func cancellation(err error) error {
+	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return err
+	}
+	failed := map[int]item{}
+	for i, reason := range canceled.CancellationReasons {
+		if aws.ToString(reason.Code) == reasonCondition {
+			failed[i] = reason.Item
+		}
+	}
+	if len(failed) == 0 {
+		return err
+	}
+	return &conditionError{failed: failed}
+}
+
+// readTransaction reads the error of one attempt of a transaction. What a failed
+// condition says of the attempts before it is for the caller to judge; a conflict
+// may be one with ourselves.
+func readTransaction(err error, fault awscall.Fault) awscall.Fault {
+	if failedConditions(err) != nil {
+		return awscall.Refused
+	}
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		return readReasons(canceled.CancellationReasons)
+	}
+	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
+		return awscall.Unknown
+	}
+	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
+		return awscall.Contended
+	}
+	return fault
+}
+
+// readReasons reads why a transaction was cancelled, where no condition failed.
+// A reason that repeating does not mend outweighs the others.
+func readReasons(reasons []types.CancellationReason) awscall.Fault {
+	fault := awscall.Refused
+	for _, reason := range reasons {
+		switch aws.ToString(reason.Code) {
+		case reasonNone, "":
+		case reasonConflict:
+			if fault != awscall.Throttled {
+				fault = awscall.Contended
+			}
+		case reasonThrottling, reasonThroughput:
+			fault = awscall.Throttled
+		default:
+			return awscall.Refused
+		}
+	}
+	return fault
+}

@@ -1,0 +1,35 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/headgate/headgate/internal/awscall"
+)
+
+// write makes a call that changes one item, in as many attempts as it takes.
+func write(ctx context.Context, call func(context.Context) error) error {
+	policy := awscall.Policy{Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readWrite}
+	return awscall.Do(ctx, policy, call)
+}
+
+// readWrite reads the error of one attempt of a write.
+func readWrite(err error, fault awscall.Fault) awscall.Fault {
+	if isConditionFailure(err) {
+		return awscall.Settled
+	}
+	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
+		return awscall.Contended
+	}
+	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
+		return awscall.Contended
+	}
+	return fault
+}
+
+func isConditionFailure(err error) bool {
+	_, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	return ok
+}

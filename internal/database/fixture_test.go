@@ -1,0 +1,116 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/embedded"
+)
+
+// prober stands in for the network: it notes what it was asked, and finds what
+// it is told to.
+type prober struct {
+	mu       sync.Mutex
+	targets  []database.Target
+	findings database.Report
+	wait     bool // until the context ends
+}
+
+func (p *prober) Probe(ctx context.Context, t database.Target) database.Report {
+	p.mu.Lock()
+	p.targets = append(p.targets, t)
+	findings, wait := p.findings, p.wait
+	p.mu.Unlock()
+	if wait {
+		<-ctx.Done()
+	}
+	return append(database.Report{{Name: database.CheckAddress, Status: database.Passed}}, findings...)
+}
+
+func (p *prober) Tables(context.Context, database.Target) (database.Tables, database.Report) {
+	return database.Tables{}, p.findings
+}
+
+func (p *prober) asked() []database.Target {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]database.Target(nil), p.targets...)
+}
+
+// fixture is the service on a store of its own, with what a test can turn.
+type fixture struct {
+	t       *testing.T
+	service *database.Service
+	prober  *prober
+	store   *embedded.Store
+	clock   *time.Time
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	clock := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	f := &fixture{t: t, prober: &prober{}, store: store, clock: &clock}
+	f.service = &database.Service{
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: f.prober,
+		Now: func() time.Time { return *f.clock }, Log: slog.New(slog.DiscardHandler),
+	}
+	return f
+}
+
+func (f *fixture) payload(p map[string]any) database.Payload {
+	f.t.Helper()
+	payload, err := parse(f.t, p)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return payload
+}
+
+func (f *fixture) create(p map[string]any) database.Database {
+	f.t.Helper()
+	c, err := f.service.Create(f.t.Context(), "acme", f.payload(p), "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c.Database
+}
+
+func (f *fixture) update(ref, body string, verify bool) (database.Updated, error) {
+	f.t.Helper()
+	p, err := database.ParsePatch([]byte(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return f.service.Update(f.t.Context(), "acme", ref, p, verify)
+}
+
+func (f *fixture) passwords(d database.Database) database.Passwords {
+	f.t.Helper()
+	p, err := f.service.Passwords(f.t.Context(), d)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
+func code(err error) database.Code {
+	if e, ok := errors.AsType[*database.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}

@@ -1,0 +1,127 @@
+package openapitest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// path is the request's path from /api on.
+func (r Request) path() string {
+	if i := strings.Index(r.Path, "/api/"); i > 0 {
+		return r.Path[i:]
+	}
+	return r.Path
+}
+
+// http is the request as the validator takes it. That JSON may come under
+// another name, or none, is not for the document to say.
+func (r Request) http() (*http.Request, error) {
+	out, err := http.NewRequest(r.Method, r.path(), bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, fmt.Errorf("a request that is none: %w", err)
+	}
+	out.URL.RawQuery = r.Query.Encode()
+	for name, values := range r.Header {
+		for _, v := range values {
+			out.Header.Add(name, v)
+		}
+	}
+	if len(r.Body) > 0 {
+		out.Header.Set("Content-Type", jsonType)
+	}
+	return out, nil
+}
+
+// Event is Validate on an event of the gateway's and its answer.
+func (c *Contract) Event(tb testing.TB, e events.APIGatewayProxyRequest, answer events.APIGatewayProxyResponse) {
+	tb.Helper()
+	request, err := fromEvent(e)
+	if err != nil {
+		tb.Errorf("an event that is none: %v", err)
+		return
+	}
+	c.Validate(tb, request, Response{
+		Status: answer.StatusCode, Header: headers(answer.Headers, answer.MultiValueHeaders), Body: []byte(answer.Body),
+	})
+}
+
+func fromEvent(e events.APIGatewayProxyRequest) (Request, error) {
+	r := Request{
+		Method: e.HTTPMethod, Path: e.Path, Query: url.Values{}, Header: headers(e.Headers, e.MultiValueHeaders), Body: []byte(e.Body),
+	}
+	for name, value := range e.QueryStringParameters {
+		r.Query[name] = []string{value}
+	}
+	for name, values := range e.MultiValueQueryStringParameters {
+		r.Query[name] = values
+	}
+	if e.IsBase64Encoded {
+		body, err := base64.StdEncoding.DecodeString(e.Body)
+		// The API answers what is not base64 with a 400.
+		if _, broken := errors.AsType[base64.CorruptInputError](err); err != nil && !broken {
+			return r, err
+		}
+		r.Body = body
+	}
+	return r, nil
+}
+
+// headers are those of both forms that the gateway has: many values come first.
+func headers(single map[string]string, multi map[string][]string) http.Header {
+	h := http.Header{}
+	for name, value := range single {
+		h.Set(name, value)
+	}
+	for name, values := range multi {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	return h
+}
+
+// Transport is next with every exchange held against the contract: for the
+// client that a suite talks to a server with.
+func (c *Contract) Transport(tb testing.TB, next http.RoundTripper) http.RoundTripper {
+	return transport{c, tb, next}
+}
+
+type transport struct {
+	contract *Contract
+	tb       testing.TB
+	next     http.RoundTripper
+}
+
+// RoundTrip sends r, and validates what comes of it.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	var sent []byte
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			return nil, fmt.Errorf("reading the request's body: %w", err)
+		}
+		sent = body
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	answer, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	got, err := io.ReadAll(answer.Body)
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, fmt.Errorf("reading the response's body: %w", err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(got))
+	t.contract.Validate(t.tb, Request{
+		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: sent,
+	}, Response{Status: answer.StatusCode, Header: answer.Header, Body: got})
+	return answer, nil
+}

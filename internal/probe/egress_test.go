@@ -1,0 +1,153 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/egress"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// watched is a Prober with a resolver that has another answer for each look-up,
+// and a dialer that connects to nothing; both record.
+type watched struct {
+	mu      sync.Mutex
+	answers map[string][][]string
+	dialled []string
+	lookups map[string]int
+}
+
+func (w *watched) prober(t *testing.T, allow string) *probe.Prober {
+	t.Helper()
+	policy, err := egress.New(allow, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := probe.New(policy)
+	w.lookups = map[string]int{}
+	p.Resolver = resolverFunc(func(_ context.Context, _, host string) ([]netip.Addr, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		answers := w.answers[host]
+		answer := answers[min(w.lookups[host], len(answers)-1)]
+		w.lookups[host]++
+		var found []netip.Addr
+		for _, a := range answer {
+			found = append(found, netip.MustParseAddr(a))
+		}
+		return found, nil
+	})
+	p.Dialer = dialerFunc(func(_ context.Context, _, address string) (net.Conn, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dialled = append(w.dialled, address)
+		return nil, errors.New("nothing is there")
+	})
+	return p
+}
+
+func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
+	t.Parallel()
+	const public, other, private = "203.0.112.7", "203.0.112.8", "10.0.0.7"
+	for _, c := range []struct {
+		name    string
+		main    [][]string
+		primary [][]string
+		ipv6    bool
+		dialled []string
+		want    database.Code
+	}{
+		{name: "rebound on a second look-up", main: [][]string{{public}, {"169.254.169.254"}}, dialled: []string{public}},
+		{name: "all addresses in turn", main: [][]string{{public, other}}, dialled: []string{public, other}},
+		{name: "the family that is asked for", main: [][]string{{"2a00::1", public}}, dialled: []string{public}},
+		{name: "the other family", main: [][]string{{"2a00::1", public}}, ipv6: true, dialled: []string{"2a00::1"}},
+		{name: "IPv4 in the form of IPv6", main: [][]string{{"::ffff:" + public}}, dialled: []string{public}},
+		{name: "one address is private", main: [][]string{{public, private}}, want: probe.AddressNotAllowed},
+		{name: "private in the form of IPv6", main: [][]string{{"::ffff:10.0.0.7"}}, want: probe.AddressNotAllowed},
+		{name: "private behind 6to4", main: [][]string{{"2002:a00:7::1"}}, ipv6: true, want: probe.AddressNotAllowed},
+		{name: "loopback", main: [][]string{{"127.0.0.1"}}, want: probe.AddressNotAllowed},
+		{name: "the primary is private", main: [][]string{{public}}, primary: [][]string{{private}}, want: probe.AddressNotAllowed},
+		{name: "the target is private and its primary is not", main: [][]string{{private}}, primary: [][]string{{public}}, want: probe.AddressNotAllowed},
+		{name: "a host with many addresses", main: [][]string{{
+			"203.0.112.1", "203.0.112.2", "203.0.112.3", "203.0.112.4", "203.0.112.5", "203.0.112.6",
+		}}, dialled: []string{"203.0.112.1", "203.0.112.2", "203.0.112.3", "203.0.112.4"}},
+		{name: "no address at all", main: [][]string{{}}, want: probe.NoIPv4Address},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := at(t, 5433)
+			w := &watched{answers: map[string][][]string{"main": c.main, "primary": c.primary}}
+			s.prober = w.prober(t, "")
+			s.target.Endpoint.Hostname, s.target.Endpoint.IPv6 = "main", c.ipv6
+			if c.primary != nil {
+				primary := s.target.Endpoint
+				primary.Hostname = "primary"
+				s.target.Primary = &primary
+			}
+			report := s.probe()
+			want := make([]string, 0, len(c.dialled))
+			for _, a := range c.dialled {
+				want = append(want, net.JoinHostPort(a, strconv.Itoa(5433)))
+			}
+			if len(w.dialled) != len(want) {
+				t.Fatalf("dialled %v, want %v", w.dialled, want)
+			}
+			for i := range want {
+				if w.dialled[i] != want[i] {
+					t.Errorf("dialled %v, want %v", w.dialled, want)
+				}
+			}
+			if _, ok := entry(report, c.want); c.want != "" && !ok {
+				t.Errorf("there is no %s in%s", c.want, describe(report))
+			}
+			for host, n := range w.lookups {
+				if n > 1 {
+					t.Errorf("%s was looked up %d times", host, n)
+				}
+			}
+		})
+	}
+}
+
+func TestAPrimaryThatIsNotAllowedIsNamed(t *testing.T) {
+	t.Parallel()
+	s := at(t, 5433)
+	w := &watched{answers: map[string][][]string{"main": {{"203.0.112.1"}}, "primary": {{"10.0.0.1"}}}}
+	s.prober = w.prober(t, "")
+	s.target.Endpoint.Hostname = "main"
+	primary := s.target.Endpoint
+	primary.Hostname = "primary"
+	s.target.Primary = &primary
+	report := s.probe()
+	const want = `primary.hostname "primary" leads to 10.0.0.1, which is not on the public internet, and this deployment does not allow its range`
+	if c, _ := report.FirstFailure(); c.Message != want {
+		t.Errorf("got %q, want %q", c.Message, want)
+	}
+	if got := status(report, database.CheckConnection); got != database.Skipped {
+		t.Errorf("the connection is %s", got)
+	}
+}
+
+func TestLocalhostIsReachedWhereItIsAllowed(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	s.target.Endpoint.Hostname = "localhost"
+	if failure, failed := s.probe().FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+}
+
+func TestTheNextAddressIsTriedWhereOneRefuses(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	s.prober = leadsTo(t, "127.9.9.9", "127.0.0.1")
+	if failure, failed := s.probe().FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+}

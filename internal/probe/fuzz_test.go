@@ -1,0 +1,144 @@
+package probe_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// FuzzQuoteLiteral reads what is quoted by the rules of Postgres's scanner.
+func FuzzQuoteLiteral(f *testing.F) {
+	for _, name := range awkward() {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, conforming := range []bool{true, false} {
+			got, rest := readLiteral(probe.QuoteLiteral(s)+", 'next'", conforming)
+			if got != s || rest != ", 'next'" {
+				t.Errorf("%q is read as %q, and %q is left", s, got, rest)
+			}
+		}
+	})
+}
+
+// FuzzQuoteIdentifier reads what is quoted by the rules of Postgres's scanner.
+func FuzzQuoteIdentifier(f *testing.F) {
+	for _, name := range awkward() {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, rest := readQuoted(probe.QuoteIdentifier(s)+"; rest", '"', false)
+		if got != s || rest != "; rest" {
+			t.Errorf("%q is read as %q, and %q is left", s, got, rest)
+		}
+	})
+}
+
+// readLiteral reads the string literal that sql begins with, where
+// standard_conforming_strings is so.
+func readLiteral(sql string, conforming bool) (value, rest string) {
+	if after, ok := strings.CutPrefix(sql, "E"); ok {
+		return readQuoted(after, '\'', true)
+	}
+	return readQuoted(sql, '\'', !conforming)
+}
+
+// readQuoted reads up to the quote that is not doubled, and gives what follows.
+func readQuoted(sql string, quote byte, escapes bool) (value, rest string) {
+	if sql == "" || sql[0] != quote {
+		return "", sql
+	}
+	var b strings.Builder
+	for i := 1; i < len(sql); i++ {
+		switch {
+		case escapes && sql[i] == '\\' && i+1 < len(sql):
+			// Of the escapes only the doubled backslash is ever written.
+			i++
+			if sql[i] != '\\' {
+				return "", sql
+			}
+			b.WriteByte('\\')
+		case sql[i] == quote && i+1 < len(sql) && sql[i+1] == quote:
+			i++
+			b.WriteByte(quote)
+		case sql[i] == quote:
+			return b.String(), sql[i+1:]
+		default:
+			b.WriteByte(sql[i])
+		}
+	}
+	return "", ""
+}
+
+// FuzzAnswer judges any answer to the statement: it is never a crash, the report
+// has every check in order, and it stays small.
+func FuzzAnswer(f *testing.F) {
+	f.Add(`{}`)
+	f.Add(`null`)
+	f.Add(lying(`[["a","b"]]`))
+	f.Add(lying(`[[]]`))
+	f.Add(`{"server":{"version":-1,"in_recovery":true,"settings":{"max_wal_senders":"1"},"superuser":false},"walsenders":9,
+"publication":{"found":{"puballtables":true,"age":-5}},"identity":"1",
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","age":3,"active":true,"active_pid":7,"retained":999999999999,"safe_wal_size":-1}}}`)
+	f.Fuzz(func(t *testing.T, answer string) {
+		if len(answer) > 1<<20 {
+			return
+		}
+		target := newTarget(1, 5432)
+		report, err := probe.JudgeAnswer(target, []byte(answer))
+		names := database.CheckNames()
+		for _, c := range report {
+			if len(names) > 1 && c.Name == names[1] {
+				names = names[1:]
+			}
+			if c.Name != names[0] {
+				t.Fatalf("%s is out of order in%s", c.Name, describe(report))
+			}
+			if failed := c.Status == database.Failed || c.Status == database.Warned; failed != (c.Code != "") || failed != (c.Message != "") {
+				t.Errorf("%+v is half a finding", c)
+			}
+		}
+		if text, jsonErr := json.Marshal(report); jsonErr != nil || len(text) > len(answer)*20+64<<10 {
+			t.Errorf("the report has %d bytes: %v", len(text), jsonErr)
+		}
+		if _, failed := report.FirstFailure(); err != nil && !failed && report[len(report)-1].Status == database.Passed {
+			t.Errorf("a bad answer (%v) passes:%s", err, describe(report))
+		}
+	})
+}
+
+// FuzzWhatAServerSends has a server send anything: it is never a crash, and
+// always a failure, since a password never comes to be proved.
+func FuzzWhatAServerSends(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 400 Bad Request"), false)
+	f.Add([]byte("N"), true)
+	f.Add([]byte("S\x16\x03\x03\x00\x00"), true)
+	f.Add([]byte("R\x00\x00\x00\x08\x00\x00\x00\x0bS\x00\x00\x00\x05x"), false)
+	f.Add([]byte("R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"), false)
+	f.Add([]byte("R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05IE\x00\x00\x00\x05\x00"), false)
+	f.Fuzz(func(t *testing.T, sent []byte, ssl bool) {
+		p := leadsTo(t, "127.0.0.1")
+		p.Dialer = dialerFunc(func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				defer func() { _ = server.Close() }()
+				go untilClosed(server)
+				_, _ = server.Write(sent)
+			}()
+			return client, nil
+		})
+		target := newTarget(1, 5432)
+		target.Endpoint.SSL = ssl
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, failed := p.Probe(ctx, target).FirstFailure(); !failed {
+			t.Error("it passes")
+		}
+	})
+}

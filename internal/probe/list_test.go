@@ -1,0 +1,154 @@
+package probe_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+func TestTablesAreListedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := altered(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int); GRANT SELECT ON "clo;sed".x TO %[2]s;
+CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; CREATE TABLE bare (id int); ALTER TABLE bare REPLICA IDENTITY NOTHING;
+CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); ALTER TABLE indexed REPLICA IDENTITY USING INDEX i;
+ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
+	tables, report := prober(t).Tables(t.Context(), s.target)
+	if failure, failed := report.FirstFailure(); failed {
+		t.Fatalf("%s: %s", failure.Code, failure.Message)
+	}
+	want := []database.Table{
+		{Schema: "clo;sed", Name: "x", ReplicaIdentity: "default"},
+		{Schema: "public", Name: "bare", ReplicaIdentity: "nothing"},
+		{Schema: "public", Name: "indexed", ReplicaIdentity: "index"},
+		{Schema: "public", Name: "t", ReplicaIdentity: "default", Readable: true},
+		{Schema: "public", Name: "whole", ReplicaIdentity: "full"},
+	}
+	if fmt.Sprint(tables.Tables) != fmt.Sprint(want) || tables.Truncated {
+		t.Errorf("got %+v, want %+v", tables, want)
+	}
+}
+
+func TestTablesOfAnAwkwardPublicationAreListed(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	for _, name := range awkward() {
+		s.target.Slot.PublicationName = name
+		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
+		if tables, report := prober(t).Tables(t.Context(), s.target); len(tables.Tables) != 1 {
+			t.Errorf("%q: %d tables are listed:%s", name, len(tables.Tables), describe(report))
+		}
+		s.exec("DROP PUBLICATION " + identifier(name))
+	}
+}
+
+func TestTablesNeedNoReplication(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
+	if tables, report := prober(t).Tables(t.Context(), s.target); len(tables.Tables) != 1 {
+		t.Error(describe(report))
+	}
+}
+
+func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
+	t.Parallel()
+	for code, change := range map[database.Code]func(*source){
+		probe.PublicationNotFound:  func(s *source) { s.target.Slot.PublicationName = "absent" },
+		probe.AuthenticationFailed: func(s *source) { s.target.Passwords.Main = "wrong" },
+		probe.ConnectionRefused:    func(s *source) { s.target.Endpoint.Port = closedPort(s.t) },
+		probe.AddressNotAllowed:    func(s *source) { s.target.Endpoint.Hostname = "169.254.169.254" },
+		probe.ServerError:          func(s *source) { s.exec("REVOKE SELECT ON pg_publication_tables FROM PUBLIC") },
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			tables, report := prober(t).Tables(t.Context(), changed(change)(t).target)
+			if c, _ := report.FirstFailure(); c.Code != code || len(tables.Tables) > 0 {
+				t.Errorf("got %d tables and %s", len(tables.Tables), describe(report))
+			}
+		})
+	}
+}
+
+func TestManyTablesAreListedUpToTheLimit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rows      int
+		name      string
+		truncated bool
+	}{
+		{20_000, "short", false},
+		{20_000, strings.Repeat("n", 63), true},
+		{20_000, strings.Repeat("\x01", 63), true},
+		{50_000, "s", true},
+	} {
+		tables, report := listedFrom(t, c.rows, []string{"public", c.name, "default", "t"})
+		if tables.Truncated != c.truncated || len(tables.Tables) == 0 || !c.truncated && len(tables.Tables) != c.rows {
+			t.Errorf("of %d tables %d are listed, truncated %v%s", c.rows, len(tables.Tables), tables.Truncated, describe(report))
+		}
+		if text, err := json.Marshal(tables.Tables); err != nil || len(text) > 5_000_000 {
+			t.Errorf("the list has %d bytes: %v", len(text), err)
+		}
+	}
+}
+
+func TestAListOfAnotherFormIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, row := range [][]string{{"public"}, {"public", "t", strings.Repeat("x", 1000), "t"}} {
+		if tables, report := listedFrom(t, 10, row); len(tables.Tables) > 0 {
+			t.Errorf("%d tables are listed", len(tables.Tables))
+		} else if _, ok := entry(report, probe.ServerError); !ok {
+			t.Error(describe(report))
+		}
+	}
+	if tables, report := listedFrom(t, 1_000_000, []string{"public", "t", "full", "t"}); len(tables.Tables) > 0 {
+		t.Error("a flood is listed")
+	} else if _, ok := entry(report, probe.ConnectionLost); !ok {
+		t.Error(describe(report))
+	}
+}
+
+// listedFrom lists the tables of a server that has so many of them, all alike.
+func listedFrom(t *testing.T, rows int, row []string) (database.Tables, database.Report) {
+	t.Helper()
+	values := make([][]byte, len(row))
+	fields := make([]pgproto3.FieldDescription, len(row))
+	for i, v := range row {
+		values[i], fields[i].Name = []byte(v), []byte{'a' + byte(i)}
+	}
+	s := facing(func(conn net.Conn) {
+		b, _, err := started(conn)
+		if err != nil || b.letIn("16.1") != nil {
+			return
+		}
+		if _, err := b.Receive(); err != nil || b.answer(`{"publication":{"found":{}}}`) != nil {
+			return
+		}
+		if _, err := b.Receive(); err != nil || b.say(&pgproto3.RowDescription{Fields: fields}) != nil {
+			return
+		}
+		message := encode(&pgproto3.DataRow{Values: values})
+		for range rows {
+			if _, err := conn.Write(message); err != nil {
+				return
+			}
+		}
+		if b.say(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
+			untilClosed(conn)
+		}
+	})(t)
+	s.limit = 0
+	begin := time.Now()
+	tables, report := prober(t).Tables(t.Context(), s.target)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	return tables, report
+}

@@ -1,0 +1,264 @@
+package probe_test
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/pgserver"
+	"github.com/headgate/headgate/internal/pgserver/pgtest"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+const hostSSLOnly = "hostssl all all 127.0.0.1/32 scram-sha-256"
+
+// tlsFindings are those about the encryption.
+func tlsFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.TLSNotSupported: {database.CheckTLS, database.Failed, []state{
+			{cause: "ssl is off", fix: sql, bring: func(t *testing.T) *source {
+				server := pgtest.Start(t, pgserver.Options{})
+				s := newSource(t, server)
+				s.admin("ALTER SYSTEM SET ssl = off")
+				reload(t, server)
+				return s
+			}},
+		}},
+		probe.TLSFailed: {database.CheckTLS, database.Failed, []state{
+			{cause: "only TLS 1.1", bring: func(t *testing.T) *source {
+				config := serverTLS(t)
+				config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+				return at(t, (&standIn{tls: config, serve: untilClosed}).start(t).port)
+			}},
+		}},
+		probe.TLSCertificateInvalid: {database.CheckTLS, database.Failed, []state{
+			{cause: "an authority that is not known", fix: words, bring: verifying("127.0.0.1", ""), mend: trust},
+			{cause: "another authority", fix: words, mend: trust, bring: func(t *testing.T) *source {
+				return verifying("127.0.0.1", pemOf(serverTLS(t)))(t)
+			}},
+			{cause: "another host's certificate", fix: words, bring: verifying("db.example.com", ""), mend: func(s *source) {
+				trust(s)
+				s.target.Endpoint.Hostname = "localhost"
+			}},
+		}},
+		probe.TLSRequired: {database.CheckTLS, database.Failed, []state{
+			{cause: "hostssl only", fix: words, bring: withoutTLS(hostSSLOnly), mend: withTLS},
+			{cause: "a password in cleartext", fix: words, bring: withoutTLS("host all all 127.0.0.1/32 password"), mend: withTLS},
+			{cause: "a password in cleartext, and no TLS", fix: words, bring: func(t *testing.T) *source {
+				s := newSource(t, pgtest.Start(t, pgserver.Options{NoTLS: true, HBA: []string{"host all all 127.0.0.1/32 password"}}))
+				s.target.Endpoint.SSL = false
+				return s
+			}, mend: func(s *source) { setHBA(s.t, s.server, "host all all 127.0.0.1/32 scram-sha-256") }},
+		}},
+	}
+}
+
+func withTLS(s *source) { s.target.Endpoint.SSL = true }
+
+func withoutTLS(line string) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		s := newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{line}}))
+		s.target.Endpoint.SSL = false
+		return s
+	}
+}
+
+// trust sends the server's own authority.
+func trust(s *source) { s.target.Endpoint.SSLRootCert = string(s.server.RootCertPEM()) }
+
+// verifying is a source on the shared server under the name host, which insists
+// on the authority in root.
+func verifying(host, root string) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		s := newSource(t, shared)
+		s.target.Endpoint.Hostname = host
+		s.target.Endpoint.SSLMode, s.target.Endpoint.SSLRootCert = database.SSLModeVerifyFull, root
+		s.prober = leadsTo(t, "127.0.0.1")
+		return s
+	}
+}
+
+// pemOf is the certificate of config in PEM.
+func pemOf(config *tls.Config) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]}))
+}
+
+func reload(t *testing.T, server *pgserver.Server) {
+	t.Helper()
+	if err := server.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func setHBA(t *testing.T, server *pgserver.Server, lines ...string) {
+	t.Helper()
+	if err := server.SetHBA(t.Context(), lines...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loginFindings are those about being let in.
+func loginFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.AuthenticationFailed: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "a wrong password", bring: changed(func(s *source) { s.target.Passwords.Main = "wrong" })},
+			{cause: "no such role", bring: changed(func(s *source) { s.target.Endpoint.Username = "nobody" })},
+			{cause: "a role without a password", bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " PASSWORD NULL") })},
+			{cause: "a proof that costs too much", bring: facing(challenging(",i=5000000"))},
+		}},
+		probe.DatabaseNotFound: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "no such database", bring: changed(func(s *source) { s.target.Endpoint.Database = "absent" })},
+		}},
+		probe.ConnectionNotPermitted: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "no line of pg_hba", fix: words, bring: func(t *testing.T) *source {
+				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all somebody 127.0.0.1/32 scram-sha-256"}}))
+			}, mend: addPrintedLine},
+			{cause: "a line that rejects", fix: words, bring: func(t *testing.T) *source {
+				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 reject"}}))
+			}, mend: addPrintedLine},
+			{cause: "NOLOGIN", fix: sql, bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOLOGIN") })},
+			{cause: "no CONNECT", fix: sql, bring: changed(func(s *source) { s.admin("REVOKE CONNECT ON DATABASE " + s.database() + " FROM PUBLIC") })},
+			{cause: "a database that takes no connections", fix: sql, bring: changed(func(s *source) {
+				s.admin("ALTER DATABASE " + s.database() + " ALLOW_CONNECTIONS false")
+			})},
+		}},
+		probe.TooManyConnections: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "max_connections", fix: words, bring: fullServer},
+			{cause: "the role's limit", fix: sql, more: true, bring: changed(func(s *source) {
+				// Up to some version walsenders are not counted, so that none is asked for.
+				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION CONNECTION LIMIT 0")
+			})},
+			{cause: "the database's limit", fix: sql, more: true, bring: changed(func(s *source) {
+				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
+				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 0")
+			})},
+		}},
+		probe.ServerUnavailable: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "it is shutting down", bring: shuttingDown},
+			{cause: "it can't start a process", bring: func(t *testing.T) *source {
+				return at(t, (&standIn{serve: sayAndWait("Ecould not fork new process for connection\n\x00")}).start(t).port)
+			}},
+		}},
+		probe.ServerError: {database.CheckAuthentication, database.Failed, []state{
+			{cause: "a database whose removal was interrupted", bring: changed(func(s *source) {
+				s.admin("UPDATE pg_database SET datconnlimit = -2 WHERE datname = " + literal(s.target.Endpoint.Database))
+			})},
+			{cause: "no access to an essential catalog", bring: changed(func(s *source) {
+				s.exec("REVOKE SELECT ON pg_publication FROM PUBLIC")
+			})},
+		}},
+		probe.UnsupportedServerVersion: {database.CheckServerVersion, database.Failed, []state{
+			{cause: "PostgreSQL 11", fix: words, bring: facing(answering("11.22", "{}"))},
+			{cause: "PostgreSQL 9.6", fix: words, bring: facing(answering("9.6.24", "{}"))},
+		}},
+	}
+}
+
+// changed is a source on the shared server with a change.
+func changed(change func(s *source)) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		s := newSource(t, shared)
+		change(s)
+		return s
+	}
+}
+
+// addPrintedLine puts the line that the fix has into pg_hba.conf.
+func addPrintedLine(s *source) {
+	s.t.Helper()
+	c, _ := entry(s.probe(), probe.ConnectionNotPermitted)
+	_, line, _ := strings.Cut(c.Fix, "`")
+	line, _, _ = strings.Cut(line, "`")
+	setHBA(s.t, s.server, strings.ReplaceAll(line, "<this service's address>", "127.0.0.1"))
+}
+
+// fullServer has no connection left, of either kind.
+func fullServer(t *testing.T) *source {
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{
+		"max_connections": "6", "superuser_reserved_connections": "3", "max_wal_senders": "1",
+		"autovacuum": "off",
+	}})
+	s := newSource(t, server)
+	hold(t, server, "postgres", map[string]string{"replication": "database"})
+	for range 3 {
+		hold(t, server, "postgres", nil)
+	}
+	return s
+}
+
+// shuttingDown waits for its last session to end.
+func shuttingDown(t *testing.T) *source {
+	server := pgtest.Start(t, pgserver.Options{})
+	s := newSource(t, server)
+	hold(t, server, "postgres", nil)
+	if err := syscall.Kill(server.PID(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, err := server.Exec(t.Context(), "postgres", "SELECT 1"); err != nil {
+			return s
+		}
+	}
+	t.Fatal("the server does not shut down")
+	return nil
+}
+
+func TestVerifyFullPassesWithTheServersAuthority(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"127.0.0.1", "localhost", "localhost."} {
+		s := verifying(host, string(shared.RootCertPEM()))(t)
+		report := s.probe()
+		if failure, failed := report.FirstFailure(); failed || status(report, database.CheckTLS) != database.Passed {
+			t.Errorf("%s: %s%s", host, failure.Code, describe(report))
+		}
+	}
+}
+
+func TestAServerThatWantsAnotherCurveIsReached(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	config := serverTLS(t)
+	config.CurvePreferences = []tls.CurveID{tls.X25519}
+	front := (&standIn{tls: config, serve: func(conn net.Conn) { pass(conn, shared.Port()) }}).start(t)
+	s.target.Endpoint.Port = front.port
+	if failure, failed := s.probe().FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+	if n := front.accepted.Load(); n != 2 {
+		t.Errorf("%d connections were made, want 2", n)
+	}
+}
+
+func TestWithTLSOnlyTheReportIsComplete(t *testing.T) {
+	t.Parallel()
+	s := withoutTLS(hostSSLOnly)(t)
+	s.target.Slot.SlotName = "absent"
+	report := s.probe()
+	for _, code := range []database.Code{probe.TLSRequired, probe.SlotNotFound} {
+		if _, ok := entry(report, code); !ok {
+			t.Errorf("there is no %s in%s", code, describe(report))
+		}
+	}
+}
+
+func TestTheLimitOfTimeIsKeptWhileAStatementRuns(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	lock := hold(t, shared, s.target.Endpoint.Database, nil)
+	mustDo(t, lock, "BEGIN")
+	mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
+	s.limit = time.Second
+	begin := time.Now()
+	report := s.probe()
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, ok := entry(report, probe.ConnectionLost); !ok {
+		t.Error(describe(report))
+	}
+}

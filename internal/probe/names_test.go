@@ -1,0 +1,132 @@
+package probe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// awkward are names that SQL made of them without care would not survive.
+func awkward() []string {
+	return []string{
+		`'; DROP TABLE t; --`, `"; DROP TABLE t; --`, `\'; DROP TABLE t; --`, `x') OR 1=1 --`, `'||(SELECT 1)||'`,
+		`"`, `""`, `'`, `''`, `\`, `\\`, `\'`, `'\''`, `E'\\'`, `$$`, `$$; DROP TABLE t; $$`, `$x$`, `--`, `/*`, `*/`, `/* */`, `;`, `;;`,
+		"a b", "Tab\tand\nline", "\r\n", "\x01\x7f", `%s%d`, `{0}`, `$1`, `:name`, `?`, ",", `a,b`, ` leading`, `trailing `, `SELECT`, `Große`, "名前", "🐘", "e\u0301", "\u202e",
+		`U&"\0027"`, `x'00'`, strings.Repeat("x", 63), strings.Repeat("'", 63), strings.Repeat(`"`, 63), strings.Repeat(`\`, 63), strings.Repeat("名", 21),
+	}
+}
+
+func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
+	t.Parallel()
+	const state = `SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM t)`
+	s := newSource(t, shared)
+	s.exec("ALTER ROLE " + s.role() + " SET standard_conforming_strings = off")
+	for _, name := range awkward() {
+		s.target.Slot.PublicationName = name
+		before := s.exec(state)
+		if _, ok := entry(s.probe(), probe.PublicationNotFound); !ok {
+			t.Errorf("%q is found before it is there", name)
+		}
+		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
+		report := s.probe()
+		if failure, failed := report.FirstFailure(); failed {
+			t.Errorf("%q: %s: %s", name, failure.Code, failure.Message)
+		}
+		s.exec("DROP PUBLICATION " + identifier(name))
+		if after := s.exec(state); before != after {
+			t.Fatalf("%q: the database was %s and is %s", name, before, after)
+		}
+	}
+}
+
+func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	for _, name := range awkward() {
+		s.target.Slot.PublicationName = name
+		// Made by the fix, after the slot and a change: then the slot's fix is due.
+		s.exec("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
+		for _, code := range []string{string(probe.PublicationNotFound), string(probe.PublicationAfterSlot), ""} {
+			c, failed := s.probe().FirstFailure()
+			if string(c.Code) != code {
+				t.Fatalf("%q: got %q, want %q: %s", name, c.Code, code, c.Message)
+			}
+			if failed {
+				s.apply(c.Fix)
+			}
+		}
+		s.exec("DROP PUBLICATION " + identifier(name))
+	}
+}
+
+func TestAwkwardNamesOfTablesAreFixed(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	schemas := map[string]bool{}
+	for _, name := range awkward() {
+		if !schemas[name] && !strings.HasPrefix(name, "pg_") {
+			s.exec("CREATE SCHEMA " + identifier(name))
+			s.exec("CREATE TABLE " + identifier(name) + "." + identifier(name) + " (id int)")
+		}
+		schemas[name] = true
+	}
+	s.exec(s.sql("DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES"))
+	for range 20 {
+		fixes := 0
+		for _, c := range s.probe() {
+			if c.Code == probe.TablesUnreadable || c.Code == probe.ReplicaIdentityMissing {
+				s.apply(c.Fix)
+				fixes++
+			}
+		}
+		if fixes == 0 {
+			return
+		}
+	}
+	t.Error("the fixes do not come to an end")
+}
+
+func TestAwkwardNamesOfRoleAndDatabase(t *testing.T) {
+	t.Parallel()
+	for i, name := range awkward() {
+		if i%4 != 0 { // a database takes time
+			continue
+		}
+		s := at(t, shared.Port())
+		s.server, s.limit = shared, 0
+		s.target.Endpoint.Database, s.target.Endpoint.Username = name, name
+		s.prepare()
+		s.exec(s.createSlot())
+		t.Cleanup(s.dropSlot)
+		s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
+		s.exec("REVOKE SELECT ON t FROM " + s.role())
+		for _, c := range s.probe() {
+			if c.Fix != "" {
+				s.apply(c.Fix)
+			}
+		}
+		if report := s.probe(); len(report.Warnings()) > 0 {
+			t.Errorf("%q: %s", name, describe(report))
+		} else if failure, failed := report.FirstFailure(); failed {
+			t.Errorf("%q: %s: %s", name, failure.Code, failure.Message)
+		}
+	}
+}
+
+func TestTheServerReadsWhatIsQuotedAsItIs(t *testing.T) {
+	t.Parallel()
+	conn := hold(t, shared, "postgres", nil)
+	for _, setting := range []string{"on", "off"} {
+		mustDo(t, conn, "SET standard_conforming_strings = "+setting)
+		for _, name := range awkward() {
+			results, err := conn.Exec(t.Context(), "SELECT "+probe.QuoteLiteral(name)+" AS "+probe.QuoteIdentifier(name)).ReadAll()
+			if err != nil {
+				t.Fatalf("%q: %v", name, err)
+			}
+			if len(results) != 1 || string(results[0].Rows[0][0]) != name || results[0].FieldDescriptions[0].Name != name {
+				t.Errorf("%q is read as %q and as %q", name, results[0].Rows[0][0], results[0].FieldDescriptions[0].Name)
+			}
+		}
+	}
+}

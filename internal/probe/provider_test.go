@@ -1,0 +1,111 @@
+package probe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// TestAFixIsInTheProvidersOwnWords judges answers, since no server here is one
+// of theirs.
+func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, facts                string
+		walLevel, keep, walsenders string
+	}{
+		{name: "self-hosted", walLevel: "ALTER SYSTEM", keep: "ALTER SYSTEM", walsenders: "ALTER SYSTEM"},
+		{name: "RDS", facts: `,"rds.extensions":"x"`, walLevel: "rds.logical_replication", keep: "parameter group", walsenders: "parameter group"},
+		{name: "Cloud SQL", facts: `,"cloudsql.logical_decoding":"off"`, walLevel: "cloudsql.logical_decoding", keep: "flag", walsenders: "flag"},
+		{name: "Azure", facts: `,"azure.extensions":"x"`, walLevel: "server parameter", keep: "server parameter", walsenders: "server parameter"},
+		{name: "Neon", facts: `,"neon.endpoint_id":"x"`, walLevel: "project", keep: "Neon", walsenders: "Neon"},
+		{name: "Supabase", facts: `,"supautils.privileged_extensions":"x"`, walLevel: "ALTER SYSTEM", keep: "Supabase", walsenders: "Supabase"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{"wal_level":"replica","max_wal_senders":"1","max_slot_wal_keep_size":"5"`+
+				c.facts+`}},"walsenders":1,"publication":{"found":null},
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1"}}}`)
+			for code, want := range map[database.Code]string{
+				probe.WALLevelNotLogical: c.walLevel, probe.SlotAtRisk: c.keep, probe.WALSendersLow: c.walsenders,
+			} {
+				found, ok := entry(report, code)
+				if !ok || !strings.Contains(found.Fix, want) {
+					t.Errorf("the fix of %s is %q, want %q in it", code, found.Fix, want)
+				}
+				if c.name != "self-hosted" && c.name != "Supabase" && strings.Contains(found.Fix, "ALTER SYSTEM") {
+					t.Errorf("the fix of %s is %q, which the provider does not let anybody do", code, found.Fix)
+				}
+			}
+		})
+	}
+}
+
+func judged(t *testing.T, answer string) database.Report {
+	t.Helper()
+	report, err := probe.JudgeAnswer(newTarget(1, 5432), []byte(answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func TestFromVersion19TheEffectiveLevelCounts(t *testing.T) {
+	t.Parallel()
+	for settings, want := range map[string]database.Status{
+		`"wal_level":"replica","effective_wal_level":"logical"`: database.Passed,
+		`"wal_level":"replica","effective_wal_level":"replica"`: database.Failed,
+		`"wal_level":"logical"`:                                 database.Passed,
+		`"max_wal_senders":"1"`:                                 database.Failed,
+	} {
+		report := judged(t, `{"server":{"version":190001,"backend_type":"walsender","settings":{`+settings+`}},"publication":{"found":null},"slot":{"found":null}}`)
+		if got := status(report, database.CheckWALLevel); got != want {
+			t.Errorf("%s: %s, want %s", settings, got, want)
+		}
+	}
+}
+
+// TestADeadSlotIsSeenOnEveryVersion has the forms in which versions tell of it.
+func TestADeadSlotIsSeenOnEveryVersion(t *testing.T) {
+	t.Parallel()
+	for slot, dead := range map[string]bool{
+		`"restart_lsn":null,"wal_status":"lost"`:                                                     true,
+		`"restart_lsn":"0/1","wal_status":"lost"`:                                                    true,
+		`"restart_lsn":"0/1","wal_status":"reserved","conflicting":true`:                             true,
+		`"restart_lsn":"0/1","conflicting":false,"invalidation_reason":"wal_removed"`:                true,
+		`"restart_lsn":"0/1","conflicting":false,"invalidation_reason":"idle_timeout"`:               true,
+		`"restart_lsn":"0/1","wal_status":"reserved","conflicting":false,"invalidation_reason":null`: false,
+		`"restart_lsn":"0/1"`: false,
+	} {
+		report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{}},"publication":{"found":null},
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput",`+slot+`}}}`)
+		if _, got := entry(report, probe.SlotInvalidated); got != dead {
+			t.Errorf("%s: dead is %v, want %v", slot, got, dead)
+		}
+	}
+}
+
+func TestAPoolerIsToldByTheHostOrThePort(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host string
+		port int
+		want string
+	}{
+		{"ep-cool-1-pooler.eu-central-1.aws.neon.tech", 5432, `send "hostname": "ep-cool-1.eu-central-1.aws.neon.tech"`},
+		{"aws-0-eu.pooler.supabase.com", 6543, `send "port": 5432 and the host of the direct connection`},
+		{"db.example.com", 5432, "send the hostname and port of the server itself, not of the pooler"},
+	} {
+		target := newTarget(1, c.port)
+		target.Endpoint.Hostname = c.host
+		report, err := probe.JudgeAnswer(target, []byte(`{"server":{"backend_type":"client backend"},"publication":{"found":null},"slot":{"found":null}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, _ := entry(report, probe.ConnectionPooler); found.Fix != c.want {
+			t.Errorf("%s: the fix is %q, want %q", c.host, found.Fix, c.want)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package probe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// publicationFindings are those about the publication by itself.
+func publicationFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.PublicationNotFound: {database.CheckPublication, database.Failed, []state{
+			{cause: "it was never made", fix: sql, bring: altered("DROP PUBLICATION %[1]s")},
+			{cause: "it is in another database", fix: sql, bring: changed(func(s *source) {
+				s.exec("DROP PUBLICATION " + s.publication())
+				other := newSource(s.t, s.server)
+				s.target.Slot.PublicationName = "elsewhere"
+				other.exec("CREATE PUBLICATION elsewhere FOR ALL TABLES")
+			})},
+		}},
+		probe.PublicationEmpty: {database.CheckPublication, database.Warned, []state{
+			{cause: "it has no tables", fix: words, bring: altered("ALTER PUBLICATION %[1]s DROP TABLE t"), mend: func(s *source) {
+				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
+			}},
+			{cause: "its schema has no tables", fix: words, since: 15, bring: altered(
+				"CREATE SCHEMA bare; ALTER PUBLICATION %[1]s DROP TABLE t; ALTER PUBLICATION %[1]s ADD TABLES IN SCHEMA bare")},
+		}},
+		probe.PublicationOperationsMissing: {database.CheckPublication, database.Warned, []state{
+			{cause: "inserts only", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert')")},
+			{cause: "no truncate", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete')")},
+		}},
+		probe.PublicationNotViaRoot: {database.CheckPublication, database.Warned, []state{
+			{cause: "a partitioned table", fix: sql, since: 13, bring: altered(partitioned + "; ALTER PUBLICATION %[1]s ADD TABLE parted")},
+			{cause: "all tables, one of them partitioned", fix: sql, since: 13, bring: altered(partitioned +
+				"; DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES")},
+		}},
+	}
+}
+
+// partitioned makes a table with a partition, and one of that.
+const partitioned = `CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE middle PARTITION OF parted FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE leaf PARTITION OF middle FOR VALUES FROM (10) TO (20);
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC`
+
+// altered is a source whose publication, %[1]s, was changed by SQL; %[2]s is the
+// role, and %[3]s the slot's name.
+func altered(format string) func(t *testing.T) *source {
+	return changed(func(s *source) { s.exec(s.sql(format)) })
+}
+
+func (s *source) sql(format string) string {
+	return strings.NewReplacer("%[1]s", s.publication(), "%[2]s", s.role(), "%[3]s", s.slot()).Replace(format)
+}
+
+// orderFindings are those about what came first, the publication or the slot.
+func orderFindings() map[database.Code]finding {
+	remade := "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t"
+	return map[database.Code]finding{
+		probe.PublicationAfterSlot: {database.CheckPublicationOrder, database.Failed, []state{
+			{cause: "made after a change", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s", "SELECT pg_drop_replication_slot(%[3]s)",
+				"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "INSERT INTO t VALUES (1)", "CREATE PUBLICATION %[1]s FOR TABLE t")},
+			{cause: "made anew with a change between", fix: sql, bring: inTurn("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s",
+				"INSERT INTO t VALUES (2)", "CREATE PUBLICATION %[1]s FOR TABLE t", "INSERT INTO t VALUES (3)")},
+			{cause: "made anew in one transaction with a change", fix: sql, bring: inTurn("INSERT INTO t VALUES (9)", remade)},
+			{cause: "made after many changes of other tables", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s",
+				"CREATE TABLE u AS SELECT generate_series(1, 2000)", "UPDATE u SET generate_series = 1", "CREATE PUBLICATION %[1]s FOR TABLE t")},
+		}},
+		probe.PublicationAfterSlotSuspected: {database.CheckPublicationOrder, database.Warned, []state{
+			{cause: "changed while the slot is being read", bring: changed(func(s *source) {
+				read(s)
+				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+			})},
+			{cause: "a pooler in the way", more: true, bring: func(t *testing.T) *source {
+				s := pooled(ignoredByPooler)(t)
+				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+				return s
+			}},
+			{cause: "a role that may not read ahead", more: true, bring: changed(func(s *source) {
+				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
+				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+			})},
+		}},
+	}
+}
+
+// inTurn is a source after these statements, each in a transaction of its own.
+func inTurn(formats ...string) func(t *testing.T) *source {
+	return changed(func(s *source) {
+		for _, f := range formats {
+			s.exec(s.sql(f))
+		}
+	})
+}
+
+// read has the slot read by somebody else until the test ends.
+func read(s *source) {
+	s.t.Helper()
+	reader := hold(s.t, s.server, s.target.Endpoint.Database, map[string]string{"replication": "database"})
+	reader.Frontend().SendQuery(&pgproto3.Query{String: "START_REPLICATION SLOT " + s.target.Slot.SlotName +
+		" LOGICAL 0/0 (proto_version '1', publication_names " + literal(s.publication()) + ")"})
+	if err := reader.Frontend().Flush(); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := reader.Frontend().Receive(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestAPublicationAfterTheSlotPassesWhereNothingIsLost(t *testing.T) {
+	t.Parallel()
+	for name, bring := range map[string]func(t *testing.T) *source{
+		"made anew with no change between": inTurn("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR TABLE t"),
+		"made after with no change before": inTurn("SELECT pg_drop_replication_slot(%[3]s)", "DROP PUBLICATION %[1]s",
+			"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "CREATE PUBLICATION %[1]s FOR TABLE t", "INSERT INTO t VALUES (1)"),
+		"changed after": inTurn("INSERT INTO t VALUES (1)", "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate')", "INSERT INTO t VALUES (2)"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := bring(t)
+			before := s.slotState()
+			report := s.probe()
+			if got := status(report, database.CheckPublicationOrder); got != database.Passed {
+				t.Errorf("the order is %s:%s", got, describe(report))
+			}
+			if after := s.slotState(); before != after {
+				t.Errorf("the slot was at %s and is at %s", before, after)
+			}
+		})
+	}
+}
+
+// slotState is where the slot stands.
+func (s *source) slotState() string {
+	return s.admin("SELECT restart_lsn, confirmed_flush_lsn, active FROM pg_replication_slots WHERE slot_name = " + s.slot())
+}
+
+// tableFindings are those about the publication's tables.
+func tableFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.TablesUnreadable: {database.CheckTables, database.Warned, []state{
+			{cause: "no SELECT", fix: sql, bring: altered("REVOKE SELECT ON t FROM %[2]s")},
+			{cause: "no SELECT on many tables of two schemas", fix: sql, bring: altered(`CREATE SCHEMA "o'ther"; GRANT USAGE ON SCHEMA "o'ther" TO PUBLIC;
+DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY KEY)', 'm"any ' || i); EXECUTE format('CREATE TABLE "o''ther".%I (id int PRIMARY KEY)', i); END LOOP; END $$;
+DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`)},
+			{cause: "no USAGE of the schema", fix: sql, bring: altered(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
+GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x`)},
+			{cause: "neither of the two", fix: sql, bring: altered(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
+ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},
+		}},
+		probe.ReplicaIdentityMissing: {database.CheckTables, database.Warned, []state{
+			{cause: "no primary key", fix: sql, bring: altered("CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare")},
+			{cause: "the identity is nothing", fix: sql, bring: altered("ALTER TABLE t REPLICA IDENTITY NOTHING")},
+			{cause: "the identity's index is gone", fix: sql, bring: altered(`CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id);
+ALTER TABLE indexed REPLICA IDENTITY USING INDEX i; DROP INDEX i; GRANT SELECT ON indexed TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE indexed`)},
+			{cause: "a deferrable primary key", fix: sql, bring: altered(`CREATE TABLE late (id int PRIMARY KEY DEFERRABLE); GRANT SELECT ON late TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE late`)},
+			{cause: "a leaf of a partitioned table", fix: sql, since: 13, bring: altered(partitioned + `; ALTER PUBLICATION %[1]s ADD TABLE parted;
+ALTER PUBLICATION %[1]s SET (publish_via_partition_root = true); ALTER TABLE leaf REPLICA IDENTITY NOTHING`)},
+		}},
+	}
+}
+
+func TestTablesWithoutAFaultPass(t *testing.T) {
+	t.Parallel()
+	for name, format := range map[string]string{
+		"an index as the identity": `CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); GRANT SELECT ON indexed TO %[2]s;
+ALTER TABLE indexed REPLICA IDENTITY USING INDEX i; ALTER PUBLICATION %[1]s ADD TABLE indexed`,
+		"the full row as the identity": "CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; GRANT SELECT ON whole TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE whole",
+		"no identity, but only inserts are sent": `CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare;
+ALTER PUBLICATION %[1]s SET (publish = 'insert')`,
+		"a role that reads everything as a member": `REVOKE SELECT ON t FROM %[2]s; GRANT SELECT ON t TO PUBLIC`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if report := altered(format)(t).probe(); status(report, database.CheckTables) != database.Passed {
+				t.Error(describe(report))
+			}
+		})
+	}
+}

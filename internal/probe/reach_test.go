@@ -1,0 +1,154 @@
+package probe_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/egress"
+	"github.com/headgate/headgate/internal/pgserver/localrun"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// reachFindings are those on the way to a server.
+func reachFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.HostnameNotFound: {database.CheckAddress, database.Failed, []state{
+			{cause: "the name does not exist", bring: unresolved(&net.DNSError{Err: "no such host", IsNotFound: true})},
+			{cause: "the name server is silent", bring: unresolved(&net.DNSError{Err: "i/o timeout", IsTimeout: true})},
+			{cause: "the look-up runs out of time", bring: unresolved(context.DeadlineExceeded)},
+		}},
+		probe.AddressNotAllowed: {database.CheckAddress, database.Failed, []state{
+			{cause: "loopback is not allowed", bring: publicOnly("127.0.0.1"), fix: words},
+			{cause: "localhost is not allowed", bring: publicOnly("localhost"), fix: words},
+			{cause: "a metadata service", bring: publicOnly("169.254.169.254")},
+			{cause: "an IPv6 address that is not asked for", bring: publicOnly("::1"), fix: words},
+		}},
+		probe.NoIPv4Address: {database.CheckAddress, database.Failed, []state{
+			{cause: "an IPv6 literal", fix: words, bring: otherFamily("::1", false), mend: func(s *source) {
+				s.target.Endpoint.IPv6 = true
+				if !localrun.HasIPv6() {
+					s.target.Endpoint.Hostname, s.target.Endpoint.IPv6 = "127.0.0.1", false
+				}
+			}},
+		}},
+		probe.NoIPv6Address: {database.CheckAddress, database.Failed, []state{
+			{cause: "an IPv4 literal", fix: words, bring: otherFamily("127.0.0.1", true), mend: func(s *source) {
+				s.target.Endpoint.IPv6 = false
+			}},
+		}},
+		probe.ConnectionRefused: {database.CheckConnection, database.Failed, []state{
+			{cause: "nothing listens", fix: words, bring: func(t *testing.T) *source { return at(t, closedPort(t)) }},
+		}},
+		probe.ConnectionTimeout: {database.CheckConnection, database.Failed, []state{
+			{cause: "packets are dropped", fix: words, bring: func(t *testing.T) *source {
+				s := at(t, 1)
+				s.prober = dials(t, func(ctx context.Context, _, _ string) (net.Conn, error) {
+					<-ctx.Done()
+					return nil, &net.OpError{Op: "dial", Err: ctx.Err()}
+				})
+				return s
+			}},
+			{cause: "it accepts and is silent", fix: words, bring: facing(untilClosed)},
+		}},
+		probe.NetworkUnreachable: {database.CheckConnection, database.Failed, []state{
+			{cause: "no route to the network", bring: unreachable(syscall.ENETUNREACH)},
+			{cause: "no route to the host", bring: unreachable(syscall.EHOSTUNREACH)},
+		}},
+		probe.NotPostgres: {database.CheckConnection, database.Failed, []state{
+			{cause: "it speaks HTTP", fix: words, bring: facing(sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"))},
+			{cause: "it speaks SSH", fix: words, bring: facing(sayAndWait("SSH-2.0-OpenSSH_9.9\r\n"))},
+		}},
+		probe.ConnectionLost: {database.CheckConnection, database.Failed, []state{
+			{cause: "it closes at once", bring: facing(func(net.Conn) {})},
+			{cause: "the server is stopped meanwhile", bring: killedMeanwhile},
+		}},
+	}
+}
+
+func unresolved(err error) func(*testing.T) *source {
+	return func(t *testing.T) *source {
+		s := at(t, 5432)
+		s.target.Endpoint.Hostname = "db.example.com"
+		s.prober = prober(t)
+		s.prober.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) { return nil, err })
+		return s
+	}
+}
+
+// publicOnly is a healthy source on a host of a range that the policy does not allow.
+func publicOnly(host string) func(*testing.T) *source {
+	return func(t *testing.T) *source {
+		s := at(t, shared.Port())
+		s.target.Endpoint.Hostname = host
+		s.prober = probe.New(egress.Policy{})
+		return s
+	}
+}
+
+func otherFamily(host string, ipv6 bool) func(*testing.T) *source {
+	return func(t *testing.T) *source {
+		s := newSource(t, shared)
+		s.target.Endpoint.Hostname, s.target.Endpoint.IPv6 = host, ipv6
+		return s
+	}
+}
+
+// dials is a Prober that dials with dial.
+func dials(t *testing.T, dial dialerFunc) *probe.Prober {
+	t.Helper()
+	p := prober(t)
+	p.Dialer = dial
+	return p
+}
+
+func unreachable(errno syscall.Errno) func(*testing.T) *source {
+	return func(t *testing.T) *source {
+		s := at(t, 5432)
+		s.prober = dials(t, func(_ context.Context, network, _ string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", errno)}
+		})
+		return s
+	}
+}
+
+func closedPort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// killedMeanwhile is a source whose sessions are ended while they are asked: the
+// statement waits for a lock on a table that the source's own view of the
+// publications has, and is terminated.
+func killedMeanwhile(t *testing.T) *source {
+	s := newSource(t, shared)
+	lock := hold(t, shared, s.target.Endpoint.Database, nil)
+	mustDo(t, lock, "BEGIN")
+	mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
+	done := make(chan struct{})
+	t.Cleanup(func() { <-done })
+	go func() {
+		defer close(done)
+		ended := fmt.Sprintf(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND usename = %s`, literal(s.target.Endpoint.Username))
+		for t.Context().Err() == nil {
+			out, err := shared.Exec(t.Context(), "postgres", ended)
+			if err != nil || out == "t" {
+				return
+			}
+		}
+	}()
+	return s
+}

@@ -1,0 +1,100 @@
+package probe_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// TestTheEnvironmentOfTheProcessChangesNothing is not parallel, since it sets
+// the variables that clients of Postgres take their defaults from.
+func TestTheEnvironmentOfTheProcessChangesNothing(t *testing.T) {
+	s := newSource(t, shared)
+	for name, value := range map[string]string{
+		"PGHOST": "203.0.113.1", "PGPORT": "1", "PGDATABASE": "other", "PGUSER": "other", "PGPASSWORD": "other",
+		"PGPASSFILE": "/absent", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/absent", "PGSSLCERT": "/absent", "PGSSLKEY": "/absent",
+		"PGSSLNEGOTIATION": "direct", "PGSSLCERTMODE": "require", "PGTARGETSESSIONATTRS": "standby", "PGAPPNAME": "other", "PGOPTIONS": "-c statement_timeout=1",
+		"PGTZ": "Nowhere/Land", "PGCONNECT_TIMEOUT": "-", "PGREQUIREAUTH": "none", "PGCHANNELBINDING": "require",
+		"PGMINPROTOCOLVERSION": "3.2", "PGMAXPROTOCOLVERSION": "3.2",
+	} {
+		t.Setenv(name, value)
+	}
+	for _, ssl := range []bool{true, false} {
+		s.target.Endpoint.SSL = ssl
+		if failure, failed := s.probe().FirstFailure(); failed {
+			t.Errorf("ssl %v: %s: %s", ssl, failure.Code, failure.Message)
+		}
+	}
+}
+
+func TestAProbeThatIsCancelledReturns(t *testing.T) {
+	t.Parallel()
+	s := facing(untilClosed)(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := time.AfterFunc(100*time.Millisecond, cancel)
+	defer stop.Stop()
+	begin := time.Now()
+	report := prober(t).Probe(ctx, s.target)
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, failed := report.FirstFailure(); !failed {
+		t.Error(describe(report))
+	}
+}
+
+func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
+	t.Parallel()
+	for mode, role := range map[string]string{"walsender": "REPLICATION", "client backend": "NOREPLICATION"} {
+		s := newSource(t, shared)
+		s.admin("ALTER ROLE " + s.role() + " " + role)
+		lock := hold(t, shared, s.target.Endpoint.Database, nil)
+		mustDo(t, lock, "BEGIN")
+		mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
+		done := make(chan database.Report, 1)
+		go func() { done <- s.probe() }()
+		var seen string
+		for seen == "" {
+			seen = s.admin("SELECT backend_type || ' ' || application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = " +
+				literal(s.target.Endpoint.Username))
+		}
+		if want := mode + " headgate"; seen != want {
+			t.Errorf("the session is %q, want %q", seen, want)
+		}
+		mustDo(t, lock, "ROLLBACK")
+		if c, ok := entry(<-done, probe.ServerError); ok {
+			t.Error(c.Message)
+		}
+	}
+}
+
+// TestAWALSenderTakesTheSettingsOfItsStart is about Postgres: the probe relies
+// on it.
+func TestAWALSenderTakesTheSettingsOfItsStart(t *testing.T) {
+	t.Parallel()
+	settings := map[string]string{
+		"statement_timeout": "3s", "client_min_messages": "warning", "default_transaction_read_only": "on",
+	}
+	params := maps.Clone(settings)
+	params["replication"] = "database"
+	conn := hold(t, shared, "postgres", params)
+	for name, want := range settings {
+		results, err := conn.Exec(t.Context(), "SELECT pg_catalog.current_setting('"+name+"')").ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(results[0].Rows[0][0]); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE written (id int)").ReadAll(); err == nil {
+		t.Error("the session may write")
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT pg_catalog.pg_sleep(60)").ReadAll(); err == nil {
+		t.Error("a statement has no limit")
+	}
+}

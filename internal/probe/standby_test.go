@@ -1,0 +1,288 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/pgserver"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+const (
+	firstToDecode = 16 // the first major version that decodes on a standby
+	firstToSync   = 17 // and the first that copies slots there
+	modern        = 17
+	old           = 15
+)
+
+// pair is a primary and a standby of it.
+type pair struct{ primary, standby *pgserver.Server }
+
+// pairs are started by the first test that needs one, and serve all of them.
+var pairs = struct {
+	sync.Mutex
+	starts map[int]func() (pair, error)
+	all    []pair
+}{starts: map[int]func() (pair, error){}}
+
+func pairOf(t *testing.T, major int) pair {
+	t.Helper()
+	pairs.Lock()
+	start, ok := pairs.starts[major]
+	if !ok {
+		start = sync.OnceValues(func() (pair, error) { return startPair(major, nil) })
+		pairs.starts[major] = start
+	}
+	pairs.Unlock()
+	p, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// startPair starts a primary and a standby that could copy slots from it.
+func startPair(major int, settings map[string]string) (pair, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	installation := shared.Installation()
+	var err error
+	if installation.Major != major {
+		installation, err = pgserver.Install(ctx, major)
+	}
+	if err != nil {
+		return pair{}, err
+	}
+	var p pair
+	if p.primary, err = pgserver.Start(ctx, pgserver.Options{Installation: installation, Settings: map[string]string{"max_wal_senders": "50"}}); err != nil {
+		return p, err
+	}
+	own := map[string]string{"primary_conninfo": fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres",
+		p.primary.Port(), p.primary.SuperuserPassword())}
+	for name, value := range settings {
+		own[name] = value
+	}
+	p.standby, err = pgserver.StartStandby(ctx, p.primary, pgserver.Options{PrimarySlot: "for_standby", Settings: own})
+	pairs.Lock()
+	defer pairs.Unlock()
+	pairs.all = append(pairs.all, p)
+	return p, err
+}
+
+func stopPairs() {
+	for _, p := range pairs.all {
+		if p.standby != nil {
+			p.standby.Stop()
+		}
+		p.primary.Stop()
+	}
+}
+
+// decoding is the major version for tests of standbys that decode.
+func decoding(least int) int {
+	if major() >= least {
+		return major()
+	}
+	return modern
+}
+
+// newReplica is a healthy source on the standby of p.
+func newReplica(t *testing.T, p pair) *source {
+	t.Helper()
+	s := &source{t: t, server: p.standby, primary: p.primary, target: newTarget(sources.Add(1), p.standby.Port())}
+	s.prepare()
+	s.caughtUp()
+	primary := s.target.Endpoint
+	primary.Port = p.primary.Port()
+	s.target.Primary, s.target.Passwords.Primary = &primary, password
+	if p.standby.Installation().Major >= firstToDecode {
+		s.slotOnStandby(s.createSlot())
+		t.Cleanup(s.dropSlot)
+	}
+	return s
+}
+
+func (s *source) caughtUp() {
+	s.t.Helper()
+	if err := pgserver.WaitForReplay(s.t.Context(), s.primary, s.server); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// slotOnStandby runs SQL on the standby that waits for the primary to tell which
+// transactions run there.
+func (s *source) slotOnStandby(sql string) {
+	s.t.Helper()
+	made := make(chan error, 1)
+	go func() {
+		_, err := s.server.Exec(s.t.Context(), s.target.Endpoint.Database, sql)
+		made <- err
+	}()
+	for {
+		s.admin("SELECT pg_log_standby_snapshot()")
+		select {
+		case err := <-made:
+			if err != nil {
+				s.t.Fatalf("%s: %v", sql, err)
+			}
+			return
+		default:
+		}
+	}
+}
+
+// standbyFindings are those about replicas and their primaries.
+func standbyFindings() map[database.Code]finding {
+	return map[database.Code]finding{
+		probe.PrimaryRequired: {database.CheckStandby, database.Failed, []state{
+			{cause: "no primary is given", fix: words, bring: replica(func(s *source) { s.target.Primary = nil }), mend: givePrimary},
+		}},
+		probe.StandbyUnsupported: {database.CheckStandby, database.Failed, []state{
+			{cause: "a version that can't decode there", fix: words, bring: func(t *testing.T) *source {
+				return newReplica(t, pairOf(t, min(old, major())))
+			}},
+		}},
+		probe.PrimaryUnreachable: {database.CheckStandby, database.Failed, []state{
+			{cause: "nothing listens", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = closedPort(s.t) }), mend: givePrimary},
+			{cause: "a wrong password", bring: replica(func(s *source) { s.target.Passwords.Primary = "wrong" })},
+			{cause: "it is not in DNS", bring: replica(func(s *source) { s.target.Primary.Hostname = "absent.invalid" })},
+		}},
+		probe.PrimaryIsStandby: {database.CheckStandby, database.Failed, []state{
+			{cause: "it is the standby itself", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = s.server.Port() }), mend: givePrimary},
+		}},
+		probe.PrimaryMismatch: {database.CheckStandby, database.Failed, []state{
+			{cause: "another cluster", fix: words, bring: replica(func(s *source) {
+				other := newSource(s.t, shared)
+				*s.target.Primary = other.target.Endpoint
+			}), mend: givePrimary},
+			{cause: "another database", fix: words, bring: replica(func(s *source) { s.target.Primary.Database = "postgres" }), mend: givePrimary},
+		}},
+		probe.HotStandbyFeedbackOff: {database.CheckStandby, database.Warned, []state{
+			{cause: "it is off", fix: sql, bring: func(t *testing.T) *source {
+				p, err := startPair(decoding(firstToDecode), map[string]string{"hot_standby_feedback": "off"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return newReplica(t, p)
+			}},
+		}},
+		probe.PrimaryNotNeeded: {database.CheckStandby, database.Warned, []state{
+			{cause: "the database is a primary", fix: words, bring: changed(func(s *source) {
+				primary := s.target.Endpoint
+				s.target.Primary, s.target.Passwords.Primary = &primary, password
+			}), mend: func(s *source) { s.target.Primary = nil }},
+		}},
+	}
+}
+
+// replica is a source on a standby with a change.
+func replica(change func(s *source)) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		s := newReplica(t, pairOf(t, decoding(firstToDecode)))
+		change(s)
+		return s
+	}
+}
+
+func givePrimary(s *source) {
+	primary := s.target.Endpoint
+	primary.Port = s.primary.Port()
+	s.target.Primary, s.target.Passwords.Primary = &primary, password
+}
+
+func TestAHealthyReplicaPassesEveryCheck(t *testing.T) {
+	t.Parallel()
+	report := replica(func(*source) {})(t).probe()
+	for _, name := range database.CheckNames() {
+		if got := status(report, name); got != database.Passed {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+	if t.Failed() {
+		t.Log(describe(report))
+	}
+}
+
+func TestTheFixesForAReplicaWork(t *testing.T) {
+	t.Parallel()
+	for code, change := range map[database.Code]string{
+		probe.SlotNotFound:           "",
+		probe.PublicationNotFound:    "DROP PUBLICATION %[1]s",
+		probe.TablesUnreadable:       "REVOKE SELECT ON t FROM %[2]s",
+		probe.ReplicaIdentityMissing: "ALTER TABLE t REPLICA IDENTITY NOTHING",
+		probe.PublicationAfterSlot:   "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t",
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			try(t, code, findings()[code], state{fix: sql, bring: replica(func(s *source) {
+				if change == "" {
+					s.dropSlot()
+					return
+				}
+				s.exec(s.sql(change))
+				s.caughtUp()
+			})})
+		})
+	}
+}
+
+// syncedSlot is a source on a standby whose slot is a copy of the primary's.
+func syncedSlot(t *testing.T) *source {
+	s := newReplica(t, pairOf(t, decoding(firstToSync)))
+	s.target.Slot.SlotName += "_copied"
+	s.exec(s.sql("SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput', false, false, true)"))
+	t.Cleanup(func() {
+		_, err := s.primary.Exec(context.Background(), "postgres", s.dropSlotSQL())
+		if err != nil {
+			t.Log(err)
+		}
+	})
+	for range 100 {
+		// A copy is kept once the primary's slot is ahead of what the standby has.
+		s.exec("SELECT pg_log_standby_snapshot()")
+		s.exec("SELECT pg_replication_slot_advance(" + s.slot() + ", pg_current_wal_lsn())")
+		s.caughtUp()
+		out, err := s.server.Exec(t.Context(), "postgres", "SELECT pg_sync_replication_slots(); SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = "+s.slot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.TrimSpace(out) == "t" {
+			return s
+		}
+	}
+	t.Fatal("the slot is not copied")
+	return nil
+}
+
+func TestAReplicaAndItsPrimaryAreAskedSideBySide(t *testing.T) {
+	t.Parallel()
+	s := replica(func(*source) {})(t)
+	s.prober = prober(t)
+	inner := s.prober.Dialer
+	both := make(chan struct{})
+	var mu sync.Mutex
+	dialled := 0
+	s.prober.Dialer = dialerFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		if dialled++; dialled == 2 {
+			close(both)
+		}
+		mu.Unlock()
+		select {
+		case <-both:
+			return inner.DialContext(ctx, network, address)
+		case <-ctx.Done():
+			return nil, errors.New("the other was not dialled")
+		}
+	})
+	if failure, failed := s.probe().FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+}

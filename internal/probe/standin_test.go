@@ -1,0 +1,202 @@
+package probe_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// standIn plays a server of a kind that no real one can be made to be.
+type standIn struct {
+	// serve speaks for the server on one connection, which is closed after it.
+	serve func(net.Conn)
+	// tls makes the server offer TLS, which serve is then inside of.
+	tls *tls.Config
+
+	port     int
+	accepted atomic.Int64
+	mu       sync.Mutex
+	open     map[net.Conn]bool
+	wait     sync.WaitGroup
+	listener net.Listener
+}
+
+// start listens; stop, which the end of the test calls too, ends all of it.
+func (s *standIn) start(t *testing.T) *standIn {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.listener, s.port, s.open = l, l.Addr().(*net.TCPAddr).Port, map[net.Conn]bool{}
+	s.wait.Go(s.accept)
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *standIn) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.accepted.Add(1)
+		s.mu.Lock()
+		s.open[conn] = true
+		s.mu.Unlock()
+		s.wait.Go(func() { s.handle(conn) })
+	}
+}
+
+func (s *standIn) handle(raw net.Conn) {
+	defer func() { _ = raw.Close() }()
+	conn := raw
+	if s.tls != nil {
+		if _, err := io.ReadFull(raw, make([]byte, 8)); err != nil {
+			return
+		}
+		if _, err := raw.Write([]byte("S")); err != nil {
+			return
+		}
+		conn = tls.Server(raw, s.tls)
+	}
+	s.serve(conn)
+}
+
+func (s *standIn) stop() {
+	_ = s.listener.Close()
+	s.mu.Lock()
+	for conn := range s.open {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.wait.Wait()
+}
+
+// facing is a source whose server is played by serve, without TLS.
+func facing(serve func(net.Conn)) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		t.Helper()
+		s := at(t, (&standIn{serve: serve}).start(t).port)
+		s.target.Endpoint.SSL = false
+		return s
+	}
+}
+
+// untilClosed says nothing for as long as the client stays.
+func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+func sayAndWait(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := io.WriteString(conn, text); err == nil {
+			untilClosed(conn)
+		}
+	}
+}
+
+// serverTLS is a server's side of TLS, with a certificate that nobody vouches for.
+func serverTLS(t *testing.T) *tls.Config {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return &tls.Config{Certificates: server.TLS.Certificates}
+}
+
+// backend speaks Postgres's protocol up to a point of the test's choosing.
+type backend struct {
+	*pgproto3.Backend
+	conn net.Conn
+}
+
+// started takes the start-up message, refusing TLS and answering nothing yet.
+func started(conn net.Conn) (*backend, *pgproto3.StartupMessage, error) {
+	b := &backend{Backend: pgproto3.NewBackend(conn, conn), conn: conn}
+	for {
+		message, err := b.ReceiveStartupMessage()
+		if err != nil {
+			return nil, nil, err
+		}
+		if startup, ok := message.(*pgproto3.StartupMessage); ok {
+			return b, startup, nil
+		}
+		if _, err := conn.Write([]byte("N")); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (b *backend) say(messages ...pgproto3.BackendMessage) error {
+	for _, m := range messages {
+		b.Send(m)
+	}
+	return b.Flush()
+}
+
+// letIn lets the client in as a server of that version does.
+func (b *backend) letIn(version string) error {
+	return b.say(&pgproto3.AuthenticationOk{},
+		&pgproto3.ParameterStatus{Name: "server_version", Value: version},
+		&pgproto3.BackendKeyData{ProcessID: 7, SecretKey: []byte{1, 2, 3, 4}},
+		&pgproto3.ReadyForQuery{TxStatus: 'I'})
+}
+
+// answer answers a query with one value.
+func (b *backend) answer(value string) error {
+	return b.say(
+		&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("x"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1}}},
+		&pgproto3.DataRow{Values: [][]byte{[]byte(value)}},
+		&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")},
+		&pgproto3.ReadyForQuery{TxStatus: 'I'})
+}
+
+// answering is a server of that version which answers every query with value.
+func answering(version, value string) func(net.Conn) {
+	return func(conn net.Conn) {
+		b, _, err := started(conn)
+		if err != nil || b.letIn(version) != nil {
+			return
+		}
+		for {
+			message, err := b.Receive()
+			if err != nil {
+				return
+			}
+			if _, ok := message.(*pgproto3.Query); ok && b.answer(value) != nil {
+				return
+			}
+		}
+	}
+}
+
+// challenging is a server that asks for SCRAM with a challenge that ends so.
+func challenging(end string) func(net.Conn) {
+	return func(conn net.Conn) {
+		b, _, err := started(conn)
+		if err != nil || b.say(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}) != nil {
+			return
+		}
+		if err := b.SetAuthType(pgproto3.AuthTypeSASL); err != nil {
+			return
+		}
+		message, err := b.Receive()
+		if err != nil {
+			return
+		}
+		first, ok := message.(*pgproto3.SASLInitialResponse)
+		if !ok {
+			return
+		}
+		_, nonce, _ := strings.Cut(string(first.Data), ",r=")
+		challenge := "r=" + nonce + "server,s=c2FsdHNhbHQ=" + end
+		if b.say(&pgproto3.AuthenticationSASLContinue{Data: []byte(challenge)}) == nil {
+			untilClosed(conn)
+		}
+	}
+}
