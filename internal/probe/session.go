@@ -68,17 +68,16 @@ func refuse(c *database.Check) *refusal { return &refusal{Check: *c} }
 // open makes one session, in at most one TCP connection but where the server
 // has none of the fast curves.
 func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal) {
-	sniff := &sniffer{most: mostMessages}
-	s := &session{mode: m, login: l, sniff: sniff}
-	conn, refused := p.transport(ctx, l)
-	if refused != nil {
-		return nil, refuse(refused)
-	}
-	w := conn.wire
 	config, err := startup(l, m)
 	if err != nil {
 		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
 	}
+	conn, refused := p.transport(ctx, l)
+	if refused != nil {
+		return nil, refuse(refused)
+	}
+	sniff := &sniffer{most: mostMessages}
+	s := &session{mode: m, login: l, sniff: sniff, wire: conn.wire}
 	config.DialFunc = oneShot(conn.Conn)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		sniff.r = r
@@ -95,10 +94,9 @@ func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal)
 	// The wire carries the deadline: with a context of its own pgconn would leave
 	// a goroutine behind that sends a cancel request.
 	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
-		_ = w.Close() // pgconn has done so already
+		_ = s.wire.Close() // pgconn has done so already
 		return nil, loginFailure(l, sniff, err)
 	}
-	s.wire = w
 	return s, nil
 }
 

@@ -77,7 +77,7 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 func TestAWALSenderTakesTheSettingsOfItsStart(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{
-		"statement_timeout": "3s", "client_min_messages": "warning", "default_transaction_read_only": "on",
+		"statement_timeout": "200ms", "client_min_messages": "warning", "default_transaction_read_only": "on",
 	}
 	params := maps.Clone(settings)
 	params["replication"] = "database"
