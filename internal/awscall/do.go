@@ -31,8 +31,9 @@ type Policy struct {
 	// Persist repeats the call until the budget ends while the effect of an
 	// attempt is in doubt or rivals are in the way, and not only three times.
 	Persist bool
-	// Insist repeats a throttled call too until the budget ends: one of many
-	// alike, which get in each other's way.
+	// Insist is for a read that is one of many, which get in each other's way: it
+	// repeats a throttled one too until the budget ends, and then says so, even
+	// if the end cuts off the last attempt.
 	Insist bool
 	// Read may read an attempt's error otherwise than by its form alone, which
 	// fault is. Without it every refusal settles the call.
@@ -65,7 +66,7 @@ func (f *Failure) Unwrap() error { return f.last }
 func Do(ctx context.Context, p Policy, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, p.Budget)
 	defer cancel()
-	var doubt error
+	var doubt, throttled error
 	for try := 1; ; try++ {
 		fault, err := p.attempt(ctx, call)
 		switch fault {
@@ -75,8 +76,13 @@ func Do(ctx context.Context, p Policy, call func(context.Context) error) error {
 			return &Failure{Fault: Settled, Doubt: doubt, last: err}
 		case Unknown:
 			doubt = err
+		case Throttled:
+			throttled = err
 		}
 		if !p.again(fault, try, doubt != nil) || !pause(ctx, try) {
+			if p.Insist && throttled != nil && ctx.Err() != nil {
+				return giveUp(Throttled, throttled, nil)
+			}
 			return giveUp(fault, err, doubt)
 		}
 	}

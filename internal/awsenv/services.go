@@ -39,8 +39,10 @@ func (e *Env) Databases(log *slog.Logger) (*database.Service, error) {
 		Catalog: store,
 		Vault:   vault.New(secrets, vault.Config{Prefix: prefix, Table: table, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}),
 		Prober:  probe.New(policy),
-		Now:     time.Now,
-		Log:     log,
+
+		References: vault.NewReferences(secrets),
+		Now:        time.Now,
+		Log:        log,
 	}, nil
 }
 

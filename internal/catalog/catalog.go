@@ -22,12 +22,15 @@ type Client interface {
 
 // The time that calls and their attempts may take where their context allows it.
 // A table answers within milliseconds; an attempt that has not been answered for
-// seconds won't be. A write is given longer, since giving one up leaves a doubt.
+// seconds won't be. A write is given longer, since giving one up leaves a doubt,
+// and so is a page of a list, which may be 1 MB.
 const (
 	readBudget   = 8 * time.Second
 	readAttempt  = 3 * time.Second
 	writeBudget  = 12 * time.Second
 	writeAttempt = 5 * time.Second
+	pageBudget   = 12 * time.Second
+	pageAttempt  = 6 * time.Second
 )
 
 // Catalog is a database.Catalog on a DynamoDB table. It is safe for concurrent

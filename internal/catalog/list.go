@@ -61,7 +61,7 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 // query is one page of a query.
 func (c *Catalog) query(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 	var page *dynamodb.QueryOutput
-	policy := awscall.Policy{Budget: readBudget, Attempt: readAttempt}
+	policy := awscall.Policy{Budget: pageBudget, Attempt: pageAttempt}
 	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {
 		page, err = c.client.Query(ctx, in, once)
 		return err

@@ -33,10 +33,10 @@ type table struct {
 	client *dynamodb.Client
 }
 
-func newTable(t *testing.T) table {
+func newTable(t testing.TB) table {
 	t.Helper()
 	name := "headgate-" + uuid.NewString()
-	if err := mototest.CreateTable(storetest.Context(t), moto.url, name); err != nil {
+	if err := mototest.CreateTable(t.Context(), moto.url, name); err != nil {
 		t.Fatal(err)
 	}
 	wire := faultwire.New(t)

@@ -60,6 +60,9 @@ func (e endpointPatch) requireAll(faults FieldErrors) {
 	}
 	missing("hostname", e.hostname == nil)
 	missing("database", e.database == nil)
+	if e.arn != nil {
+		return
+	}
 	missing("username", e.username == nil)
 	if e.masked {
 		faults.Add("primary.password", "must be the password itself: there is none yet that the mask could stand for")
@@ -77,6 +80,7 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults FieldErrors) E
 	set(&base.Username, e.username)
 	set(&base.SSL, e.ssl)
 	set(&base.IPv6, e.ipv6)
+	e.applyReference(&base)
 	set(&base.SSLMode, e.sslMode)
 	set(&base.SSLRootCert, e.sslRootCert)
 	if !base.SSL {
@@ -92,6 +96,19 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults FieldErrors) E
 		base.SSLRootCert = ""
 	}
 	return base
+}
+
+// applyReference takes either form of the password in the other's place.
+func (e endpointPatch) applyReference(base *Endpoint) {
+	switch {
+	case e.arn != nil:
+		base.PasswordSecretARN = *e.arn
+	case e.password != nil:
+		base.PasswordSecretARN = ""
+	}
+	if e.username != nil || base.PasswordSecretARN == "" {
+		base.UsernameFromSecret = false
+	}
 }
 
 // sameTarget tells whether a probe would find the same in a and b: name and

@@ -52,10 +52,11 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 // register checks and keeps a new database, under a claim if there is one. work
 // is ctx without the time that taking things back may need.
 func (s *Service) register(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
-	report, err := s.examineNew(work, account, p)
+	report, resolved, err := s.examineNew(work, account, p)
 	if err != nil {
 		return Database{}, err
 	}
+	p.Primary = learnNames(&p.Endpoint, p.Primary, resolved)
 	d, err := s.draft(account, p, report)
 	if err != nil {
 		return Database{}, err
@@ -83,12 +84,13 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 
 // DryRun does all that Create does before anything is kept.
 func (s *Service) DryRun(ctx context.Context, account string, p Payload) (Report, error) {
-	return s.examineNew(ctx, account, p)
+	report, _, err := s.examineNew(ctx, account, p)
+	return report, err
 }
 
 // examine looks at the name and the target side by side. A name that is taken
-// does not wait for the target.
-func (s *Service) examine(ctx context.Context, nameFree func(context.Context) error, t Target) (Report, error) {
+// does not wait for the target. The target comes back as it was dialled.
+func (s *Service) examine(ctx context.Context, account string, nameFree func(context.Context) error, t Target) (Report, Target, error) {
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	named := make(chan error, 1)
@@ -99,21 +101,28 @@ func (s *Service) examine(ctx context.Context, nameFree func(context.Context) er
 		}
 		named <- err
 	}()
-	report := s.Prober.Probe(probing, t)
+	resolved, unresolved := s.resolve(probing, account, t)
+	var report Report
+	if unresolved == nil {
+		report = s.Prober.Probe(probing, resolved)
+	}
 	if err := <-named; err != nil {
-		return nil, err
+		return nil, t, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, NewError(Unavailable, "the request ran out of time; nothing was kept", err)
+		return nil, t, NewError(Unavailable, "the request ran out of time; nothing was kept", err)
+	}
+	if unresolved != nil {
+		return nil, t, unresolved
 	}
 	if failure, failed := report.FirstFailure(); failed {
-		return nil, refused(report, failure)
+		return nil, t, refused(report, failure)
 	}
-	return report, nil
+	return report, resolved, nil
 }
 
-func (s *Service) examineNew(ctx context.Context, account string, p Payload) (Report, error) {
-	return s.examine(ctx, func(ctx context.Context) error { return s.nameFree(ctx, account, p.Name) },
+func (s *Service) examineNew(ctx context.Context, account string, p Payload) (Report, Target, error) {
+	return s.examine(ctx, account, func(ctx context.Context) error { return s.nameFree(ctx, account, p.Name) },
 		Target{Endpoint: p.Endpoint, Primary: p.Primary, Passwords: p.Passwords, Slot: p.Slot})
 }
 

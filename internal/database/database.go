@@ -34,6 +34,12 @@ type Endpoint struct {
 	IPv6        bool   `json:"ipv6"`
 	SSLMode     string `json:"ssl_mode,omitempty"`
 	SSLRootCert string `json:"ssl_root_cert,omitempty"`
+	// PasswordSecretARN names the secret that has the password, where it is
+	// somebody else's to keep: it is read when needed, and never copied.
+	PasswordSecretARN string `json:"password_secret_arn,omitempty"`
+	// UsernameFromSecret says that the user name was left to that secret, so that
+	// a rotation may change it.
+	UsernameFromSecret bool `json:"username_from_secret,omitempty"`
 }
 
 // Slot is the replication slot that belongs to a database connection, with the

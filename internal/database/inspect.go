@@ -33,5 +33,5 @@ func (s *Service) target(ctx context.Context, account, ref string) (Target, erro
 	if err != nil {
 		return Target{}, err
 	}
-	return Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot}, nil
+	return s.resolve(ctx, account, Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot})
 }

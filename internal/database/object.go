@@ -8,7 +8,8 @@ type Object struct {
 	Port             int            `json:"port"`
 	Database         string         `json:"database"`
 	Username         string         `json:"username"`
-	Password         string         `json:"password"`
+	Password         string         `json:"password,omitempty"`
+	SecretARN        string         `json:"password_secret_arn,omitempty"`
 	SSL              bool           `json:"ssl"`
 	IPv6             bool           `json:"ipv6"`
 	SSLMode          string         `json:"ssl_mode,omitempty"`
@@ -28,13 +29,15 @@ type PrimaryObject struct {
 	Port        int    `json:"port"`
 	Database    string `json:"database"`
 	Username    string `json:"username"`
+	SecretARN   string `json:"password_secret_arn,omitempty"`
 	SSL         bool   `json:"ssl"`
 	IPv6        bool   `json:"ipv6"`
 	SSLMode     string `json:"ssl_mode,omitempty"`
 	SSLRootCert string `json:"ssl_root_cert,omitempty"`
 }
 
-// Object renders d with its password masked.
+// Object renders d with its password masked. A password that is kept elsewhere
+// is not shown at all, but where it is.
 func (d Database) Object() Object {
 	e := d.Endpoint
 	o := Object{
@@ -45,9 +48,15 @@ func (d Database) Object() Object {
 		ReplicationSlots: []Slot{d.Slot},
 		Warnings:         d.Warnings,
 	}
+	if e.PasswordSecretARN != "" {
+		o.Password, o.SecretARN = "", e.PasswordSecretARN
+	}
 	if d.Primary != nil {
-		p := PrimaryObject(*d.Primary)
-		o.Primary = &p
+		p := d.Primary
+		o.Primary = &PrimaryObject{
+			Hostname: p.Hostname, Port: p.Port, Database: p.Database, Username: p.Username, SecretARN: p.PasswordSecretARN,
+			SSL: p.SSL, IPv6: p.IPv6, SSLMode: p.SSLMode, SSLRootCert: p.SSLRootCert,
+		}
 	}
 	return o
 }

@@ -16,7 +16,7 @@ type Patch struct {
 // endpointPatch is what was sent of one endpoint.
 type endpointPatch struct {
 	hostname, database, username *string
-	sslMode, sslRootCert         *string
+	sslMode, sslRootCert, arn    *string
 	port                         *int
 	ssl, ipv6                    *bool
 	password                     *Password // nil also where the mask was sent
@@ -81,6 +81,9 @@ func (f fields) patchByParts() endpointPatch {
 		e.port = &port
 	}
 	f.patchPassword(&e)
+	if e.arn = f.optionalText(secretARN, arnRule); e.arn != nil {
+		f.inPlaceOfPassword()
+	}
 	f.patchTransport(&e)
 	return e
 }

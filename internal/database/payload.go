@@ -13,7 +13,7 @@ type Payload struct {
 
 func payloadFields() []string {
 	return []string{
-		"name", "url", "hostname", "port", "database", "username", "password",
+		"name", "url", "hostname", "port", "database", "username", "password", "password_secret_arn",
 		"ssl", "ssl_mode", "ssl_root_cert", "ipv6", "primary", "replication_slots",
 	}
 }
@@ -23,7 +23,7 @@ func payloadReadOnly() []string {
 }
 
 func primaryFields() []string {
-	return []string{"hostname", "port", "database", "username", "password", "ssl", "ssl_mode", "ssl_root_cert", "ipv6"}
+	return []string{"hostname", "port", "database", "username", "password", "password_secret_arn", "ssl", "ssl_mode", "ssl_root_cert", "ipv6"}
 }
 
 func slotFields() []string { return []string{"publication_name", "slot_name", "status"} }
@@ -70,12 +70,29 @@ func (f fields) endpointByParts() (Endpoint, Password) {
 	e := Endpoint{
 		Hostname: f.requiredText("hostname", hostnameRule),
 		Database: f.requiredText("database", identifierRule),
-		Username: f.requiredText("username", identifierRule),
 	}
-	password := f.requiredText("password", passwordRule)
+	var password string
+	if f.given(secretARN) {
+		e.PasswordSecretARN, _ = f.text(secretARN, arnRule)
+		e.Username, _ = f.text("username", identifierRule)
+		e.UsernameFromSecret = !f.given("username")
+		f.inPlaceOfPassword()
+	} else {
+		e.Username = f.requiredText("username", identifierRule)
+		password = f.requiredText("password", passwordRule)
+	}
 	e.Port, _ = f.port("port")
 	f.transport(&e)
 	return e, Password(password)
+}
+
+const secretARN = "password_secret_arn"
+
+// inPlaceOfPassword notes a password beside the ARN of the secret that has it.
+func (f fields) inPlaceOfPassword() {
+	if f.given("password") {
+		f.fail(secretARN, "must not be given beside password: it stands in its place")
+	}
 }
 
 func (f fields) endpointByURL() (Endpoint, Password) {
@@ -97,7 +114,7 @@ func (f fields) urlAlone() (location, bool) {
 	for _, p := range problems {
 		f.fail("url", p)
 	}
-	for _, part := range []string{"hostname", "database", "username", "password"} {
+	for _, part := range []string{"hostname", "database", "username", "password", secretARN} {
 		if f.given(part) {
 			f.fail(part, "must not be given beside url, which has it")
 		}

@@ -42,8 +42,10 @@ type Catalog interface {
 	// Update replaces the database old with d, on condition that it is still at
 	// old's version; where the name changed, the new one is taken and the old
 	// one given up in the same step. ErrVersionConflict says that it is at
-	// another version or gone, ErrNameTaken as in Insert. An update that landed
-	// before, unseen, counts as done: d.Change tells whose it is.
+	// another version or gone, ErrNameTaken as in Insert; where the kind of
+	// either is UnknownOutcome, an earlier attempt may have landed or may yet,
+	// and what was kept for d must stay. An update that landed before, unseen,
+	// counts as done: d.Change tells whose it is.
 	Update(ctx context.Context, old, d Database) error
 	// Delete removes d and gives up its name in one step, on condition that it
 	// is still at d's version. ErrVersionConflict says that it is at another

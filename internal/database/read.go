@@ -63,8 +63,8 @@ type ListOptions struct {
 type Page struct {
 	Objects []json.RawMessage
 	Next    string
-	// IDs are those of the objects.
-	IDs []string
+	// IDs are those of the objects, and Revealed those whose passwords are shown.
+	IDs, Revealed []string
 }
 
 // List gives the account's databases: as many as were asked for, or as fit into
@@ -101,6 +101,9 @@ func (s *Service) List(ctx context.Context, account string, o ListOptions) (Page
 				return page, err
 			}
 			page.Objects, page.IDs = append(page.Objects, object), append(page.IDs, d.ID)
+			if passwords[i].Main != "" {
+				page.Revealed = append(page.Revealed, d.ID)
+			}
 			size += len(object) + 1
 			last = d.ID
 		}

@@ -153,6 +153,19 @@ func isDNSName(s string) bool {
 	return !only(labels[len(labels)-1], isDigit)
 }
 
+// arnRule: an ARN of Secrets Manager's, whose names have at most 512 characters.
+func arnRule(s string) string {
+	const most = 640
+	parts := strings.SplitN(s, ":", 7)
+	allowed := func(c byte) bool { return isAlpha(c) || isDigit(c) || strings.IndexByte("/_+=.@-", c) >= 0 }
+	if len(s) > most || len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "secretsmanager" ||
+		parts[3] == "" || len(parts[4]) != 12 || !only(parts[4], isDigit) || parts[5] != "secret" || parts[6] == "" ||
+		!only(parts[1]+parts[3]+parts[6], allowed) {
+		return "must be the ARN of a secret in AWS Secrets Manager"
+	}
+	return ""
+}
+
 func rootCertRule(s string) string {
 	if len(s) > maxRootCert {
 		return "must be at most 16 KiB"

@@ -18,6 +18,8 @@ type Service struct {
 	Catalog Catalog
 	Vault   Vault
 	Prober  Prober
+	// References is asked only for passwords that are kept elsewhere.
+	References References
 	// Now is the clock.
 	Now func() time.Time
 	// Log is told of what could not be taken back.

@@ -73,7 +73,10 @@ func (s *Service) settlePasswords(ctx context.Context, u *update, n next) error 
 	u.passwords = stored
 	set(&u.passwords.Main, n.passwords.main)
 	set(&u.passwords.Primary, n.passwords.primary)
-	if u.next.Primary == nil {
+	if u.next.Endpoint.PasswordSecretARN != "" {
+		u.passwords.Main = ""
+	}
+	if u.next.Primary == nil || u.next.Primary.PasswordSecretARN != "" {
 		u.passwords.Primary = ""
 	}
 	u.newPasswords = u.passwords != stored
@@ -89,11 +92,12 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		if checkName {
 			free = func(ctx context.Context) error { return s.nameFree(ctx, u.next.Account, u.next.Name) }
 		}
-		report, err := s.examine(ctx, free, Target{Endpoint: u.next.Endpoint, Primary: u.next.Primary, Passwords: u.passwords, Slot: u.next.Slot})
+		report, resolved, err := s.examine(ctx, u.next.Account, free, Target{Endpoint: u.next.Endpoint, Primary: u.next.Primary, Passwords: u.passwords, Slot: u.next.Slot})
 		if err != nil {
 			return err
 		}
 		u.next.Warnings = report.Warnings()
+		u.next.Primary = learnNames(&u.next.Endpoint, u.next.Primary, resolved)
 	case checkName:
 		if err := s.nameFree(ctx, u.next.Account, u.next.Name); err != nil {
 			return err

@@ -37,7 +37,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("PORT %d can't be listened on: %w", c.Port, err), store.Close())
 	}
 	service := &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), Now: time.Now, Log: log,
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
 	}
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
 	s.http = &http.Server{

@@ -1,6 +1,7 @@
 package mototest
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -10,10 +11,11 @@ import (
 	"time"
 )
 
-// serializer stands in front of moto and lets its transactions run one at a
-// time, and alone. DynamoDB's are isolated; moto 5.2's are not: one that is
-// cancelled puts back a copy of the table from before it, and with that takes
-// away what others wrote in the meantime.
+// serializer stands in front of moto and lets writes to DynamoDB run one at a
+// time, and alone. DynamoDB's are isolated; moto 5.2's are not: it looks at a
+// condition and writes without a lock, and a transaction that is cancelled puts
+// back a copy of the table from before it, and with that takes away what others
+// wrote in the meantime.
 type serializer struct {
 	writes   sync.RWMutex
 	proxy    *httputil.ReverseProxy
@@ -41,18 +43,22 @@ func serialize(target string) (*serializer, error) {
 	return s, nil
 }
 
-// ServeHTTP passes a request on, in its turn.
+// ServeHTTP passes a request on, in its turn. A client that goes away does not
+// end it: moto would go on with a write that the next one must wait for.
 func (s *serializer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch {
-	case operation == "TransactWriteItems":
-		s.writes.Lock()
-		defer s.writes.Unlock()
-	case strings.HasPrefix(service, "DynamoDB"):
+	case !strings.HasPrefix(service, "DynamoDB"):
+	case operation == "GetItem", operation == "Query", operation == "Scan":
 		s.writes.RLock()
 		defer s.writes.RUnlock()
+	default:
+		s.writes.Lock()
+		defer s.writes.Unlock()
 	}
-	s.proxy.ServeHTTP(w, r)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+	defer cancel()
+	s.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
 func (s *serializer) url() string { return "http://" + s.listener.Addr().String() }

@@ -56,6 +56,16 @@ type login struct {
 	password database.Password
 }
 
+// maySayPassword tells whether the server may get the password in cleartext: over
+// TLS only, and one that somebody else keeps only where it is known whose server
+// it is.
+func (l login) maySayPassword() bool {
+	if l.endpoint.PasswordSecretARN != "" {
+		return l.endpoint.SSL && l.endpoint.SSLMode == database.SSLModeVerifyFull
+	}
+	return l.endpoint.SSL
+}
+
 // refusal is why there is no session: the finding, and what the server said.
 type refusal struct {
 	database.Check
@@ -88,8 +98,8 @@ func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal)
 			s.notes = append(s.notes, *n)
 		}
 	}
-	if !l.endpoint.SSL {
-		config.RequireAuth = "!password" // a password in cleartext goes over TLS only
+	if !l.maySayPassword() {
+		config.RequireAuth = "!password"
 	}
 	// The wire carries the deadline: with a context of its own pgconn would leave
 	// a goroutine behind that sends a cancel request.
@@ -206,6 +216,10 @@ func loginFailure(l login, sniff *sniffer, err error) *refusal {
 			return refuse(silence(err, true))
 		}
 		return refuse(silence(err, false))
+	case sniff.auth == authCleartext && l.endpoint.SSL && !l.maySayPassword():
+		return refuse(failed(database.CheckAuthentication, ConnectionNotPermitted,
+			"the server asks for the password in cleartext, and one that a secret of somebody else's has goes to a verified server only",
+			`send "ssl_mode": "verify-full"`))
 	case sniff.auth == authCleartext && !l.endpoint.SSL:
 		return &refusal{cleartext: true, Check: *failed(database.CheckTLS, TLSRequired,
 			"the server asks for the password in cleartext, which goes over TLS only, and ssl is false", `send "ssl": true`)}

@@ -95,9 +95,9 @@ func listedApart(t *testing.T, c database.Catalog) {
 // listedOverPages lists databases with certificates, of which 1 MB holds about
 // thirty.
 func listedOverPages(t *testing.T, c database.Catalog) {
-	ds := fill(t, c, Account(), 70)
+	ds := fill(t, c, Account(), 40)
 	wantList(t, c, ds[0].Account, "", 1000, ds...)
-	wantList(t, c, ds[0].Account, ds[4].ID, 60, ds[5:65]...)
+	wantList(t, c, ds[0].Account, ds[1].ID, 35, ds[2:37]...)
 }
 
 func endedContextList(t *testing.T, c database.Catalog) {

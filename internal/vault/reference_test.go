@@ -1,0 +1,97 @@
+package vault_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/vault"
+)
+
+const rdsForm = `{"engine":"postgres","host":"db.example.com","port":5433,"username":"theirs","password":"their-password","dbname":"d"}`
+
+// theirs makes a secret that is not ours, with one tag, and gives its ARN.
+func theirs(t *testing.T, wire *faultwire.Wire, value, key, shared string) string {
+	t.Helper()
+	out, err := wire.SecretsManager(moto.url).CreateSecret(storetest.Context(t), &secretsmanager.CreateSecretInput{
+		Name: aws.String("theirs-" + uuid.NewString()), SecretString: &value,
+		Tags: []types.Tag{{Key: &key, Value: &shared}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.ARN
+}
+
+func TestASharedSecretIsOpenedAndARotatedOneAsItIsNow(t *testing.T) {
+	t.Parallel()
+	wire := faultwire.New(t)
+	arn := theirs(t, wire, rdsForm, vault.TagSharedWith, "acme")
+	references := vault.NewReferences(wire.SecretsManager(moto.url))
+	got, err := references.Open(storetest.Context(t), "acme", arn)
+	if err != nil || got != (database.Referenced{Username: "theirs", Password: "their-password", Host: "db.example.com", Port: 5433}) {
+		t.Fatalf("opened %+v, %v", got, err)
+	}
+	rotated := `{"username":"theirs","password":"rotated","port":"5433"}`
+	if _, err := wire.SecretsManager(moto.url).PutSecretValue(storetest.Context(t), &secretsmanager.PutSecretValueInput{SecretId: &arn, SecretString: &rotated}); err != nil {
+		t.Fatal(err)
+	}
+	got, err = references.Open(storetest.Context(t), "acme", arn)
+	if err != nil || got != (database.Referenced{Username: "theirs", Password: "rotated", Port: 5433}) {
+		t.Errorf("after its rotation: %+v, %v", got, err)
+	}
+}
+
+func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*testing.T, *faultwire.Wire) string{
+		"one with another account's tag": func(t *testing.T, w *faultwire.Wire) string {
+			return theirs(t, w, rdsForm, vault.TagSharedWith, "globex")
+		},
+		"one with another tag": func(t *testing.T, w *faultwire.Wire) string { return theirs(t, w, rdsForm, "owner", "acme") },
+		"one that is not there": func(*testing.T, *faultwire.Wire) string {
+			return "arn:aws:secretsmanager:us-east-1:123456789012:secret:nothing-AbCdEf"
+		},
+	}
+	for name, make := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wire := faultwire.New(t)
+			arn := make(t, wire)
+			_, err := vault.NewReferences(wire.SecretsManager(moto.url)).Open(storetest.Context(t), "acme", arn)
+			if database.KindOf(err) != database.NotFound {
+				t.Errorf("error %v", err)
+			}
+			if n := len(wire.Requests("GetSecretValue")); n != 0 {
+				t.Errorf("its value was asked for %d times", n)
+			}
+		})
+	}
+}
+
+func TestASecretOfAnotherFormIsInvalidAndNotQuoted(t *testing.T) {
+	t.Parallel()
+	wire := faultwire.New(t)
+	references := vault.NewReferences(wire.SecretsManager(moto.url))
+	for name, value := range map[string]string{
+		"no JSON":             `hunter2`,
+		"no object":           `["hunter2"]`,
+		"no password":         `{"username":"hunter2"}`,
+		"a port that is none": `{"password":"hunter2","port":70000}`,
+		"another engine":      `{"password":"hunter2","engine":"mysql"}`,
+		"a long password":     `{"password":"` + strings.Repeat("hunter2", 700) + `"}`,
+	} {
+		arn := theirs(t, wire, value, vault.TagSharedWith, "acme")
+		_, err := references.Open(storetest.Context(t), "acme", arn)
+		if database.KindOf(err) != database.Invalid || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error of kind %v", name, database.KindOf(err))
+		}
+	}
+}
