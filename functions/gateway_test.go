@@ -18,6 +18,7 @@ import (
 	"github.com/headgate/headgate/internal/devserver"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/httpapi"
+	"github.com/headgate/headgate/internal/httpapi/openapitest"
 	"github.com/headgate/headgate/internal/runtimeapi"
 )
 
@@ -38,13 +39,14 @@ type api interface {
 // authorizer's account.
 type gateway struct {
 	stack     *stack
+	contract  *openapitest.Contract
 	mu        sync.Mutex
 	functions map[string]*runtimeapi.Function
 }
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
-	return &gateway{stack: newStack(t), functions: map[string]*runtimeapi.Function{}}
+	return &gateway{stack: newStack(t), contract: contract(t), functions: map[string]*runtimeapi.Function{}}
 }
 
 func (g *gateway) function(name string) *runtimeapi.Function {
@@ -97,6 +99,7 @@ func (g *gateway) do(t *testing.T, account, method, target string, header map[st
 	if err := invoke(t, g.function(name), e, &out); err != nil {
 		t.Fatal(err)
 	}
+	g.contract.Event(t, e, out)
 	h := http.Header{}
 	for k, v := range out.Headers {
 		h.Set(k, v)
@@ -104,8 +107,21 @@ func (g *gateway) do(t *testing.T, account, method, target string, header map[st
 	return answer{out.StatusCode, h, []byte(out.Body)}
 }
 
+// contract is the OpenAPI document, which every exchange is held against.
+func contract(t *testing.T) *openapitest.Contract {
+	t.Helper()
+	c, err := openapitest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // local is the development server.
-type local struct{ url string }
+type local struct {
+	url    string
+	client *http.Client
+}
 
 const localKey = "local-key"
 
@@ -126,7 +142,7 @@ func newLocal(t *testing.T) *local {
 			t.Error(err)
 		}
 	})
-	return &local{server.URL()}
+	return &local{server.URL(), &http.Client{Transport: contract(t).Transport(t, http.DefaultTransport)}}
 }
 
 func (l *local) do(t *testing.T, _, method, target string, header map[string]string, body []byte) answer {
@@ -139,7 +155,7 @@ func (l *local) do(t *testing.T, _, method, target string, header map[string]str
 		request.Header.Set(k, v)
 	}
 	request.Header.Set("Authorization", "Bearer "+localKey)
-	response, err := http.DefaultClient.Do(request)
+	response, err := l.client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -65,6 +66,16 @@ func TestEveryRouteThroughALife(t *testing.T) {
 				t.Error("the ID was used again")
 			}
 			c.call("TRACE", collection, nil, 405, nil)
+			var document struct{ OpenAPI string }
+			c.call("GET", "/api/openapi.json", nil, 200, &document)
+			if !strings.HasPrefix(document.OpenAPI, "3.1") {
+				t.Errorf("the document is of OpenAPI %q", document.OpenAPI)
+			}
+			var empty struct{ Data []any }
+			c.call("DELETE", collection+"/renamed", nil, 200, nil)
+			if c.call("GET", collection, nil, 200, &empty); empty.Data == nil {
+				t.Error("an empty list is null")
+			}
 			c.call("GET", "/api/nowhere", nil, 404, nil)
 		})
 	}

@@ -56,6 +56,23 @@ func (e *Error) Error() string {
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Refusal is an error of kind Invalid as it is answered.
+type Refusal struct {
+	Summary          string      `json:"summary"`
+	Code             Code        `json:"code"`
+	ValidationErrors FieldErrors `json:"validation_errors"`
+	Checks           Report      `json:"checks,omitempty"`
+}
+
+// Refusal is what e tells whoever asked.
+func (e *Error) Refusal() Refusal {
+	r := Refusal{Summary: e.Summary, Code: e.Code, ValidationErrors: e.Fields, Checks: e.Checks}
+	if r.ValidationErrors == nil {
+		r.ValidationErrors = FieldErrors{}
+	}
+	return r
+}
+
 // NewError makes an error of kind k that wraps cause.
 func NewError(k Kind, summary string, cause error) *Error {
 	return &Error{Kind: k, Summary: summary, cause: cause}

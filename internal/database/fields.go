@@ -12,6 +12,8 @@ type fields struct {
 	path string
 	obj  value
 	errs FieldErrors
+	// event says that the payload came in an event.
+	event bool
 }
 
 // rule is what a string must satisfy: "" where it does, else what is wrong.

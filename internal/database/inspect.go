@@ -1,13 +1,17 @@
 package database
 
-import "context"
+import (
+	"context"
+	"errors"
+	"strings"
+)
 
 // Test checks the target of a database as it is registered. The report may have
 // failures; the error's kind is NotFound, Throttled, Unavailable or Internal.
 func (s *Service) Test(ctx context.Context, account, ref string) (Report, error) {
-	t, err := s.target(ctx, account, ref)
-	if err != nil {
-		return nil, err
+	t, unopened, err := s.target(ctx, account, ref)
+	if err != nil || unopened != nil {
+		return unopened, err
 	}
 	return s.Prober.Probe(ctx, t), nil
 }
@@ -15,23 +19,46 @@ func (s *Service) Test(ctx context.Context, account, ref string) (Report, error)
 // Tables lists what the publication of a database holds now. Where they could
 // not be had, the report has the failure. The error is as Test's.
 func (s *Service) Tables(ctx context.Context, account, ref string) (Tables, Report, error) {
-	t, err := s.target(ctx, account, ref)
-	if err != nil {
-		return Tables{}, nil, err
+	t, unopened, err := s.target(ctx, account, ref)
+	if err != nil || unopened != nil {
+		return Tables{}, unopened, err
 	}
 	tables, report := s.Prober.Tables(ctx, t)
 	return tables, report, nil
 }
 
-// target is a registered database as a probe needs it.
-func (s *Service) target(ctx context.Context, account, ref string) (Target, error) {
+// target is a registered database as a probe needs it, or the report of one
+// whose referenced secret can't be opened.
+func (s *Service) target(ctx context.Context, account, ref string) (Target, Report, error) {
 	d, err := s.Get(ctx, account, ref)
 	if err != nil {
-		return Target{}, err
+		return Target{}, nil, err
 	}
 	p, err := s.Passwords(ctx, d)
 	if err != nil {
-		return Target{}, err
+		return Target{}, nil, err
 	}
-	return s.resolve(ctx, account, Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot})
+	t, err := s.resolve(ctx, account, Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot})
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Invalid {
+		return t, withoutPassword(e.Fields), nil
+	}
+	return t, nil, err
+}
+
+// withoutPassword is the report of a target that could not be logged in to for
+// want of its password: nothing was dialled.
+func withoutPassword(faults FieldErrors) Report {
+	var report Report
+	for _, name := range CheckNames() {
+		c := Check{Name: name, Status: Skipped}
+		if name == CheckAuthentication {
+			var reasons []string
+			for field, messages := range faults {
+				reasons = append(reasons, field+" "+strings.Join(messages, ", "))
+			}
+			c.Status, c.Code, c.Message = Failed, "authentication_failed", "there is no password to log in with: "+strings.Join(reasons, "; ")
+		}
+		report = append(report, c)
+	}
+	return report
 }

@@ -37,6 +37,14 @@ func ParsePayload(body []byte) (Payload, error) {
 		return Payload{}, err
 	}
 	f := fields{obj: obj, errs: FieldErrors{}}
+	p := f.payload(payloadFields())
+	if err := f.errs.AsError(); err != nil {
+		return Payload{}, err
+	}
+	return p, nil
+}
+
+func (f fields) payload(known []string) Payload {
 	p := Payload{Name: f.requiredText("name", nameRule)}
 	p.Endpoint, p.Passwords.Main = f.endpoint()
 	if f.given("primary") {
@@ -44,11 +52,26 @@ func ParsePayload(body []byte) (Payload, error) {
 	}
 	p.Slot = f.slots()
 	f.readOnly()
-	f.rejectUnknown(payloadFields(), payloadReadOnly())
-	if err := f.errs.AsError(); err != nil {
-		return Payload{}, err
+	f.rejectUnknown(known, payloadReadOnly())
+	return p
+}
+
+// ParseEvent reads the detail of an event that asks for a database: a create's
+// payload and the account. Events are kept and passed on, so that a password has
+// no place in one. The errors are as ParsePayload's; the account comes with them
+// where it is good.
+func ParseEvent(detail []byte) (account string, p Payload, err error) {
+	obj, err := parseObject(detail)
+	if err != nil {
+		return "", Payload{}, err
 	}
-	return p, nil
+	f := fields{obj: obj, errs: FieldErrors{}, event: true}
+	account = f.requiredText("account_id", accountRule)
+	p = f.payload(append([]string{"account_id"}, payloadFields()...))
+	if err := f.errs.AsError(); err != nil {
+		return account, Payload{}, err
+	}
+	return account, p, nil
 }
 
 // readOnly looks at the fields of the object that may be sent and are ignored.
@@ -60,6 +83,10 @@ func (f fields) readOnly() {
 
 // endpoint is the connection by url or by its parts.
 func (f fields) endpoint() (Endpoint, Password) {
+	if f.given("url") && f.event {
+		f.fail("url", noPassword)
+		return Endpoint{}, ""
+	}
 	if f.given("url") {
 		return f.endpointByURL()
 	}
@@ -72,11 +99,19 @@ func (f fields) endpointByParts() (Endpoint, Password) {
 		Database: f.requiredText("database", identifierRule),
 	}
 	var password string
-	if f.given(secretARN) {
+	if f.event && f.given("password") {
+		f.fail("password", noPassword)
+	}
+	if f.given(secretARN) || f.event {
+		if !f.given(secretARN) {
+			f.fail(secretARN, "is required")
+		}
 		e.PasswordSecretARN, _ = f.text(secretARN, arnRule)
 		e.Username, _ = f.text("username", identifierRule)
 		e.UsernameFromSecret = !f.given("username")
-		f.inPlaceOfPassword()
+		if !f.event {
+			f.inPlaceOfPassword()
+		}
 	} else {
 		e.Username = f.requiredText("username", identifierRule)
 		password = f.requiredText("password", passwordRule)
@@ -86,7 +121,10 @@ func (f fields) endpointByParts() (Endpoint, Password) {
 	return e, Password(password)
 }
 
-const secretARN = "password_secret_arn"
+const (
+	secretARN  = "password_secret_arn"
+	noPassword = "has no place in an event, which is kept and passed on: send " + secretARN
+)
 
 // inPlaceOfPassword notes a password beside the ARN of the secret that has it.
 func (f fields) inPlaceOfPassword() {
@@ -145,7 +183,7 @@ func (f fields) primary() (*Endpoint, Password) {
 		f.fail("primary", "must be an object")
 		return nil, ""
 	}
-	inner := fields{path: f.at("primary"), obj: obj, errs: f.errs}
+	inner := fields{path: f.at("primary"), obj: obj, errs: f.errs, event: f.event}
 	e, password := inner.endpointByParts()
 	inner.rejectUnknown(primaryFields(), nil)
 	return &e, password

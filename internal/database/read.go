@@ -76,7 +76,7 @@ func (s *Service) List(ctx context.Context, account string, o ListOptions) (Page
 		return Page{}, err
 	}
 	const chunk = 1000
-	var page Page
+	page := Page{Objects: []json.RawMessage{}}
 	size, last := 0, ""
 	for {
 		want := chunk

@@ -54,6 +54,12 @@ func TestAReferencedPasswordIsUsedAndNeitherCopiedNorShown(t *testing.T) {
 	if last := asked[len(asked)-1]; last.Passwords.Main != "rotated" || last.Endpoint.Username != "theirs_2" {
 		t.Error("after a rotation it is tested with what was before")
 	}
+	delete(secrets, arn)
+	report, err := f.service.Test(t.Context(), "acme", d.ID)
+	if failure, failed := report.FirstFailure(); err != nil || !failed || failure.Code != "authentication_failed" || len(report) != 14 {
+		t.Errorf("a secret that is gone: %+v, %v", report, err)
+	}
+	secrets[arn] = database.Referenced{Username: "theirs", Password: "rotated"}
 	u, err := f.update(d.ID, `{"username":"mine","password":"own"}`, true)
 	if err != nil || u.Database.Endpoint.PasswordSecretARN != "" || f.passwords(u.Database).Main != "own" {
 		t.Errorf("a password in its place: %v", err)

@@ -79,6 +79,19 @@ func nameRule(s string) string {
 	return ""
 }
 
+// IsAccount tells whether s can be an account: 1 to 64 of A–Z a–z 0–9 _ -.
+func IsAccount(s string) bool {
+	const most = 64
+	return s != "" && len(s) <= most && only(s, func(c byte) bool { return isAlpha(c) || isDigit(c) || c == '_' || c == '-' })
+}
+
+func accountRule(s string) string {
+	if !IsAccount(s) {
+		return "must be 1 to 64 of A-Z a-z 0-9 _ -"
+	}
+	return ""
+}
+
 func identifierRule(s string) string { return sized(s, maxIdentifier) }
 
 func passwordRule(s string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/embedded"
 	"github.com/headgate/headgate/internal/httpapi"
+	"github.com/headgate/headgate/internal/httpapi/describe"
 	"github.com/headgate/headgate/internal/probe"
 )
 
@@ -39,11 +40,13 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 	service := &database.Service{
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
 	}
+	endpoints := httpapi.Endpoints(service)
+	endpoints[httpapi.DescribeAPI] = describe.Endpoint()
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
 	s.http = &http.Server{
 		Handler: &Handler{
 			Key: c.Key, Log: log,
-			API: &httpapi.Handler{Endpoints: httpapi.Endpoints(service), Log: log, Now: time.Now},
+			API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now},
 		},
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: httpapi.Budget + 20*time.Second,
 	}

@@ -54,7 +54,7 @@ func (l *logEntry) write(ctx context.Context, h *Handler, r Response) {
 // findings are the code of a refusal, and the codes that a report has.
 func findings(body any) (database.Code, []database.Code) {
 	switch b := body.(type) {
-	case invalidBody:
+	case database.Refusal:
 		return b.Code, codes(b.Checks)
 	case summaryBody:
 		return b.Code, nil

@@ -33,11 +33,7 @@ func List(s *database.Service) Endpoint {
 		if err != nil {
 			return Response{}, err
 		}
-		response := Response{Status: http.StatusOK, Body: listBody{page.Objects, page.Next}}
-		if o.Sensitive {
-			response.Revealed = page.IDs
-		}
-		return response, nil
+		return Response{Status: http.StatusOK, Body: listBody{page.Objects, page.Next}, Revealed: page.Revealed}, nil
 	}
 }
 

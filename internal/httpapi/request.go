@@ -34,7 +34,7 @@ type Request struct {
 // key's end is looked at here because the gateway keeps the authorizer's answer.
 func account(e *events.APIGatewayProxyRequest, now time.Time) (string, bool) {
 	id, ok := e.RequestContext.Authorizer["account_id"].(string)
-	if !ok || !validAccount(id) {
+	if !ok || !database.IsAccount(id) {
 		return "", false
 	}
 	expires, given := e.RequestContext.Authorizer["expires_at"]
@@ -43,14 +43,6 @@ func account(e *events.APIGatewayProxyRequest, now time.Time) (string, bool) {
 	}
 	seconds, ok := unixSeconds(expires)
 	return id, ok && now.Before(time.Unix(seconds, 0))
-}
-
-func validAccount(id string) bool {
-	const most = 64
-	if id == "" || len(id) > most {
-		return false
-	}
-	return strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
 // unixSeconds reads a number of the authorizer's context, which the gateway

@@ -32,13 +32,6 @@ type summaryBody struct {
 	Code    database.Code `json:"code,omitempty"`
 }
 
-type invalidBody struct {
-	Summary          string               `json:"summary"`
-	Code             database.Code        `json:"code"`
-	ValidationErrors database.FieldErrors `json:"validation_errors"`
-	Checks           database.Report      `json:"checks,omitempty"`
-}
-
 // reply renders a response. Every one carries the request's ID and is not to be
 // kept by anybody.
 func reply(requestID string, r Response) (events.APIGatewayProxyResponse, error) {
@@ -73,11 +66,7 @@ func failure(err error) Response {
 	case database.Malformed:
 		return simple(http.StatusBadRequest, e.Summary)
 	case database.Invalid:
-		fields := e.Fields
-		if fields == nil {
-			fields = database.FieldErrors{}
-		}
-		return Response{Status: http.StatusUnprocessableEntity, Body: invalidBody{e.Summary, e.Code, fields, e.Checks}}
+		return Response{Status: http.StatusUnprocessableEntity, Body: e.Refusal()}
 	case database.NotFound:
 		return simple(http.StatusNotFound, "there is no such database")
 	case database.Conflict:

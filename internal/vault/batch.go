@@ -16,8 +16,8 @@ import (
 const (
 	// batchSize is the most secrets that BatchGetSecretValue takes.
 	batchSize = 20
-	// width is how many calls go side by side. Secrets Manager takes 100 batches
-	// a second from an account.
+	// width is how many calls go side by side: few enough to leave most of an
+	// account's rate of calls to its other users.
 	width = 8
 	// batchPatience is how long secrets that are not found are asked for again,
 	// all of them together.

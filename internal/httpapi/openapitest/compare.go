@@ -1,57 +1,75 @@
 package openapitest
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/pb33f/libopenapi-validator/config"
-	faults "github.com/pb33f/libopenapi-validator/errors"
-	"github.com/pb33f/libopenapi-validator/responses"
-	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 )
-
-// version is the document's, as the validator counts.
-const version = 3.1
 
 // jsonType is the one type of the API's bodies.
 const jsonType = "application/json"
 
-// compare tells what of a response is not as declared.
-func (c *Contract) compare(declared *v3.Response, request Request, response Response) error {
-	asked, err := request.http()
+// input is the request as the validator takes it. Who asks is told by the
+// authorizer, and not by what a function gets to see.
+func (r Request) input(route *routers.Route) (*openapi3filter.RequestValidationInput, error) {
+	asked, err := r.http()
+	if err != nil {
+		return nil, err
+	}
+	return &openapi3filter.RequestValidationInput{
+		Request: asked, Route: route, PathParams: parameters(route.Path, asked.URL.Path),
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true, SkipSettingDefaults: true,
+		},
+	}, nil
+}
+
+// parameters are those of a path that a template matches.
+func parameters(template, path string) map[string]string {
+	found := map[string]string{}
+	have := strings.Split(path, "/")
+	for i, w := range strings.Split(template, "/") {
+		if name, ok := strings.CutPrefix(w, "{"); ok && i < len(have) {
+			found[strings.TrimSuffix(name, "}")] = have[i]
+		}
+	}
+	return found
+}
+
+// compare tells what of a response is not as the route's operation has it.
+func compare(route *routers.Route, request Request, response Response) error {
+	options := &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true}
+	if request.Method == http.MethodHead {
+		// An answer to HEAD has no body, whatever its type. The validator would look
+		// at nothing of it.
+		request.Method, options.ExcludeResponseBody = http.MethodGet, true
+	}
+	asked, err := request.input(route)
 	if err != nil {
 		return err
 	}
-	answer := &http.Response{StatusCode: response.Status, Header: response.Header, Body: io.NopCloser(bytes.NewReader(response.Body)), Request: asked}
-	options := config.WithExistingOpts(c.options)
-	var found []*faults.ValidationError
-	_, wrong := responses.ValidateResponseHeaders(asked, answer, declared.Headers, asked.URL.Path, fmt.Sprint(response.Status), options)
-	found = append(found, wrong...)
-	// An answer to HEAD has no body, whatever its type.
-	if request.Method != http.MethodHead {
-		_, wrong = responses.ValidateResponseSchema(&responses.ValidateResponseSchemaInput{
-			Request: asked, Response: answer, Version: version, Options: []config.Option{options},
-			Schema: declared.Content.GetOrZero(jsonType).Schema.Schema(),
-		})
-		found = append(found, wrong...)
+	answer := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: asked, Status: response.Status, Header: response.Header, Options: options,
 	}
-	return errors.Join(explain(found), undeclared(declared, response.Header))
+	return openapi3filter.ValidateResponse(context.Background(), answer.SetBodyBytes(response.Body))
 }
 
 // undeclared tells of headers that the document does not have, and of another
 // type than JSON. A server adds some headers by itself.
-func undeclared(declared *v3.Response, header http.Header) error {
+func undeclared(declared *openapi3.Response, header http.Header) error {
 	var err error
 	if t := header.Get("Content-Type"); t != jsonType {
 		err = fmt.Errorf("the Content-Type is %q", t)
 	}
 	known := []string{"Content-Type", "Content-Length", "Date", "Connection", "Transfer-Encoding"}
-	for name := range declared.Headers.FromOldest() {
+	for name := range declared.Headers {
 		known = append(known, http.CanonicalHeaderKey(name))
 	}
 	for name := range header {
@@ -60,17 +78,4 @@ func undeclared(declared *v3.Response, header http.Header) error {
 		}
 	}
 	return err
-}
-
-// explain is the validator's findings, with what it found of each.
-func explain(found []*faults.ValidationError) error {
-	errs := make([]error, 0, len(found))
-	for _, f := range found {
-		text := f.Message + ": " + f.Reason
-		for _, s := range f.SchemaValidationErrors {
-			text += fmt.Sprintf("\n  at %s: %s (%s)", "/"+strings.Join(s.InstancePath, "/"), s.Reason, s.KeywordLocation)
-		}
-		errs = append(errs, errors.New(text))
-	}
-	return errors.Join(errs...)
 }

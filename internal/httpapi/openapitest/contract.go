@@ -3,18 +3,19 @@
 package openapitest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
-	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/headgate/headgate/internal/httpapi"
 )
@@ -38,32 +39,18 @@ type Response struct {
 
 // Contract is the document. It is safe for concurrent use; making one takes a
 // while, so that a suite does well to make it once.
-type Contract struct {
-	model     *v3.Document
-	validator validator.Validator
-	options   *config.ValidationOptions
-}
+type Contract struct{ document *openapi3.T }
 
-// New reads the document, which must be OpenAPI 3.1 by its own schema.
+// New reads the document, which must be good OpenAPI 3.1, its examples included.
 func New() (*Contract, error) {
-	document, err := libopenapi.NewDocument([]byte(httpapi.OpenAPI()))
+	document, err := openapi3.NewLoader().LoadFromData([]byte(httpapi.OpenAPI()))
 	if err != nil {
 		return nil, fmt.Errorf("reading the document: %w", err)
 	}
-	model, err := document.BuildV3Model()
-	if err != nil {
-		return nil, fmt.Errorf("reading the document: %w", err)
+	if err := document.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("the document is not OpenAPI 3.1: %w", err)
 	}
-	// Who asks is told by the authorizer, and not by what a function gets to see.
-	v, errs := validator.NewValidator(document, config.WithFormatAssertions(), config.WithoutSecurityValidation())
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("compiling the document: %w", errors.Join(errs...))
-	}
-	if ok, faults := v.ValidateDocument(); !ok {
-		return nil, fmt.Errorf("the document is not OpenAPI 3.1: %w", explain(faults))
-	}
-	options := config.NewValidationOptions(config.WithFormatAssertions())
-	return &Contract{model: &model.Model, validator: v, options: options}, nil
+	return &Contract{document}, nil
 }
 
 // Validate fails the test where the exchange is not the contract's.
@@ -87,59 +74,50 @@ func (c *Contract) Check(request Request, response Response) error {
 
 // CheckRequest tells what of a request the document does not allow.
 func (c *Contract) CheckRequest(request Request) error {
-	if _, known := c.find(request); known != routed {
+	route, known := c.find(request)
+	if known != routed {
 		return errors.New("the document has no such operation")
 	}
-	r, err := request.http()
+	input, err := request.input(route)
 	if err != nil {
 		return err
 	}
-	if _, faults := c.validator.ValidateHttpRequestSync(r); len(faults) > 0 {
-		return fmt.Errorf("the request: %w", explain(faults))
-	}
-	return nil
+	return openapi3filter.ValidateRequest(context.Background(), input)
 }
 
 // CheckResponse tells what of a response the document does not allow as the
 // answer to a request: its status, a header too few or too many, its type, its
 // body.
 func (c *Contract) CheckResponse(request Request, response Response) error {
-	declared := c.declared(request, response.Status)
+	route, known := c.find(request)
+	if known != routed {
+		route.Operation = c.unrouted(known)
+	}
+	declared := route.Operation.Responses.Status(response.Status)
 	if declared == nil {
 		return fmt.Errorf("the document does not have the status %d here", response.Status)
 	}
-	return c.compare(declared, request, response)
+	return errors.Join(compare(route, request, response), undeclared(declared.Value, response.Header))
 }
 
-// declared is what the document has for a status. What no operation is there
-// for has its answers among the components.
-func (c *Contract) declared(request Request, status int) *v3.Response {
-	operation, known := c.find(request)
-	if known == routed {
-		return operation.Responses.Codes.GetOrZero(strconv.Itoa(status))
+// unrouted has the answers to what no operation is there for, which the document
+// has among its components.
+func (c *Contract) unrouted(known knowledge) *openapi3.Operation {
+	names := map[int]string{
+		http.StatusUnauthorized: "Unauthorized", http.StatusTooManyRequests: "Throttled", http.StatusInternalServerError: "Defect",
+		http.StatusServiceUnavailable: "Unavailable", http.StatusGatewayTimeout: "Timeout",
+		http.StatusNotFound: "RouteNotFound",
 	}
-	name := ""
-	switch status {
-	case http.StatusUnauthorized:
-		name = "Unauthorized"
-	case http.StatusNotFound:
-		if known == unknownPath {
-			name = "RouteNotFound"
-		}
-	case http.StatusMethodNotAllowed:
-		if known == otherMethod {
-			name = "MethodNotAllowed"
-		}
-	case http.StatusTooManyRequests:
-		name = "Throttled"
-	case http.StatusInternalServerError:
-		name = "Defect"
-	case http.StatusServiceUnavailable:
-		name = "Unavailable"
-	case http.StatusGatewayTimeout:
-		name = "Timeout"
+	if known == otherMethod {
+		delete(names, http.StatusNotFound)
+		names[http.StatusMethodNotAllowed] = "MethodNotAllowed"
 	}
-	return c.model.Components.Responses.GetOrZero(name)
+	operation := openapi3.NewOperation()
+	operation.Responses = openapi3.NewResponsesWithCapacity(len(names))
+	for status, name := range names {
+		operation.Responses.Set(fmt.Sprint(status), c.document.Components.Responses[name])
+	}
+	return operation
 }
 
 // knowledge is what the document knows of a request's path and method.
@@ -151,17 +129,20 @@ const (
 	routed
 )
 
-func (c *Contract) find(request Request) (*v3.Operation, knowledge) {
-	for template, item := range c.model.Paths.PathItems.FromOldest() {
+// find is where a request leads; the route has an operation only if it is routed.
+func (c *Contract) find(request Request) (*routers.Route, knowledge) {
+	route := &routers.Route{Spec: c.document, Method: request.Method}
+	for _, template := range slices.Sorted(maps.Keys(c.document.Paths.Map())) {
 		if !matches(template, request.path()) {
 			continue
 		}
-		if operation := item.GetOperations().GetOrZero(strings.ToLower(request.Method)); operation != nil {
-			return operation, routed
+		route.Path, route.PathItem = template, c.document.Paths.Value(template)
+		if route.Operation = route.PathItem.Operations()[request.Method]; route.Operation != nil {
+			return route, routed
 		}
-		return nil, otherMethod
+		return route, otherMethod
 	}
-	return nil, unknownPath
+	return route, unknownPath
 }
 
 // matches tells whether a path is of a template. The document's templates do not

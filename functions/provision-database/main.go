@@ -1,0 +1,27 @@
+// Command provision-database registers the databases that events ask for.
+package main
+
+import (
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/eventbus"
+	"github.com/headgate/headgate/internal/provision"
+)
+
+func main() {
+	log := lambdacontext.NewLogger()
+	env := awsenv.New(os.Getenv)
+	service, err := env.Databases(log)
+	if err != nil {
+		awsenv.Fail(err)
+	}
+	config, bus, err := env.Bus()
+	if err != nil {
+		awsenv.Fail(err)
+	}
+	lambda.Start((&provision.Handler{Service: service, Bus: eventbus.Open(config, bus), Log: log}).Handle)
+}
