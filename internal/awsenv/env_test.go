@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
 )
@@ -96,6 +97,21 @@ func TestFunctionsLinkNothingOfTheLocalStoreOrTheSDKsConfiguration(t *testing.T)
 	for _, pkg := range []string{"go.etcd.io/bbolt", "internal/embedded", "internal/devserver", "aws-sdk-go-v2/config", "aws-sdk-go-v2/credentials", "internal/pgserver"} {
 		if strings.Contains(string(out), pkg) {
 			t.Errorf("%s is linked into a function", pkg)
+		}
+	}
+}
+
+func TestASweepIsOfAnAgeThatNoRequestReaches(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[string]time.Duration{"": time.Hour, "15m": 15 * time.Minute, "36h": 36 * time.Hour, "14m59s": 0, "900": 0, "x": 0, "-1h": 0} {
+		vars := good()
+		vars["SWEEP_AGE"] = age
+		s, err := awsenv.New(func(name string) string { return vars[name] }).Sweeper(slog.New(slog.DiscardHandler))
+		switch {
+		case want == 0 && (err == nil || !strings.Contains(err.Error(), "SWEEP_AGE")):
+			t.Errorf("%q: error %v does not name the variable", age, err)
+		case want != 0 && (err != nil || s.Age != want):
+			t.Errorf("%q: %v, error %v, want %s", age, s, err, want)
 		}
 	}
 }
