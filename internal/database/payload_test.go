@@ -90,27 +90,33 @@ func TestAURLIsReadAsItsParts(t *testing.T) {
 	}{
 		{
 			"all parts", "postgresql://postgres:secret-password@db.example.com:6432/app",
-			database.Endpoint{Hostname: "db.example.com", Port: 6432, Database: "app", Username: "postgres", SSL: true}, "secret-password",
+			database.Endpoint{Hostname: "db.example.com", Port: 6432, Database: "app", Username: "postgres", SSL: true},
+			"secret-password",
 		},
 		{
 			"the short scheme and the default port", "postgres://u:w@h/d",
-			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true}, "w",
+			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true},
+			"w",
 		},
 		{
 			"percent-encoded parts", "postgres://u%40x:p%2Fw%3F%23%25@h/d%20b",
-			database.Endpoint{Hostname: "h", Port: 5432, Database: "d b", Username: "u@x", SSL: true}, "p/w?#%",
+			database.Endpoint{Hostname: "h", Port: 5432, Database: "d b", Username: "u@x", SSL: true},
+			"p/w?#%",
 		},
 		{
 			"an at sign and colons in the password", "postgres://u:a@b:c@h/d",
-			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true}, "a@b:c",
+			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true},
+			"a@b:c",
 		},
 		{
 			"a plus is a plus", "postgres://u:a+b@h/d",
-			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true}, "a+b",
+			database.Endpoint{Hostname: "h", Port: 5432, Database: "d", Username: "u", SSL: true},
+			"a+b",
 		},
 		{
 			"an IPv6 literal in brackets", "postgres://u:w@[2600::1]:5433/d",
-			database.Endpoint{Hostname: "2600::1", Port: 5433, Database: "d", Username: "u", SSL: true}, "w",
+			database.Endpoint{Hostname: "2600::1", Port: 5433, Database: "d", Username: "u", SSL: true},
+			"w",
 		},
 	}
 	for _, tt := range tests {

@@ -193,8 +193,9 @@ func testConcurrentInvocationsTakeTurns(t *testing.T, binary string) {
 
 func TestWhatTheFunctionSees(t *testing.T) {
 	t.Setenv("OF_THE_PARENT", "secret")
-	function := start(t, runtimeapi.Config{Binary: build(t),
-		Env: []string{"TABLE_NAME=databases", "AWS_REGION=eu-central-1"}, Timeout: 5 * time.Second, FunctionName: "greeter",
+	function := start(t, runtimeapi.Config{
+		Binary: build(t),
+		Env:    []string{"TABLE_NAME=databases", "AWS_REGION=eu-central-1"}, Timeout: 5 * time.Second, FunctionName: "greeter",
 	})
 	before := time.Now()
 	result := invoke(t, function, "describe", "")
