@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/sweep"
 )
 
@@ -99,14 +99,11 @@ func (v *Sweepable) ours(entry types.SecretListEntry) (sweep.Secret, bool) {
 	switch {
 	case entry.DeletedDate != nil, entry.CreatedDate == nil, aws.ToString(entry.OwningService) != "":
 		return sweep.Secret{}, false
-	case tags[TagTable] != v.config.Table, !isAccount(account), !isID(id), aws.ToString(entry.Name) != *v.name(account, id):
+	case tags[TagTable] != v.config.Table, !database.IsAccount(account), !isID(id), aws.ToString(entry.Name) != *v.name(account, id):
 		return sweep.Secret{}, false
 	}
 	return sweep.Secret{Account: account, Database: id, CreatedAt: *entry.CreatedDate}, true
 }
-
-// isAccount says whether a name could have account as one of its parts.
-func isAccount(account string) bool { return account != "" && !strings.Contains(account, "/") }
 
 // isID says whether id is a database's: a UUID in the form that is given out.
 func isID(id string) bool {

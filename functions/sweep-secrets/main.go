@@ -1,0 +1,20 @@
+// Command sweep-secrets has the secrets deleted that no database owns. It has no
+// route: a schedule runs it.
+package main
+
+import (
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/awsenv"
+)
+
+func main() {
+	sweeper, err := awsenv.New(os.Getenv).Sweeper(lambdacontext.NewLogger())
+	if err != nil {
+		awsenv.Fail(err)
+	}
+	lambda.Start(sweeper.Sweep)
+}

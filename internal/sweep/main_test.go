@@ -1,0 +1,135 @@
+package sweep_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/mototest"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/vault"
+)
+
+// moto is the server of all tests here, which keep apart by their tables and
+// prefixes.
+var moto struct{ url string }
+
+func TestMain(m *testing.M) {
+	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
+}
+
+// bench is a deployment two hours after everything in it was made, and the
+// network to it.
+type bench struct {
+	sweep.Sweeper
+	t       *testing.T
+	wire    *faultwire.Wire
+	secrets *secretsmanager.Client
+	config  vault.Config
+	catalog *catalog.Catalog
+	log     *bytes.Buffer
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	wire, id := faultwire.New(t), uuid.NewString()
+	b := &bench{
+		t: t, wire: wire, secrets: wire.SecretsManager(moto.url), log: &bytes.Buffer{},
+		config: vault.Config{Prefix: "prefix-" + id, Table: "table-" + id},
+	}
+	if err := mototest.CreateTable(t.Context(), moto.url, b.config.Table); err != nil {
+		t.Fatal(err)
+	}
+	b.catalog = catalog.New(wire.DynamoDB(moto.url), b.config.Table)
+	b.Sweeper = sweep.Sweeper{
+		Catalog: b.catalog, Vault: vault.NewSweepable(b.secrets, b.config),
+		Now: func() time.Time { return time.Now().Add(2 * time.Hour) },
+		Age: time.Hour, Log: slog.New(slog.NewTextHandler(b.log, nil)),
+	}
+	return b
+}
+
+// orphan keeps the passwords of a database that does not come to be.
+func (b *bench) orphan() database.Database { return b.orphanOf(b.config) }
+
+func (b *bench) orphanOf(config vault.Config) database.Database {
+	b.t.Helper()
+	d := storetest.Database(storetest.Account(), "orders")
+	if _, err := vault.New(b.secrets, config).Create(storetest.Context(b.t), d, storetest.Passwords()); err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+// whole registers a database, as a create does.
+func (b *bench) whole() database.Database {
+	b.t.Helper()
+	d := b.orphan()
+	d.SecretVersion = d.ID
+	if err := b.catalog.Insert(storetest.Context(b.t), d, nil); err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+// tagged makes a secret with a name and tags of its own.
+func (b *bench) tagged(name string, tags map[string]string) {
+	b.t.Helper()
+	in := &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("{}")}
+	for key, value := range tags {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+	if _, err := b.secrets.CreateSecret(b.t.Context(), in); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// sweep makes one sweep, which has to succeed.
+func (b *bench) sweep() sweep.Report {
+	b.t.Helper()
+	report, err := b.Sweep(storetest.Context(b.t))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return report
+}
+
+// wantLeft fails the test unless nothing was deleted.
+func (b *bench) wantLeft() {
+	b.t.Helper()
+	if n := len(b.wire.Requests("DeleteSecret")); n != 0 {
+		b.t.Errorf("%d secrets were to be deleted, want none", n)
+	}
+}
+
+// scheduled says whether the database's secret is on its way out.
+func (b *bench) scheduled(d database.Database) bool {
+	b.t.Helper()
+	out, err := b.secrets.DescribeSecret(b.t.Context(), &secretsmanager.DescribeSecretInput{
+		SecretId: aws.String(b.config.Prefix + "/" + d.Account + "/" + d.ID),
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out.DeletedDate != nil
+}
+
+// short is a context for a sweep that shall fail.
+func short(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}

@@ -1,0 +1,273 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/vault"
+)
+
+func TestASecretWithoutADatabaseIsScheduledWithItsRecoveryWindow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	orphan, whole := b.orphan(), b.whole()
+	if got, want := b.sweep(), (sweep.Report{Seen: 2, Orphans: 1, Scheduled: 1}); got != want {
+		t.Errorf("report %+v, want %+v", got, want)
+	}
+	if !b.scheduled(orphan) || b.scheduled(whole) {
+		t.Error("not the orphan alone was scheduled")
+	}
+	for _, request := range b.wire.Requests("DeleteSecret") {
+		if !strings.Contains(request, `"RecoveryWindowInDays":7`) || strings.Contains(request, "Force") {
+			t.Errorf("deleted by %s", request)
+		}
+	}
+	if got, want := b.sweep(), (sweep.Report{Seen: 1}); got != want {
+		t.Errorf("the second sweep reports %+v, want %+v", got, want)
+	}
+	if !strings.Contains(b.log.String(), orphan.ID) {
+		t.Error("the log does not name it")
+	}
+}
+
+func TestADeletedDatabasesSecretIsScheduled(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := b.whole()
+	if err := b.catalog.Delete(storetest.Context(t), d); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.sweep(); got.Scheduled != 1 || !b.scheduled(d) {
+		t.Errorf("report %+v", got)
+	}
+}
+
+func TestAYoungSecretIsLeft(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.orphan()
+	b.Now = func() time.Time { return time.Now().Add(59 * time.Minute) }
+	if got, want := b.sweep(), (sweep.Report{Seen: 1}); got != want {
+		t.Errorf("report %+v, want %+v", got, want)
+	}
+	b.wantLeft()
+}
+
+func TestASecretOfAnothersIsLeft(t *testing.T) {
+	t.Parallel()
+	id, other := storetest.ID(), storetest.ID()
+	tests := map[string]func(*bench){
+		"another table, named alike": func(b *bench) {
+			b.orphanOf(vault.Config{Prefix: b.config.Prefix, Table: b.config.Table + "-2"})
+		},
+		"another prefix, of the same table": func(b *bench) {
+			b.orphanOf(vault.Config{Prefix: b.config.Prefix + "-2", Table: b.config.Table})
+		},
+		"no tags":               func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, nil) },
+		"the table's tag alone": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "", "")) },
+		"another account's tag": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "beta", id)) },
+		"another ID in its tag": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "acme", other)) },
+		"an ID that is none":    func(b *bench) { b.tagged(b.config.Prefix+"/acme/settings", tags(b, "acme", "settings")) },
+		"an ID in another form": func(b *bench) {
+			b.tagged(b.config.Prefix+"/acme/{"+id+"}", tags(b, "acme", "{"+id+"}"))
+		},
+		"an account with a slash": func(b *bench) {
+			b.tagged(b.config.Prefix+"/a/b/"+id, tags(b, "a/b", id))
+		},
+		"the table in another tag": func(b *bench) {
+			b.tagged(b.config.Prefix+"/acme/"+id, map[string]string{
+				vault.TagTable: "else", "table": b.config.Table, vault.TagAccount: "acme", vault.TagDatabase: id,
+			})
+		},
+	}
+	for name, prepare := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			prepare(b)
+			if got := b.sweep(); got != (sweep.Report{}) {
+				t.Errorf("report %+v, want that none was seen", got)
+			}
+			b.wantLeft()
+		})
+	}
+}
+
+// tags are those of a secret of the bench's table.
+func tags(b *bench, account, id string) map[string]string {
+	t := map[string]string{vault.TagTable: b.config.Table}
+	if account != "" {
+		t[vault.TagAccount], t[vault.TagDatabase] = account, id
+	}
+	return t
+}
+
+func TestEveryPageIsSeen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range 105 {
+		b.tagged(b.config.Prefix+"/acme/"+storetest.ID(), tags(b, "acme", "another"))
+	}
+	for range 2 {
+		b.orphan()
+	}
+	if got, want := b.sweep(), (sweep.Report{Seen: 2, Orphans: 2, Scheduled: 2}); got != want {
+		t.Errorf("report %+v, want %+v", got, want)
+	}
+	if n := len(b.wire.Requests("ListSecrets")); n != 2 {
+		t.Errorf("%d pages, want 2", n)
+	}
+}
+
+var broken = faultwire.Answer(http.StatusInternalServerError, "InternalServerError", nil)
+
+func TestNothingIsScheduledWhereAStoreFails(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"GetItem", "ListSecrets"} {
+		for name, fault := range map[string]faultwire.Fault{
+			"broken": broken, "throttled": faultwire.Answer(400, "ThrottlingException", nil), "hanging": faultwire.Hang,
+			"denied": faultwire.Answer(400, "AccessDeniedException", nil), "away": faultwire.NoConnection,
+		} {
+			t.Run(operation+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t)
+				for range 3 {
+					b.orphan()
+				}
+				b.wire.Script(operation, faultwire.Pass, fault)
+				if operation == "ListSecrets" {
+					b.wire.Script(operation, fault)
+				}
+				report, err := b.Sweep(short(t, 3*time.Second))
+				if err == nil || report.Scheduled != 0 {
+					t.Errorf("report %+v, error %v", report, err)
+				}
+				b.wantLeft()
+				if !strings.Contains(b.log.String(), "ERROR") {
+					t.Error("the log does not say so")
+				}
+			})
+		}
+	}
+}
+
+func TestAFaultThatPassesIsSurvived(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"GetItem", "ListSecrets", "DeleteSecret"} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.orphan()
+			b.wire.Script(operation, broken, faultwire.LoseAnswer, faultwire.Pass)
+			if got, want := b.sweep(), (sweep.Report{Seen: 1, Orphans: 1, Scheduled: 1}); got != want {
+				t.Errorf("report %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestASecretThatCanNotBeScheduledKeepsNoneOfTheOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range 3 {
+		b.orphan()
+	}
+	b.wire.Script("DeleteSecret", faultwire.Answer(400, "AccessDeniedException", nil), faultwire.Pass)
+	report, err := b.Sweep(storetest.Context(t))
+	if want := (sweep.Report{Seen: 3, Orphans: 3, Scheduled: 2}); err == nil || report != want {
+		t.Errorf("report %+v, want %+v, error %v", report, want, err)
+	}
+}
+
+// counted is a vault with so many secrets, of which the first have no database.
+type counted struct {
+	seen, orphans int
+	taken         int
+}
+
+func (c *counted) Secrets(context.Context) ([]sweep.Secret, error) {
+	var all []sweep.Secret
+	for i := range c.seen {
+		all = append(all, sweep.Secret{Account: "acme", Database: fmt.Sprint(i)})
+	}
+	return all, nil
+}
+
+func (c *counted) ScheduleDeletion(context.Context, string, string) error {
+	c.taken++
+	return nil
+}
+
+func (c *counted) Get(_ context.Context, _, id string) (database.Database, error) {
+	var n int
+	if _, err := fmt.Sscan(id, &n); err != nil {
+		return database.Database{}, err
+	}
+	if n < c.orphans {
+		return database.Database{}, database.NewError(database.NotFound, "not found", nil)
+	}
+	return database.Database{}, nil
+}
+
+func TestMoreOrphansThanRequestsLeaveAreAnError(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		seen, orphans int
+		refused       bool
+	}{
+		{0, 0, false},
+		{20, 20, false},
+		{21, 21, true},
+		{400, 20, false},
+		{419, 21, true},
+		{420, 21, false},
+		{5000, 250, false},
+		{5000, 251, true},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%d of %d", tt.orphans, tt.seen), func(t *testing.T) {
+			t.Parallel()
+			c := &counted{seen: tt.seen, orphans: tt.orphans}
+			s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.LeastAge, Log: slog.New(slog.DiscardHandler)}
+			report, err := s.Sweep(t.Context())
+			want := sweep.Report{Seen: tt.seen, Orphans: tt.orphans, Scheduled: tt.orphans}
+			if tt.refused {
+				want.Scheduled = 0
+			}
+			if (err != nil) != tt.refused || report != want || c.taken != want.Scheduled {
+				t.Errorf("report %+v with %d taken, want %+v, error %v", report, c.taken, want, err)
+			}
+		})
+	}
+}
+
+func TestASweepWithoutTimeOrWithTooLittleAgeTakesNothing(t *testing.T) {
+	t.Parallel()
+	c := &counted{seen: 3, orphans: 3}
+	s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.LeastAge, Log: slog.New(slog.DiscardHandler)}
+	if _, err := s.Sweep(short(t, time.Second)); err == nil {
+		t.Error("no error without time")
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Sweep(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was cancelled", err)
+	}
+	s.Age--
+	if _, err := s.Sweep(t.Context()); err == nil {
+		t.Error("no error for a small age")
+	}
+	if c.taken != 0 {
+		t.Errorf("%d were taken", c.taken)
+	}
+}
