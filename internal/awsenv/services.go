@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/database"
@@ -15,15 +17,7 @@ import (
 
 // Databases is the service on DynamoDB and Secrets Manager.
 func (e *Env) Databases(log *slog.Logger) (*database.Service, error) {
-	s, err := e.shared()
-	if err != nil {
-		return nil, err
-	}
-	store, table, err := e.catalog(s)
-	if err != nil {
-		return nil, err
-	}
-	prefix, err := e.secretPrefix()
+	st, err := e.stores()
 	if err != nil {
 		return nil, err
 	}
@@ -31,19 +25,40 @@ func (e *Env) Databases(log *slog.Logger) (*database.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := e.secretsManager(s)
-	if err != nil {
-		return nil, err
-	}
 	return &database.Service{
-		Catalog: store,
-		Vault:   vault.New(secrets, vault.Config{Prefix: prefix, Table: table, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}),
+		Catalog: st.catalog,
+		Vault:   vault.New(st.secrets, st.config),
 		Prober:  probe.New(policy),
 
-		References: vault.NewReferences(secrets),
+		References: vault.NewReferences(st.secrets),
 		Now:        time.Now,
 		Log:        log,
 	}, nil
+}
+
+// stores are the catalog, the client of the vault, and where its secrets go.
+type stores struct {
+	catalog *catalog.Catalog
+	secrets *secretsmanager.Client
+	config  vault.Config
+}
+
+func (e *Env) stores() (stores, error) {
+	s, err := e.shared()
+	if err != nil {
+		return stores{}, err
+	}
+	store, table, err := e.catalog(s)
+	if err != nil {
+		return stores{}, err
+	}
+	prefix, err := e.secretPrefix()
+	if err != nil {
+		return stores{}, err
+	}
+	secrets, err := e.secretsManager(s)
+	config := vault.Config{Prefix: prefix, Table: table, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}
+	return stores{store, secrets, config}, err
 }
 
 // Keys is the service of API keys on DynamoDB.

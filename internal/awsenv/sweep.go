@@ -13,15 +13,7 @@ const defaultSweepAge = time.Hour
 
 // Sweeper is the sweep of Secrets Manager for what DynamoDB does not know.
 func (e *Env) Sweeper(log *slog.Logger) (*sweep.Sweeper, error) {
-	s, err := e.shared()
-	if err != nil {
-		return nil, err
-	}
-	store, table, err := e.catalog(s)
-	if err != nil {
-		return nil, err
-	}
-	prefix, err := e.secretPrefix()
+	st, err := e.stores()
 	if err != nil {
 		return nil, err
 	}
@@ -29,13 +21,9 @@ func (e *Env) Sweeper(log *slog.Logger) (*sweep.Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := e.secretsManager(s)
-	if err != nil {
-		return nil, err
-	}
 	return &sweep.Sweeper{
-		Catalog: store,
-		Vault:   vault.NewSweepable(secrets, vault.Config{Prefix: prefix, Table: table}),
+		Catalog: st.catalog,
+		Vault:   vault.NewSweepable(st.secrets, st.config),
 		Now:     time.Now, Age: age, Log: log,
 	}, nil
 }
