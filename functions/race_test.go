@@ -166,3 +166,40 @@ func updateAtOnce(t *testing.T, service *database.Service, d database.Database, 
 		t.Errorf("%d won, version %d, and the target says %s (%v)", won, kept.Version, failure.Code, err)
 	}
 }
+
+func TestAHundredRacingCreatesWithOneKeyOnMotoMakeOneDatabase(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	service := s.service()
+	body, err := json.Marshal(source(t, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := database.ParsePayload(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rivals = 100
+	errs, ids := make([]error, rivals), make([]string, rivals)
+	var wg sync.WaitGroup
+	for i := range rivals {
+		wg.Go(func() {
+			made, err := service.Create(t.Context(), "acme", payload, "once")
+			errs[i], ids[i] = err, made.Database.ID
+		})
+	}
+	wg.Wait()
+	made := map[string]bool{}
+	for i, err := range errs {
+		e, ok := errors.AsType[*database.Error](err)
+		switch {
+		case err == nil:
+			made[ids[i]] = true
+		case !ok || e.Code != database.RequestInProgress:
+			t.Errorf("a rival was refused by %v", err)
+		}
+	}
+	if len(made) != 1 || len(s.secrets()) != 1 || strings.Count(s.dump(), `"database#`) != 1 {
+		t.Errorf("made %v, secrets %v", made, s.secrets())
+	}
+}

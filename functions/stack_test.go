@@ -48,14 +48,20 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the functions: %v\n%s", err, out)
 		return 1
 	}
-	code := 1
-	pgtest.Main(m, pgserver.Options{Settings: map[string]string{
+	installation, err := pgtest.Installation(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	postgres, err = pgserver.Start(context.Background(), pgserver.Options{Installation: installation, Settings: map[string]string{
 		"max_wal_senders": "150", "max_connections": "200", "max_replication_slots": "100",
-	}}, func(s *pgserver.Server) {
-		postgres = s
-		code = mototest.Main(m, func(s *mototest.Server) { moto = s })
-	})
-	return code
+	}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer postgres.Stop()
+	return mototest.Main(m, func(s *mototest.Server) { moto = s })
 }
 
 var tables atomic.Int64

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -49,7 +50,7 @@ func reply(requestID string, r Response) (events.APIGatewayProxyResponse, error)
 	if r.Location != "" {
 		headers["Location"] = r.Location
 	}
-	return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: headers, Body: body.String()}, nil
+	return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: headers, Body: strings.TrimSuffix(body.String(), "\n")}, nil
 }
 
 // failure maps an error to its answer: the one place that knows which kind of

@@ -63,7 +63,11 @@ func Start(tb testing.TB) *Server {
 
 // Main is for a TestMain: it starts one server for the package's tests, hands
 // it to set, runs the tests, stops the server and returns the exit status.
-func Main(m *testing.M, set func(*Server)) int {
+func Main(m *testing.M, set func(*Server)) int { return With(m.Run, set) }
+
+// With is Main for a TestMain that starts more than this server: run runs the
+// tests.
+func With(run func() int, set func(*Server)) int {
 	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
 	defer cancel()
 	server, err := start(ctx)
@@ -73,7 +77,7 @@ func Main(m *testing.M, set func(*Server)) int {
 	}
 	defer server.stop()
 	set(server)
-	return m.Run()
+	return run()
 }
 
 // URL is the server's address, http with a port and without a final slash.
