@@ -1,5 +1,6 @@
 # headgate's commands. Each can be run in a fresh clone: what is missing is fetched.
 
+SHELL = /bin/bash
 FUNCTIONS = $(notdir $(wildcard functions/*))
 GOARCH ?= $(shell go env GOARCH)
 GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
@@ -42,9 +43,16 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@$(MAKE) --no-print-directory GOARCH=$(shell go env GOHOSTARCH) bin/$(FUNCTION)/bootstrap >/dev/null
 	@go run ./internal/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
 
+# The fault suite takes minutes, and has a target of its own.
+PACKAGES = $$(go list ./... | grep -v internal/faults)
+
 .PHONY: test
-test: ## all tests, against a real Postgres and a real moto server
-	go test -timeout 10m ./...
+test: ## all tests but the fault suite, against a real Postgres and a real moto server
+	go test -timeout 10m $(PACKAGES)
+
+.PHONY: test-faults
+test-faults: ## every step of a create, an update and a delete, with every fault, and killed; prints the figures
+	go test -count 1 -v -timeout 15m ./internal/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major of PostgreSQL
@@ -62,7 +70,7 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: check
 check: format lint template ## format, vet, linters, the template's linters, then all tests with the race detector
 	go mod verify
-	go test -race -timeout 20m ./...
+	go test -race -timeout 20m $(PACKAGES)
 
 .PHONY: format
 format:

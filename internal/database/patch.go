@@ -48,6 +48,11 @@ func ParsePatch(body []byte) (Patch, error) {
 	return p, nil
 }
 
+// sendsPassword tells whether a password was sent, the mask apart.
+func (p Patch) sendsPassword() bool {
+	return p.endpoint.password != nil || p.primary != nil && p.primary.password != nil
+}
+
 // With adds faults that were found elsewhere in the request.
 func (p Patch) With(faults FieldErrors) Patch {
 	for path, messages := range faults {

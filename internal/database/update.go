@@ -35,6 +35,9 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 		return Updated{}, err
 	}
 	if u.nothing() {
+		if p.sendsPassword() {
+			s.promote(ctx, old) // the retry of an update that was cut off before its end
+		}
 		return Updated{old, u.passwords}, nil
 	}
 	if err := s.examineUpdate(work, &u, verify); err != nil {
@@ -122,6 +125,9 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 	newSecret := u.newPasswords || !sameSecret(u.old, u.next)
 	if newSecret {
 		if u.next.SecretVersion, err = s.Vault.AddVersion(work, u.next, u.passwords, change); err != nil {
+			// Nothing names the version yet, whether or not it was kept.
+			u.next.SecretVersion = change
+			s.drop(ctx, u.next)
 			return fmt.Errorf("keeping the new passwords of %s: %w", u.next.ID, err)
 		}
 	}

@@ -1,0 +1,90 @@
+package faults_test
+
+import "fmt"
+
+// cell is one try: an operation, with one fault.
+type cell struct {
+	operation operation
+	fault     fault
+	// afterRetry has what is late land after the retry, and not before it.
+	afterRetry bool
+	// twice makes the request twice while the fault lasts.
+	twice bool
+}
+
+func (c cell) String() string {
+	text := fmt.Sprintf("%s: %s %s of %s", c.operation.name, c.fault.kind, c.fault.reach, c.fault.operation)
+	if c.fault.nth > 0 {
+		text += fmt.Sprintf(" %d", c.fault.nth)
+	}
+	if c.afterRetry {
+		text += " after the retry"
+	}
+	return text
+}
+
+// step is one request of an operation to a store.
+type step struct {
+	operation string
+	nth       int
+	writes    bool
+}
+
+// steps are the requests of an operation, in their order. A cell whose request
+// does not come fails: so that this list can't go stale.
+func steps(operation string) []step {
+	switch operation {
+	case "create":
+		return []step{{"PutItem", 1, true}, {"GetItem", 1, false}, {"CreateSecret", 1, true}, {"TransactWriteItems", 1, true}}
+	case "update":
+		return []step{
+			{"GetItem", 1, false},
+			{"GetSecretValue", 1, false},
+			{"GetItem", 2, false},
+			{"PutSecretValue", 1, true},
+			{"TransactWriteItems", 1, true},
+			{"DescribeSecret", 1, false},
+			{"UpdateSecretVersionStage", 1, true},
+			{"UpdateSecretVersionStage", 2, true},
+			{"GetItem", 3, false},
+		}
+	case "delete":
+		return []step{{"GetItem", 1, false}, {"TransactWriteItems", 1, true}, {"DeleteSecret", 1, true}}
+	}
+	return nil
+}
+
+// cells are all that is tried.
+func cells() []cell {
+	var all []cell
+	for _, o := range operations() {
+		for _, s := range steps(o.name) {
+			for _, f := range s.faults() {
+				all = append(all, cell{operation: o, fault: f})
+				if f.kind == landsLate {
+					all = append(all, cell{operation: o, fault: f, afterRetry: true})
+				}
+			}
+		}
+		all = append(all, cell{operation: o, fault: fault{kind: notFoundYet, reach: timed, operation: "every read"}, twice: o.name == "create"})
+	}
+	return all
+}
+
+// faults are those that a step can meet.
+func (s step) faults() []fault {
+	var all []fault
+	add := func(r reach, kinds ...kind) {
+		for _, k := range kinds {
+			all = append(all, fault{s.operation, s.nth, k, r})
+		}
+	}
+	add(once, answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter)
+	add(onward, answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter)
+	add(outage, answers500, throttles, hangs, cutsBefore)
+	if s.writes {
+		add(once, landsLate)
+		add(onward, landsLate)
+	}
+	return all
+}
