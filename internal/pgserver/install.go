@@ -143,6 +143,7 @@ func (p npmPackage) ensure(ctx context.Context) error {
 	cmd := exec.Command(npm, "install", "--prefix", p.prefix, "--no-save", "--ignore-scripts",
 		"--no-audit", "--no-fund", p.name+"@"+p.version)
 	cmd.Dir = p.prefix
+	cmd.Env = append(os.Environ(), systemAuthorities()...)
 	if _, err := localrun.Run(ctx, cmd); err != nil {
 		return err
 	}
@@ -151,6 +152,21 @@ func (p npmPackage) ensure(ctx context.Context) error {
 	}
 	if err := os.WriteFile(p.stamp(), nil, 0o644); err != nil {
 		return fmt.Errorf("mark the installation as complete: %w", err)
+	}
+	return nil
+}
+
+// systemAuthorities makes Node trust what the system trusts, as other programs
+// do, where it was not told what to trust.
+func systemAuthorities() []string {
+	const variable = "NODE_EXTRA_CA_CERTS"
+	if os.Getenv(variable) != "" {
+		return nil
+	}
+	for _, bundle := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"} {
+		if _, err := os.Stat(bundle); err == nil {
+			return []string{variable + "=" + bundle}
+		}
 	}
 	return nil
 }
