@@ -55,13 +55,7 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 		lock := hold(t, shared, s.target.Endpoint.Database, nil)
 		mustDo(t, lock, "BEGIN")
 		mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
-		done := make(chan database.Report, 1)
-		go func() { done <- s.probe() }()
-		var seen string
-		for seen == "" {
-			seen = s.admin("SELECT backend_type || ' ' || application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = " +
-				literal(s.target.Endpoint.Username))
-		}
+		seen, done := s.waitingSession()
 		if want := mode + " headgate"; seen != want {
 			t.Errorf("the session is %q, want %q", seen, want)
 		}
@@ -70,6 +64,27 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 			t.Error(c.Message)
 		}
 	}
+}
+
+// waitingSession starts a probe that will wait for a lock, and gives the kind and
+// name of its session while it does, and where its report comes. A probe that
+// ends before its session was seen is followed by another, but not for ever:
+// whoever holds the lock holds others up.
+func (s *source) waitingSession() (string, chan database.Report) {
+	s.t.Helper()
+	for range 3 {
+		done := make(chan database.Report, 1)
+		go func() { done <- s.probe() }()
+		for len(done) == 0 {
+			seen := s.admin("SELECT backend_type || ' ' || application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = " +
+				literal(s.target.Endpoint.Username))
+			if seen != "" {
+				return seen, done
+			}
+		}
+	}
+	s.t.Fatal("no session of the probe's was seen to wait")
+	return "", nil
 }
 
 // TestAWALSenderTakesTheSettingsOfItsStart is about Postgres: the probe relies
