@@ -20,6 +20,7 @@ import (
 // bus is EventBridge's PutEvents, which moto takes and lets nobody see again: it
 // keeps what was put.
 type bus struct {
+	t    *testing.T
 	mu   sync.Mutex
 	put  []putEvent
 	fail bool
@@ -39,12 +40,15 @@ func (b *bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	answer := `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`
 	if b.fail {
-		_, _ = io.WriteString(w, `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`)
-		return
+		answer = `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`
+	} else {
+		b.put = append(b.put, in.Entries...)
 	}
-	b.put = append(b.put, in.Entries...)
-	_, _ = io.WriteString(w, `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`)
+	if _, err := io.WriteString(w, answer); err != nil {
+		b.t.Error(err)
+	}
 }
 
 func (b *bus) events() []putEvent {
@@ -56,7 +60,7 @@ func (b *bus) events() []putEvent {
 // provisioning is a stack with a bus.
 func provisioning(t *testing.T) (*stack, *bus) {
 	t.Helper()
-	s, b := newStack(t), &bus{}
+	s, b := newStack(t), &bus{t: t}
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
 	s.env = append(s.env, "EVENT_BUS_NAME=headgate", "AWS_ENDPOINT_URL_EVENTBRIDGE="+server.URL)

@@ -95,7 +95,7 @@ func untried(e evidence) string {
 	case e.facts.Slot.Found.Active:
 		return "the slot is being read"
 	case !canPeek(e):
-		return "this session may not read it"
+		return "the session may not read it"
 	}
 	return "the slot has much to read"
 }
