@@ -2,11 +2,23 @@ package database
 
 import "strings"
 
-// nearest is the one of known that name was probably meant to be: the one with
-// the smallest edit distance, case and separators aside.
+// nearest is the one of known that name was probably meant to be, case and
+// separators aside: the shortest that name begins or ends, as slots does
+// replication_slots, or else the one with the smallest edit distance.
 func nearest(name string, known []string) string {
+	const word = 4 // fewer letters begin or end too much
 	best, distance := "", -1
 	name = plain(bounded(name))
+	for _, k := range known {
+		p := plain(k)
+		part := len(name) >= word && (strings.HasPrefix(p, name) || strings.HasSuffix(p, name))
+		if part && (best == "" || len(p) < len(plain(best))) {
+			best = k
+		}
+	}
+	if best != "" {
+		return best
+	}
 	for _, k := range known {
 		if d := editDistance(name, plain(k)); distance < 0 || d < distance {
 			best, distance = k, d

@@ -247,6 +247,8 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"an unknown status", slotWith("status", "paused"), "replication_slots[0].status", "disabled"},
 		{"a misspelt field of the slot", slotWith("slotname", "x"), "replication_slots[0].slotname", `"slot_name"`},
 		{"a misspelt field", with(base(), "host_name", "x"), "host_name", `"hostname"`},
+		{"half of a field's name", with(base(), "slots", []any{}), "slots", `"replication_slots"`},
+		{"the first half of one", with(base(), "user", "x"), "user", `"username"`},
 		{"a field in another case", with(base(), "Name", "x"), "Name", `"name"`},
 		{"a url beside a hostname", with(byURL("postgres://u:w@h/d"), "hostname", "h"), "hostname", "beside url"},
 		{"a url beside a port", with(byURL("postgres://u:w@h/d"), "port", 5432), "port", "beside url"},
