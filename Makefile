@@ -51,7 +51,7 @@ test: ## all tests but the fault suite, against a real Postgres and a real moto 
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
-test-faults: ## every step of a create, an update and a delete, with every fault, and killed; prints the figures
+test-faults: ## every step of a create, an update, a delete and an event, with every fault, and killed; prints the figures
 	go test -count 1 -v -timeout 15m ./internal/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
 .PHONY: test-matrix

@@ -6,10 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/database"
+)
+
+const (
+	// budget is what putting an event may take, attemptTime one attempt at it.
+	budget, attemptTime = 8 * time.Second, 2 * time.Second
 )
 
 // Source is the source of every event of ours.
@@ -32,23 +42,48 @@ func New(client Client, name string) *Bus { return &Bus{client: client, name: na
 // Open makes a Bus that is reached by config.
 func Open(config aws.Config, name string) *Bus { return New(eventbridge.NewFromConfig(config), name) }
 
-// Put puts one event on the bus. An event that the bus did not take is an error;
-// one that it took may be delivered more than once.
+// Put puts one event on the bus, within 8 seconds. An event that the bus did not
+// take is an error, of the kind Throttled, Unavailable (it may have taken it after
+// all) or Internal; one that it took may be delivered more than once.
 func (b *Bus) Put(ctx context.Context, detailType string, detail any) error {
 	body, err := json.Marshal(detail)
 	if err != nil {
 		return fmt.Errorf("encoding the event: %w", err)
 	}
-	out, err := b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+	in := &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
 		EventBusName: &b.name, Source: aws.String(Source), DetailType: &detailType, Detail: aws.String(string(body)),
-	}}})
+	}}}
+	policy := awscall.Policy{Budget: budget, Attempt: attemptTime, Read: readAnswer}
+	err = awscall.Do(ctx, policy, func(ctx context.Context) error { return b.put(ctx, in) })
 	if err != nil {
-		return fmt.Errorf("putting the event: %w", err)
+		return awscall.Error(err, fmt.Errorf("putting an event: %w", err), database.Unavailable)
+	}
+	return nil
+}
+
+// put makes one attempt. That the bus did not take the event is in the answer.
+func (b *Bus) put(ctx context.Context, in *eventbridge.PutEventsInput) error {
+	out, err := b.client.PutEvents(ctx, in, once)
+	if err != nil {
+		return err
 	}
 	for _, entry := range out.Entries {
 		if entry.ErrorCode != nil {
-			return fmt.Errorf("putting the event: %w", errors.New(*entry.ErrorCode))
+			return &smithy.GenericAPIError{Code: *entry.ErrorCode, Message: "the event was not taken"}
 		}
 	}
 	return nil
+}
+
+// once turns the SDK's own retries off: each attempt has its share of the time.
+func once(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} }
+
+// readAnswer takes an event that was not taken through a fault of the bus's for
+// one that another attempt may bring there.
+func readAnswer(err error, fault awscall.Fault) awscall.Fault {
+	entry, ok := errors.AsType[*smithy.GenericAPIError](err)
+	if ok && fault == awscall.Unknown && (entry.Code == "InternalFailure" || entry.Code == "InternalException") {
+		return awscall.Contended
+	}
+	return fault
 }

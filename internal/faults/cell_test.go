@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ const (
 	// may be over that on a busy machine.
 	requestTime = 6 * time.Second
 	lateness    = 5 * time.Second
+	// retryTime is what a delivery has that finds another one under way.
+	retryTime = 4 * time.Second
 	// cellTime is what a cell has, for all it does.
 	cellTime = 2 * time.Minute
 	// tries is how often a cell is tried whose fault was not met, since the machine
@@ -55,19 +58,19 @@ func (c cell) runOnce(ctx context.Context, target map[string]any) outcome {
 	ctx, cancel := context.WithTimeout(ctx, cellTime)
 	defer cancel()
 	out := outcome{cell: c}
-	s, err := newStack(ctx)
+	s, err := newStack(ctx, c.fault.flight())
 	if err != nil {
 		out.err = err
 		return out
 	}
-	defer s.proxy.close()
 	out.err = c.try(ctx, s, target, &out)
+	out.err = errors.Join(out.err, s.close())
 	out.log = s.log.String()
 	return out
 }
 
 func (c cell) try(ctx context.Context, s *stack, target map[string]any, out *outcome) error {
-	r, err := c.operation.prepare(ctx, s, target)
+	r, err := c.prepare(ctx, s, target)
 	if err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
@@ -76,7 +79,7 @@ func (c cell) try(ctx context.Context, s *stack, target map[string]any, out *out
 		return err
 	}
 	out.answered = first == nil
-	if s.proxy.disarm() == 0 {
+	if s.broken().disarm() == 0 {
 		return fmt.Errorf("%w (the answer: %w)", errNotMet, answer(first))
 	}
 	if err := c.recover(ctx, s, r); err != nil {
@@ -88,7 +91,13 @@ func (c cell) try(ctx context.Context, s *stack, target map[string]any, out *out
 	if err := c.look(ctx, s, out); err != nil {
 		return err
 	}
-	return c.operation.usable(ctx, s)
+	if err := c.operation.told(ctx, s); err != nil {
+		return err
+	}
+	if err := c.operation.usable(ctx, s); err != nil {
+		return err
+	}
+	return c.operation.leftAlone(ctx, s)
 }
 
 func answer(err error) error {
@@ -99,15 +108,25 @@ func answer(err error) error {
 }
 
 // prepare brings the stores into the state that the operation leads from.
-func (o operation) prepare(ctx context.Context, s *stack, target map[string]any) (request, error) {
-	r := request{payload: target}
-	if o.from.name == "" {
+func (c cell) prepare(ctx context.Context, s *stack, target map[string]any) (request, error) {
+	r := request{payload: maps.Clone(target)}
+	if s.target != nil {
+		r.payload["port"], r.payload["ssl"] = s.target.port(), !c.plain
+	}
+	s.plain = r.payload
+	if c.operation.byEvent {
+		var err error
+		if r.payload, err = s.share(ctx, r.payload); err != nil {
+			return r, err
+		}
+	}
+	if c.operation.from.name == "" {
 		return r, nil
 	}
-	if err := createAs(ctx, s.direct, target, ""); err != nil {
+	if err := createAs(ctx, s.direct.Service, r.payload, ""); err != nil {
 		return r, err
 	}
-	d, err := s.direct.Get(ctx, account, o.from.name)
+	d, err := s.direct.Get(ctx, account, c.operation.from.name)
 	r.id = d.ID
 	return r, err
 }
@@ -117,7 +136,7 @@ func (c cell) first(ctx context.Context, s *stack, r request) (refused, err erro
 	if c.fault.kind == holdsBefore || c.fault.kind == holdsAfter {
 		return errKilled, c.kill(ctx, s, r)
 	}
-	s.proxy.arm(c.fault)
+	s.broken().arm(c.fault)
 	began := time.Now()
 	work, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
@@ -129,7 +148,7 @@ func (c cell) first(ctx context.Context, s *stack, r request) (refused, err erro
 		return refused, fmt.Errorf("answered after %s", took)
 	}
 	if refused != nil && database.KindOf(refused) == database.Internal {
-		return refused, fmt.Errorf("a fault of a store is answered as a defect: %w", refused)
+		return refused, fmt.Errorf("the fault is answered as a defect: %w", refused)
 	}
 	return refused, nil
 }

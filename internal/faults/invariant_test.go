@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -167,9 +168,9 @@ func (o operation) usable(ctx context.Context, s *stack) error {
 				return fmt.Errorf("%w: %w", errBlocked, err)
 			}
 		}
-		p := payload()
+		p := maps.Clone(s.plain)
 		p["name"] = name
-		if err := createAs(ctx, s.direct, p, ""); err != nil {
+		if err := createAs(ctx, s.direct.Service, p, ""); err != nil {
 			return fmt.Errorf("%w: %w", errBlocked, err)
 		}
 	}

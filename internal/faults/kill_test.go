@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -31,14 +30,14 @@ func (c cell) kill(ctx context.Context, s *stack, r request) error {
 	if err != nil {
 		return err
 	}
-	s.proxy.arm(c.fault)
+	s.broken().arm(c.fault)
 	ended := make(chan error, 1)
 	go func() {
 		result, err := f.Invoke(ctx, event)
 		ended <- errors.Join(err, fmt.Errorf("answered: %s", result.Payload))
 	}()
 	select {
-	case <-s.proxy.held:
+	case <-s.broken().holding():
 		f.Kill()
 	case err := <-ended:
 		return fmt.Errorf("it ended before it was killed: %w", err)
@@ -49,9 +48,15 @@ func (c cell) kill(ctx context.Context, s *stack, r request) error {
 	return nil
 }
 
-// event is the request as the gateway hands it on. The target of an update is not
-// looked at: its new password opens nothing.
+// event is the request as the gateway hands it on, or as the bus does.
 func (o operation) event(r request) ([]byte, error) {
+	if o.byEvent {
+		detail, err := json.Marshal(o.body(r))
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(events.EventBridgeEvent{ID: eventID, DetailType: "Postgres Database Requested", Detail: detail})
+	}
 	const collection = "/api/postgres_databases"
 	e := events.APIGatewayProxyRequest{
 		Resource: collection, Path: collection, HTTPMethod: o.method,
@@ -61,9 +66,6 @@ func (o operation) event(r request) ([]byte, error) {
 		e.Resource, e.Path = collection+"/{id_or_name}", collection+"/"+r.id
 		e.PathParameters = map[string]string{"id_or_name": r.id}
 		delete(e.Headers, "idempotency-key")
-	}
-	if o.name == "update" {
-		e.MultiValueQueryStringParameters = map[string][]string{"verify": {"false"}}
 	}
 	e.RequestContext.RequestID, e.RequestContext.Path = "request", "/v1"+e.Path
 	e.RequestContext.Authorizer = map[string]any{"account_id": account}
@@ -81,9 +83,11 @@ func (o operation) event(r request) ([]byte, error) {
 // payload that registers it.
 func source(t *testing.T) map[string]any {
 	t.Helper()
-	execute(t, "postgres", "CREATE ROLE cdc LOGIN REPLICATION PASSWORD '"+strings.ReplaceAll(firstSecret, "'", "''")+"'")
+	for user, secret := range map[string]string{firstUser: firstSecret, secondUser: secondSecret} {
+		execute(t, "postgres", "CREATE ROLE "+user+" LOGIN REPLICATION PASSWORD '"+secret+"'")
+	}
 	execute(t, "postgres", "CREATE DATABASE app")
-	execute(t, "app", "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO cdc")
+	execute(t, "app", "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO "+firstUser+", "+secondUser)
 	execute(t, "app", "CREATE PUBLICATION pub FOR TABLE t")
 	execute(t, "app", "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')")
 	p := payload()

@@ -1,5 +1,5 @@
-// Package faults_test breaks the stores under the service, in every way at every
-// step of a create, an update and a delete, and looks at what is left: after a
+// Package faults_test breaks the stores under the service and the way to the
+// target, at every step of a create, an update, a delete and an event, and looks at what is left: after a
 // retry and a sweep there is one database with its password and one secret, or
 // none of either, and the name can be used.
 package faults_test
@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binaries = dir
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir+"/",
-		"../../functions/create-database", "../../functions/update-database", "../../functions/delete-database")
+		"../../functions/create-database", "../../functions/update-database", "../../functions/delete-database", "../../functions/provision-database")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the functions: %v\n%s", err, out)

@@ -10,6 +10,8 @@ type cell struct {
 	afterRetry bool
 	// twice makes the request twice while the fault lasts.
 	twice bool
+	// plain has the target reached without TLS.
+	plain bool
 }
 
 func (c cell) String() string {
@@ -50,8 +52,35 @@ func steps(operation string) []step {
 		}
 	case "delete":
 		return []step{{"GetItem", 1, false}, {"TransactWriteItems", 1, true}, {"DeleteSecret", 1, true}}
+	case "provision":
+		return []step{
+			{"PutItem", 1, true},
+			{"GetItem", 1, false},
+			{"DescribeSecret", 1, false},
+			{"GetSecretValue", 1, false},
+			{"CreateSecret", 1, true},
+			{"TransactWriteItems", 1, true},
+			{"PutEvents", 1, true},
+		}
 	}
 	return nil
+}
+
+// flights are how often the probe says something to a healthy target after it
+// has heard it: the request for TLS, TLS, the start, SCRAM twice, the statement,
+// and the farewell.
+const flights = 7
+
+// refusals are what a target may say that passes by itself, by the flight that
+// it is said to where there is no TLS.
+func refusals() []fault {
+	return []fault{
+		{onTarget, 1, startsUp, once},
+		{onTarget, 1, isFull, once},
+		{onTarget, 3, isFull, once},
+		{onTarget, 4, startsUp, once},
+		{onTarget, 4, shutsDown, once},
+	}
 }
 
 // cells are all that is tried.
@@ -66,7 +95,24 @@ func cells() []cell {
 				}
 			}
 		}
-		all = append(all, cell{operation: o, fault: fault{kind: notFoundYet, reach: timed, operation: "every read"}, twice: o.name == "create"})
+		all = append(all, cell{operation: o, fault: fault{kind: notFoundYet, reach: timed, operation: "every read"}, twice: o.name == "create" || o.byEvent})
+		if o.name != "delete" {
+			all = append(all, targetCells(o)...)
+		}
+	}
+	return all
+}
+
+// targetCells are those on the way to the target.
+func targetCells(o operation) []cell {
+	var all []cell
+	for n := range flights {
+		for _, k := range []kind{hangs, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter} {
+			all = append(all, cell{operation: o, fault: fault{onTarget, n + 1, k, once}})
+		}
+	}
+	for _, f := range refusals() {
+		all = append(all, cell{operation: o, fault: f, plain: true})
 	}
 	return all
 }

@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/provision"
 )
 
 // state is what a database is to be: none where the name is empty.
@@ -22,13 +25,16 @@ type operation struct {
 	name     string
 	from, to state
 	// do makes the request with a service.
-	do func(ctx context.Context, s *database.Service, r request) error
+	do func(ctx context.Context, s entry, r request) error
 	// done says whether an error of the retry means that the first one had done
 	// it.
 	done func(error) bool
 	// function, method and body are the same request of the real function.
 	function, method string
 	body             func(r request) map[string]any
+	// byEvent says that the request is an event, whose password is in a secret of
+	// somebody else's.
+	byEvent bool
 }
 
 // request is what a request needs to know: the target's payload, and the
@@ -38,7 +44,10 @@ type request struct {
 	id      string
 }
 
-const idempotencyKey = "the-key"
+const (
+	idempotencyKey = "the-key"
+	eventID        = "the-event"
+)
 
 func operations() []operation {
 	first, second := state{firstName, firstSecret}, state{secondName, secondSecret}
@@ -57,20 +66,27 @@ func operations() []operation {
 			done:     func(err error) bool { return database.KindOf(err) == database.NotFound },
 			function: "delete-database", method: http.MethodDelete, body: func(request) map[string]any { return nil },
 		},
+		{
+			// The password is in the secret that is not ours, and nowhere else.
+			name: "provision", to: state{name: firstName}, do: provide, done: never, byEvent: true,
+			function: "provision-database", body: func(r request) map[string]any { return r.payload },
+		},
 	}
 }
 
 func payload() map[string]any {
 	return map[string]any{
-		"name": firstName, "hostname": "db.example.com", "port": 5432, "database": "app", "username": "cdc", "password": firstSecret,
+		"name": firstName, "hostname": "db.example.com", "port": 5432, "database": "app", "username": firstUser, "password": firstSecret,
 		"replication_slots": []any{map[string]any{"publication_name": "pub", "slot_name": "slot"}},
 	}
 }
 
-func change() map[string]any { return map[string]any{"name": secondName, "password": secondSecret} }
+func change() map[string]any {
+	return map[string]any{"name": secondName, "username": secondUser, "password": secondSecret}
+}
 
-func create(ctx context.Context, s *database.Service, r request) error {
-	return createAs(ctx, s, r.payload, idempotencyKey)
+func create(ctx context.Context, s entry, r request) error {
+	return createAs(ctx, s.Service, r.payload, idempotencyKey)
 }
 
 func createAs(ctx context.Context, s *database.Service, payload map[string]any, key string) error {
@@ -86,7 +102,7 @@ func createAs(ctx context.Context, s *database.Service, payload map[string]any, 
 	return err
 }
 
-func update(ctx context.Context, s *database.Service, r request) error {
+func update(ctx context.Context, s entry, r request) error {
 	body, err := json.Marshal(change())
 	if err != nil {
 		return err
@@ -99,18 +115,59 @@ func update(ctx context.Context, s *database.Service, r request) error {
 	return err
 }
 
-func remove(ctx context.Context, s *database.Service, r request) error {
+func remove(ctx context.Context, s entry, r request) error {
 	_, err := s.Delete(ctx, account, r.id)
 	return err
 }
 
+// provide delivers the event; that it was rejected is an error here.
+func provide(ctx context.Context, s entry, r request) error {
+	detail, err := json.Marshal(r.payload)
+	if err != nil {
+		return err
+	}
+	answers := &listener{Publisher: s.events.Bus}
+	h := *s.events
+	h.Bus = answers
+	if err := h.Handle(ctx, events.EventBridgeEvent{ID: eventID, Detail: detail}); err != nil {
+		return err
+	}
+	return answers.rejected
+}
+
+// listener hears what is put on the bus.
+type listener struct {
+	provision.Publisher
+	rejected error
+}
+
+func (l *listener) Put(ctx context.Context, detailType string, detail any) error {
+	if r, ok := detail.(provision.Rejected); ok {
+		l.rejected = database.NewError(database.Invalid, "rejected: "+r.Error.Summary, nil)
+	}
+	return l.Publisher.Put(ctx, detailType, detail)
+}
+
+// again makes the request again. An event whose claim somebody holds would wait
+// for that one as long as a request may.
+func (o operation) again(ctx context.Context, s *stack, r request) error {
+	if o.byEvent {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, retryTime)
+		defer cancel()
+	}
+	return o.do(ctx, s.direct, r)
+}
+
 // retry makes the request again, on stores without faults. A claim that the
-// first one left is given up after a minute.
+// first one left is given up after a minute, which is also when Lambda delivers
+// an event again.
 func (o operation) retry(ctx context.Context, s *stack, r request) error {
-	err := o.do(ctx, s.direct, r)
-	if e, ok := errors.AsType[*database.Error](err); ok && e.Code == database.RequestInProgress {
+	err := o.again(ctx, s, r)
+	e, ok := errors.AsType[*database.Error](err)
+	if ok && e.Code == database.RequestInProgress || err != nil && o.byEvent {
 		s.ahead.Add(int64(database.ClaimTime + time.Second))
-		err = o.do(ctx, s.direct, r)
+		err = o.again(ctx, s, r)
 	}
 	if err != nil && !o.done(err) {
 		return fmt.Errorf("the retry failed: %w", err)

@@ -52,6 +52,7 @@ type fault struct {
 // proxy is a server between a client and moto, which has one fault.
 type proxy struct {
 	target   string
+	prefix   string // of our secrets' names
 	client   *http.Client
 	server   *http.Server
 	listener net.Listener
@@ -64,15 +65,16 @@ type proxy struct {
 	held     chan struct{} // closed when a request is held for a kill
 	released chan struct{} // closed when what is late may land
 	late     sync.WaitGroup
+	put      []string // what the bus took
 }
 
-func newProxy(target string) (*proxy, error) {
+func newProxy(target, prefix string) (*proxy, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
 	p := &proxy{
-		target: target, listener: listener, held: make(chan struct{}), released: make(chan struct{}),
+		target: target, prefix: prefix, listener: listener, held: make(chan struct{}), released: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
@@ -88,15 +90,14 @@ func (p *proxy) close() {
 	_ = p.server.Close()
 }
 
-// arm has f happen, counted from now.
+func (p *proxy) holding() <-chan struct{} { return p.held }
+
 func (p *proxy) arm(f fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault, p.counts = &f, map[string]int{}
 }
 
-// disarm lets everything pass from now on, and says how many requests met the
-// fault.
 func (p *proxy) disarm() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +118,7 @@ func (p *proxy) land() {
 }
 
 // decide says what becomes of the next request of that operation.
-func (p *proxy) decide(service, operation string) kind {
+func (p *proxy) decide(service, operation string, body []byte) kind {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := p.fault
@@ -125,7 +126,7 @@ func (p *proxy) decide(service, operation string) kind {
 		return passes
 	}
 	p.counts[operation]++
-	if !p.meets(f, service, operation) {
+	if !p.meets(f, service, operation, body) {
 		return passes
 	}
 	if p.met++; p.met == 1 {
@@ -140,11 +141,12 @@ func (p *proxy) decide(service, operation string) kind {
 	return f.kind
 }
 
-func (p *proxy) meets(f *fault, service, operation string) bool {
+func (p *proxy) meets(f *fault, service, operation string, body []byte) bool {
 	count := p.counts[operation]
 	switch f.reach {
 	case timed:
-		return service == "secretsmanager" && operation != "CreateSecret" && (p.met == 0 || time.Since(p.since) < notFoundTime)
+		ours := service == "secretsmanager" && bytes.Contains(body, []byte(p.prefix))
+		return ours && operation != "CreateSecret" && (p.met == 0 || time.Since(p.since) < notFoundTime)
 	case outage:
 		return p.met > 0 || operation == f.operation && count == f.nth
 	case onward:
@@ -160,7 +162,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client went away
 	}
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	switch p.decide(service, operation) {
+	switch p.decide(service, operation, body) {
 	case answers500:
 		refuse(w, http.StatusInternalServerError, "InternalServerError")
 	case throttles:
@@ -219,7 +221,13 @@ func (p *proxy) send(r *http.Request, body []byte) (*http.Response, error) {
 		return nil, err
 	}
 	out.Header = r.Header.Clone()
-	return p.client.Do(out)
+	answer, err := p.client.Do(out)
+	if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutEvents") {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.put = append(p.put, string(body))
+	}
+	return answer, err
 }
 
 func (p *proxy) pass(w http.ResponseWriter, r *http.Request, body []byte) {

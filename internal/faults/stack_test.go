@@ -2,28 +2,44 @@ package faults_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/uuid"
 
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/mototest"
+	"github.com/headgate/headgate/internal/provision"
 	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/vault"
 )
 
 const (
 	account                   = "acme"
 	firstName, secondName     = "orders", "renamed"
 	firstSecret, secondSecret = "first-pässword", "second-pässword"
+	firstUser, secondUser     = "cdc", "cdc_next"
 )
 
-// willing is a target that passes every check: the probe has tests of its own.
+// entry is how requests and events come in.
+type entry struct {
+	*database.Service
+	events *provision.Handler
+}
+
+// willing is a target that passes every check, where the fault is a store's.
 type willing struct{}
 
 func (willing) Probe(context.Context, database.Target) database.Report {
@@ -39,16 +55,18 @@ func (willing) Tables(context.Context, database.Target) (database.Tables, databa
 type stack struct {
 	table, prefix string
 	proxy         *proxy
-	ahead         atomic.Int64 // how far the clock was moved
+	target        *target        // between the probe and Postgres, nil where all targets are willing
+	plain         map[string]any // a create's payload
+	ahead         atomic.Int64   // how far the clock was moved
 	log           *tail
 
 	// faulty has its stores behind the proxy, direct has not.
-	faulty, direct *database.Service
+	faulty, direct entry
 	dynamo         *dynamodb.Client
 	secrets        *secretsmanager.Client
 }
 
-func newStack(ctx context.Context) (*stack, error) {
+func newStack(ctx context.Context, onTarget bool) (*stack, error) {
 	id := uuid.NewString()
 	s := &stack{table: "table-" + id, prefix: "prefix-" + id, log: &tail{}}
 	url := moto.URL()
@@ -58,15 +76,81 @@ func newStack(ctx context.Context) (*stack, error) {
 	s.dynamo = dynamodb.New(dynamodb.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
 	s.secrets = secretsmanager.New(secretsmanager.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
 	var err error
-	if s.proxy, err = newProxy(url); err != nil {
+	if s.proxy, err = newProxy(url, s.prefix); err != nil {
 		return nil, err
 	}
-	if s.faulty, err = s.service(s.proxy.url()); err != nil {
-		return nil, err
+	if onTarget {
+		if s.target, err = newTarget(postgres.Port()); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
 	}
-	s.direct, err = s.service(url)
-	return s, err
+	if s.faulty, err = s.service(s.proxy.url()); err == nil {
+		s.direct, err = s.service(url)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, s.createBus(ctx)
 }
+
+// createBus makes the bus that the answers to events go to.
+func (s *stack) createBus(ctx context.Context) error {
+	url := moto.URL()
+	client := eventbridge.New(eventbridge.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
+	_, err := client.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &s.table})
+	return err
+}
+
+func (s *stack) close() error {
+	s.proxy.close()
+	if s.target == nil {
+		return nil
+	}
+	return s.target.close()
+}
+
+// broken is what has the fault.
+func (s *stack) broken() breakable {
+	if s.target != nil {
+		return s.target
+	}
+	return s.proxy
+}
+
+// breakable is what has a fault.
+type breakable interface {
+	// arm has f happen, counted from now.
+	arm(f fault)
+	// disarm lets everything pass from now on, and says how many requests met the
+	// fault.
+	disarm() int
+	// holding is closed when a request is held for a kill.
+	holding() <-chan struct{}
+}
+
+// share makes a secret of somebody else's, shared with the account, for p to
+// name in place of a password.
+func (s *stack) share(ctx context.Context, p map[string]any) (map[string]any, error) {
+	secret, err := json.Marshal(map[string]any{"username": p["username"], "password": p["password"]})
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: aws.String(s.theirs()), SecretString: aws.String(string(secret)),
+		Tags: []smtypes.Tag{{Key: aws.String(vault.TagSharedWith), Value: aws.String(account)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	shared := maps.Clone(p)
+	delete(shared, "username")
+	delete(shared, "password")
+	shared["account_id"], shared["password_secret_arn"] = account, *out.ARN
+	return shared, nil
+}
+
+// theirs is the name of the secret that is not ours.
+func (s *stack) theirs() string { return "theirs-" + s.table }
 
 func (s *stack) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 
@@ -75,7 +159,7 @@ func (s *stack) env(url string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + url, "AWS_REGION=" + mototest.Region, "TABLE_NAME=" + s.table, "SECRET_PREFIX=" + s.prefix,
 		"AWS_ACCESS_KEY_ID=" + mototest.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + mototest.SecretAccessKey,
-		"EGRESS_ALLOW=127.0.0.0/8",
+		"EGRESS_ALLOW=127.0.0.0/8", "EVENT_BUS_NAME=" + s.table, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + s.proxy.url(),
 	}
 }
 
@@ -90,13 +174,19 @@ func (s *stack) awsenv(url string) *awsenv.Env {
 	})
 }
 
-func (s *stack) service(url string) (*database.Service, error) {
-	service, err := s.awsenv(url).Databases(slog.New(slog.NewTextHandler(s.log, nil)))
+// service has its stores at url. The bus is always behind the proxy, which hears
+// what is put on it.
+func (s *stack) service(url string) (entry, error) {
+	log, env := slog.New(slog.NewTextHandler(s.log, nil)), s.awsenv(url)
+	service, err := env.Databases(log)
 	if err != nil {
-		return nil, err
+		return entry{}, err
 	}
-	service.Prober, service.Now = willing{}, s.now
-	return service, nil
+	if service.Now = s.now; s.target == nil {
+		service.Prober = willing{}
+	}
+	config, bus, err := env.Bus()
+	return entry{service, &provision.Handler{Service: service, Bus: eventbus.Open(config, bus), Log: log}}, err
 }
 
 // sweep runs the sweeper two hours later.

@@ -46,8 +46,17 @@ func (s *session) gone(err error, e *evidence) bool {
 	if !isTimeout(err) && !isClosed(err) && !s.conn.IsClosed() {
 		return false
 	}
-	e.add(silence(err, true))
+	e.add(s.lost(err))
 	return true
+}
+
+// lost is what the end of a session means.
+func (s *session) lost(err error) *database.Check {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return failed(database.CheckConnection, ConnectionLost,
+			"the server ended the session with SQLSTATE "+printable(pgErr.Code)+": "+said(s.login, pgErr), "")
+	}
+	return silence(err, true)
 }
 
 func (s *session) askFailure(p part, err error) *database.Check {

@@ -130,6 +130,24 @@ func bounded(t *testing.T, s *source, front *standIn) database.Report {
 	return report
 }
 
+func TestASessionThatEndsIsToldAsItEnded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		then func(*backend)
+		says string
+	}{
+		{func(*backend) {}, "the server closed the connection"},
+		{func(b *backend) {
+			_ = b.say(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
+		}, "the server ended the session with SQLSTATE 57P01: terminating connection"},
+	} {
+		report := facing(queried(c.then))(t).probe()
+		if found, ok := entry(report, probe.ConnectionLost); !ok || found.Message != c.says {
+			t.Errorf("%q is not in%s", c.says, describe(report))
+		}
+	}
+}
+
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
