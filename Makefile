@@ -54,6 +54,13 @@ test: ## all tests but the fault suite, against a real Postgres and a real moto 
 test-faults: ## every step of a create, an update, a delete and an event, with every fault, and killed; prints the figures
 	go test -count 1 -v -timeout 15m ./internal/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
+# How long the soak takes in `make soak`; in `make test-faults` it takes seconds.
+SOAKTIME = 5m
+
+.PHONY: soak
+soak: ## random requests with random faults for SOAKTIME; then nothing may be lost or leaked
+	go test -count 1 -v -timeout 0 -run OverTime ./internal/faults -soak $(SOAKTIME)
+
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major of PostgreSQL
 	@for major in $(MAJORS); do echo "PostgreSQL $$major"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe || exit 1; done

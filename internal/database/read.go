@@ -38,17 +38,31 @@ func (s *Service) Get(ctx context.Context, account, ref string) (Database, error
 	return d, nil
 }
 
-// Passwords are those of d as it is.
+// Passwords are those of d as it was read. The error's kind is NotFound or
+// Unavailable where it was removed or changed since, Throttled, Unavailable or
+// Internal.
 func (s *Service) Passwords(ctx context.Context, d Database) (Passwords, error) {
 	p, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	if err == nil {
 		return p, nil
 	}
 	if KindOf(err) == NotFound {
-		// The catalog names a secret that is not there: no caller can mend that.
-		return p, NewError(Internal, "a database's passwords are missing", err)
+		return p, s.missing(ctx, d, err)
 	}
 	return p, fmt.Errorf("reading the passwords of %s: %w", d.ID, err)
+}
+
+// missing tells a database that was removed or changed since d was read from one
+// whose passwords are lost, which no caller can mend.
+func (s *Service) missing(ctx context.Context, d Database, cause error) error {
+	now, err := s.Catalog.Get(ctx, d.Account, d.ID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading database %s again: %w", d.ID, err)
+	case now.SecretVersion != d.SecretVersion:
+		return NewError(Unavailable, "the database is being changed: try again", cause)
+	}
+	return NewError(Internal, "a database's passwords are missing", cause)
 }
 
 // ListOptions say which part of a list is wanted.

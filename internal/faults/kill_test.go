@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
-	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -19,9 +19,7 @@ var errKilled = errors.New("killed")
 // kill runs the real function, and kills it while the proxy holds the request
 // that the cell names.
 func (c cell) kill(ctx context.Context, s *stack, r request) error {
-	f, err := runtimeapi.Start(ctx, runtimeapi.Config{
-		Binary: filepath.Join(binaries, c.operation.function), FunctionName: c.operation.function, Env: s.env(s.proxy.url()),
-	})
+	f, err := s.start(ctx, c.operation.function)
 	if err != nil {
 		return err
 	}
@@ -48,6 +46,13 @@ func (c cell) kill(ctx context.Context, s *stack, r request) error {
 	return nil
 }
 
+// start starts a function that has its stores behind the proxy.
+func (s *stack) start(ctx context.Context, function string) (*runtimeapi.Function, error) {
+	return runtimeapi.Start(ctx, runtimeapi.Config{
+		Binary: filepath.Join(binaries, function), FunctionName: function, Env: s.env(s.proxy.url()),
+	})
+}
+
 // event is the request as the gateway hands it on, or as the bus does.
 func (o operation) event(r request) ([]byte, error) {
 	if o.byEvent {
@@ -57,19 +62,24 @@ func (o operation) event(r request) ([]byte, error) {
 		}
 		return json.Marshal(events.EventBridgeEvent{ID: eventID, DetailType: "Postgres Database Requested", Detail: detail})
 	}
+	return proxied(o.method, r.id, "", o.body(r))
+}
+
+// proxied is a request about the database with that ID, or about all.
+func proxied(method, id, suffix string, body map[string]any) ([]byte, error) {
 	const collection = "/api/postgres_databases"
 	e := events.APIGatewayProxyRequest{
-		Resource: collection, Path: collection, HTTPMethod: o.method,
-		Headers: map[string]string{"content-type": "application/json", "idempotency-key": idempotencyKey},
+		Resource: collection, Path: collection, HTTPMethod: method, Headers: map[string]string{"content-type": "application/json"},
 	}
-	if r.id != "" {
-		e.Resource, e.Path = collection+"/{id_or_name}", collection+"/"+r.id
-		e.PathParameters = map[string]string{"id_or_name": r.id}
-		delete(e.Headers, "idempotency-key")
+	if id != "" {
+		e.Resource, e.Path = collection+"/{id_or_name}"+suffix, collection+"/"+id+suffix
+		e.PathParameters = map[string]string{"id_or_name": id}
+	} else if method == http.MethodPost {
+		e.Headers["idempotency-key"] = idempotencyKey
 	}
 	e.RequestContext.RequestID, e.RequestContext.Path = "request", "/v1"+e.Path
 	e.RequestContext.Authorizer = map[string]any{"account_id": account}
-	if body := o.body(r); body != nil {
+	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
@@ -77,27 +87,4 @@ func (o operation) event(r request) ([]byte, error) {
 		e.Body = string(text)
 	}
 	return json.Marshal(e)
-}
-
-// source makes a database that is ready for change data capture and gives the
-// payload that registers it.
-func source(t *testing.T) map[string]any {
-	t.Helper()
-	for user, secret := range map[string]string{firstUser: firstSecret, secondUser: secondSecret} {
-		execute(t, "postgres", "CREATE ROLE "+user+" LOGIN REPLICATION PASSWORD '"+secret+"'")
-	}
-	execute(t, "postgres", "CREATE DATABASE app")
-	execute(t, "app", "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO "+firstUser+", "+secondUser)
-	execute(t, "app", "CREATE PUBLICATION pub FOR TABLE t")
-	execute(t, "app", "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')")
-	p := payload()
-	p["hostname"], p["port"] = "127.0.0.1", postgres.Port()
-	return p
-}
-
-func execute(t *testing.T, db, sql string) {
-	t.Helper()
-	if _, err := postgres.Exec(t.Context(), db, sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
 }

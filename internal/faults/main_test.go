@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"github.com/headgate/headgate/internal/mototest"
@@ -20,6 +21,7 @@ var (
 	postgres *pgserver.Server
 	moto     *mototest.Server
 	binaries string
+	ready    = sync.OnceValue(makeSource)
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -33,7 +35,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binaries = dir
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir+"/",
-		"../../functions/create-database", "../../functions/update-database", "../../functions/delete-database", "../../functions/provision-database")
+		"../../functions/...")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the functions: %v\n%s", err, out)

@@ -40,6 +40,10 @@ const (
 	timed  reach = "for a bit" // each of Secrets Manager, for a second from the first on
 )
 
+// anyOperation is the operation of a fault that meets the nth request whatever
+// it is.
+const anyOperation = "any operation"
+
 // fault is one fault: the nth request of an operation, what becomes of it, and
 // which others it meets too.
 type fault struct {
@@ -95,7 +99,12 @@ func (p *proxy) holding() <-chan struct{} { return p.held }
 func (p *proxy) arm(f fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fault, p.counts = &f, map[string]int{}
+	p.fault, p.counts, p.met = &f, map[string]int{}, 0
+	select {
+	case <-p.released:
+		p.released = make(chan struct{})
+	default:
+	}
 }
 
 func (p *proxy) disarm() int {
@@ -126,6 +135,7 @@ func (p *proxy) decide(service, operation string, body []byte) kind {
 		return passes
 	}
 	p.counts[operation]++
+	p.counts[anyOperation]++
 	if !p.meets(f, service, operation, body) {
 		return passes
 	}
@@ -142,17 +152,17 @@ func (p *proxy) decide(service, operation string, body []byte) kind {
 }
 
 func (p *proxy) meets(f *fault, service, operation string, body []byte) bool {
-	count := p.counts[operation]
+	count, named := p.counts[f.operation], f.operation == operation || f.operation == anyOperation
 	switch f.reach {
 	case timed:
 		ours := service == "secretsmanager" && bytes.Contains(body, []byte(p.prefix))
 		return ours && operation != "CreateSecret" && (p.met == 0 || time.Since(p.since) < notFoundTime)
 	case outage:
-		return p.met > 0 || operation == f.operation && count == f.nth
+		return p.met > 0 || named && count == f.nth
 	case onward:
-		return operation == f.operation && count >= f.nth
+		return named && count >= f.nth
 	}
-	return operation == f.operation && count == f.nth
+	return named && count == f.nth
 }
 
 // ServeHTTP passes a request on, unless it meets the fault.
@@ -180,7 +190,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.effect(r, body)
 		<-r.Context().Done()
 	case landsLate:
-		go p.landLater(r, body)
+		go p.landLater(r, body, p.release())
 		<-r.Context().Done()
 	case holdsBefore:
 		close(p.held)
@@ -200,9 +210,15 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":"as the cell wants it"}`, code) // the client may be gone
 }
 
-func (p *proxy) landLater(r *http.Request, body []byte) {
+func (p *proxy) release() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.released
+}
+
+func (p *proxy) landLater(r *http.Request, body []byte, released <-chan struct{}) {
 	defer p.late.Done()
-	<-p.released
+	<-released
 	p.effect(r, body)
 }
 

@@ -68,29 +68,38 @@ type stack struct {
 
 func newStack(ctx context.Context, onTarget bool) (*stack, error) {
 	id := uuid.NewString()
-	s := &stack{table: "table-" + id, prefix: "prefix-" + id, log: &tail{}}
-	url := moto.URL()
-	if err := mototest.CreateTable(ctx, url, s.table); err != nil {
+	s := &stack{table: "table-" + id, prefix: "prefix-" + id}
+	if err := mototest.CreateTable(ctx, moto.URL(), s.table); err != nil {
 		return nil, err
 	}
+	if err := s.open(onTarget); err != nil {
+		return nil, err
+	}
+	return s, s.createBus(ctx)
+}
+
+// open makes the proxies, and what has its stores and its target behind them.
+func (s *stack) open(onTarget bool) error {
+	s.log = &tail{}
+	url := moto.URL()
 	s.dynamo = dynamodb.New(dynamodb.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
 	s.secrets = secretsmanager.New(secretsmanager.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
 	var err error
 	if s.proxy, err = newProxy(url, s.prefix); err != nil {
-		return nil, err
+		return err
 	}
 	if onTarget {
 		if s.target, err = newTarget(postgres.Port()); err != nil {
-			return nil, errors.Join(err, s.close())
+			return errors.Join(err, s.close())
 		}
 	}
 	if s.faulty, err = s.service(s.proxy.url()); err == nil {
 		s.direct, err = s.service(url)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return errors.Join(err, s.close())
 	}
-	return s, s.createBus(ctx)
+	return nil
 }
 
 // createBus makes the bus that the answers to events go to.
@@ -131,12 +140,16 @@ type breakable interface {
 // share makes a secret of somebody else's, shared with the account, for p to
 // name in place of a password.
 func (s *stack) share(ctx context.Context, p map[string]any) (map[string]any, error) {
+	return s.shareAs(ctx, s.theirs(), p)
+}
+
+func (s *stack) shareAs(ctx context.Context, name string, p map[string]any) (map[string]any, error) {
 	secret, err := json.Marshal(map[string]any{"username": p["username"], "password": p["password"]})
 	if err != nil {
 		return nil, err
 	}
 	out, err := s.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name: aws.String(s.theirs()), SecretString: aws.String(string(secret)),
+		Name: &name, SecretString: aws.String(string(secret)),
 		Tags: []smtypes.Tag{{Key: aws.String(vault.TagSharedWith), Value: aws.String(account)}},
 	})
 	if err != nil {

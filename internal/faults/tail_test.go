@@ -22,3 +22,9 @@ func (l *tail) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+func (l *tail) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}

@@ -55,7 +55,7 @@ func (t *target) holding() <-chan struct{} { return t.held }
 func (t *target) arm(f fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fault, t.flights = &f, 0
+	t.fault, t.flights, t.met = &f, 0, 0
 }
 
 func (t *target) disarm() int {

@@ -2,6 +2,8 @@ package mototest
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -34,6 +36,7 @@ func serialize(target string) (*serializer, error) {
 		return nil, err
 	}
 	s := &serializer{proxy: httputil.NewSingleHostReverseProxy(to), listener: listener, done: make(chan struct{})}
+	s.proxy.ErrorLog = log.New(io.Discard, "", 0)                // the client is answered with it, and while moto starts there are many
 	s.proxy.Transport = &http.Transport{DisableKeepAlives: true} // moto closes every connection anyway
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	go func() {
