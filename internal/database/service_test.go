@@ -95,3 +95,38 @@ func TestAListIsPagedByCursorsOfTheAccount(t *testing.T) {
 		t.Errorf("IDs %v, want %v", got, want)
 	}
 }
+
+func TestPasswordsThatAreGoneAreTheRequestsOrOurFault(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		gone func(f *fixture, d database.Database) error
+		want database.Kind
+	}{
+		{"the database was deleted since it was read", func(f *fixture, d database.Database) error {
+			_, err := f.service.Delete(f.t.Context(), d.Account, d.ID)
+			return err
+		}, database.NotFound},
+		{"its secret was changed since it was read", func(f *fixture, d database.Database) error {
+			if _, err := f.update(d.ID, `{"password":"next"}`, false); err != nil {
+				return err
+			}
+			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
+		}, database.Unavailable},
+		{"its secret was lost", func(f *fixture, d database.Database) error {
+			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
+		}, database.Internal},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			d := f.create(base())
+			if err := c.gone(f, d); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.service.Passwords(t.Context(), d); err == nil || database.KindOf(err) != c.want {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
