@@ -1,7 +1,7 @@
 # headgate's commands. Each can be run in a fresh clone: what is missing is fetched.
 
 SHELL = /bin/bash
-FUNCTIONS = $(notdir $(wildcard functions/*))
+FUNCTIONS = $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
 GOARCH ?= $(shell go env GOARCH)
 GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/embedded"
@@ -75,7 +76,7 @@ func taken(err error) bool {
 // service is the stack's service in this process.
 func (s *stack) service() *database.Service {
 	s.t.Helper()
-	service, err := awsenv.New(s.lookup).Databases(slog.New(slog.DiscardHandler))
+	service, err := targets.Open(awsenv.New(s.lookup), slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
 	}

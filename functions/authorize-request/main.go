@@ -8,13 +8,14 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/keys"
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
 func main() {
-	keys, err := awsenv.New(os.Getenv).Keys()
+	service, err := keys.Open(awsenv.New(os.Getenv))
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Authorize(keys))
+	lambda.Start(httpapi.Authorize(service))
 }

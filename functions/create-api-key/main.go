@@ -8,12 +8,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/keys"
 )
 
 func main() {
-	keys, err := awsenv.New(os.Getenv).Keys()
+	service, err := keys.Open(awsenv.New(os.Getenv))
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(keys.Create)
+	lambda.Start(service.Create)
 }

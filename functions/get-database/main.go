@@ -8,12 +8,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/databases"
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service, err := awsenv.New(os.Getenv).Databases(log)
+	service, err := databases.Open(awsenv.New(os.Getenv), log)
 	if err != nil {
 		awsenv.Fail(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/provision"
 )
@@ -15,7 +16,7 @@ import (
 func main() {
 	log := lambdacontext.NewLogger()
 	env := awsenv.New(os.Getenv)
-	service, err := env.Databases(log)
+	service, err := targets.Open(env, log)
 	if err != nil {
 		awsenv.Fail(err)
 	}

@@ -9,12 +9,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/sweeper"
 )
 
 func main() {
-	sweeper, err := awsenv.New(os.Getenv).Sweeper(lambdacontext.NewLogger())
+	service, err := sweeper.Open(awsenv.New(os.Getenv), lambdacontext.NewLogger())
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(sweeper.Sweep)
+	lambda.Start(service.Sweep)
 }

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
 // amazonRoots are the authorities of Amazon Trust Services, which sign for all
@@ -30,7 +28,7 @@ type shared struct {
 	http        *http.Client
 }
 
-func (e *Env) shared() (shared, error) {
+func (e *Env) readShared() (shared, error) {
 	region := e.lookup("AWS_REGION")
 	if region == "" {
 		region = e.lookup("AWS_DEFAULT_REGION")
@@ -94,18 +92,49 @@ func httpClient(pool *x509.CertPool) *http.Client {
 	}}
 }
 
-func (e *Env) dynamoDB(s shared) (*dynamodb.Client, error) {
-	endpoint, err := e.endpoint("DYNAMODB")
+// client is the configuration of the client of one of AWS's services.
+func (e *Env) client(service string) (aws.Config, error) {
+	s, err := e.shared()
 	if err != nil {
-		return nil, err
+		return aws.Config{}, err
 	}
-	return dynamodb.New(dynamodb.Options{Region: s.region, Credentials: s.credentials, HTTPClient: s.http, BaseEndpoint: endpoint}), nil
+	endpoint, err := e.endpoint(service)
+	return aws.Config{Region: s.region, Credentials: s.credentials, HTTPClient: s.http, BaseEndpoint: endpoint}, err
 }
 
-func (e *Env) secretsManager(s shared) (*secretsmanager.Client, error) {
-	endpoint, err := e.endpoint("SECRETS_MANAGER")
+// DynamoDB is the configuration of its client, and the name of the table, by
+// TABLE_NAME.
+func (e *Env) DynamoDB() (aws.Config, string, error) {
+	config, err := e.client("DYNAMODB")
 	if err != nil {
-		return nil, err
+		return config, "", err
 	}
-	return secretsmanager.New(secretsmanager.Options{Region: s.region, Credentials: s.credentials, HTTPClient: s.http, BaseEndpoint: endpoint}), nil
+	table, err := e.table()
+	return config, table, err
+}
+
+// Secrets are where this deployment's secrets are: the first part of their names,
+// by SECRET_PREFIX, and the ID of the key that they are encrypted with, by
+// SECRET_KMS_KEY_ID, empty for Secrets Manager's own.
+type Secrets struct{ Prefix, KMSKeyID string }
+
+// SecretsManager is the configuration of its client, and where the secrets are.
+func (e *Env) SecretsManager() (aws.Config, Secrets, error) {
+	config, err := e.client("SECRETS_MANAGER")
+	if err != nil {
+		return config, Secrets{}, err
+	}
+	prefix, err := e.secretPrefix()
+	return config, Secrets{Prefix: prefix, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}, err
+}
+
+// Bus is the configuration of EventBridge's client, and the name of the stack's
+// event bus, by EVENT_BUS_NAME.
+func (e *Env) Bus() (aws.Config, string, error) {
+	config, err := e.client("EVENTBRIDGE")
+	if err != nil {
+		return config, "", err
+	}
+	name, err := e.matching("EVENT_BUS_NAME", `^[A-Za-z0-9._/-]{1,256}$`, "the name of an event bus")
+	return config, name, err
 }

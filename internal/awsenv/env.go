@@ -1,14 +1,20 @@
-// Package awsenv turns the environment into a checked configuration, the AWS
-// clients and the services that run on them. It is on every function's start-up
-// path: nothing here looks at files or at the network that a request may not
-// need, which is why the SDK's config module is not used.
+// Package awsenv turns the environment into a checked configuration. It is on
+// every function's start-up path: nothing here looks at files or at the network
+// that a request may not need, which is why the SDK's config module is not used.
+//
+// What runs on the configuration is in the packages below this one, by what it
+// links: a function links, and so initialises at its start, only the clients that
+// it calls.
 package awsenv
 
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/headgate/headgate/internal/egress"
 )
@@ -18,10 +24,23 @@ import (
 type Lookup func(name string) string
 
 // Env reads the environment. Errors name the variable and what it must be.
-type Env struct{ lookup Lookup }
+type Env struct {
+	lookup Lookup
+	shared func() (shared, error) // read once, for all clients
+}
 
 // New is the environment that lookup shows.
-func New(lookup Lookup) *Env { return &Env{lookup: lookup} }
+func New(lookup Lookup) *Env {
+	e := &Env{lookup: lookup}
+	e.shared = sync.OnceValues(e.readShared)
+	return e
+}
+
+// Fail ends a process that can't start, with one line that says why.
+func Fail(err error) {
+	fmt.Fprintln(os.Stderr, "headgate: "+err.Error())
+	os.Exit(1)
+}
 
 // required is the value of a variable that must be set.
 func (e *Env) required(name string) (string, error) {
@@ -55,12 +74,28 @@ func (e *Env) secretPrefix() (string, error) {
 	return e.matching("SECRET_PREFIX", `^[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*$`, "the first part of a secret's name, such as headgate")
 }
 
-func (e *Env) egress() (egress.Policy, error) {
+// Egress is which addresses may be dialled beside the public internet, by
+// EGRESS_ALLOW.
+func (e *Env) Egress() (egress.Policy, error) {
 	p, err := egress.New(e.lookup("EGRESS_ALLOW"), e.lookup("AWS_LAMBDA_RUNTIME_API"))
 	if err != nil {
 		return p, fmt.Errorf("EGRESS_ALLOW is malformed: %w", err)
 	}
 	return p, nil
+}
+
+// Duration is a Go duration of at least least, by the variable called name;
+// otherwise where it is not set.
+func (e *Env) Duration(name string, otherwise, least time.Duration) (time.Duration, error) {
+	text := e.lookup(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least {
+		return 0, fmt.Errorf("%s is malformed: it must be a duration of at least %s, such as %s", name, least, otherwise)
+	}
+	return d, nil
 }
 
 // endpoint is the URL that stands in for a service of AWS's, nil for AWS's own.

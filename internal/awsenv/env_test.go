@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/sweeper"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 )
 
 func good() map[string]string {
@@ -21,7 +24,7 @@ func good() map[string]string {
 }
 
 func databases(vars map[string]string) error {
-	_, err := awsenv.New(func(name string) string { return vars[name] }).Databases(slog.New(slog.DiscardHandler))
+	_, err := targets.Open(awsenv.New(func(name string) string { return vars[name] }), slog.New(slog.DiscardHandler))
 	return err
 }
 
@@ -101,12 +104,47 @@ func TestFunctionsLinkNothingOfTheLocalStoreOrTheSDKsConfiguration(t *testing.T)
 	}
 }
 
+// A client that a function does not call would be initialised at each of its
+// starts.
+func TestFunctionsLinkOnlyTheClientsThatTheyCall(t *testing.T) {
+	t.Parallel()
+	const (
+		dynamoDB, secretsManager = "aws-sdk-go-v2/service/dynamodb", "aws-sdk-go-v2/service/secretsmanager"
+		eventBridge, postgres    = "aws-sdk-go-v2/service/eventbridge", "jackc/pgx/v5/pgconn"
+	)
+	all := []string{dynamoDB, secretsManager, eventBridge, postgres}
+	links := map[string][]string{
+		"create-database": {dynamoDB, secretsManager, postgres}, "update-database": {dynamoDB, secretsManager, postgres},
+		"test-database": {dynamoDB, secretsManager, postgres}, "refresh-tables": {dynamoDB, secretsManager, postgres},
+		"provision-database": all,
+		"get-database":       {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
+		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},
+		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "revoke-api-key": {dynamoDB},
+		"describe-api": nil, "not-found": nil,
+	}
+	mains, err := filepath.Glob("../../functions/*/main.go")
+	if err != nil || len(mains) != len(links) {
+		t.Fatalf("%d functions, want %d (%v)", len(mains), len(links), err)
+	}
+	for function, want := range links {
+		out, err := exec.Command("go", "list", "-deps", "../../functions/"+function).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pkg := range all {
+			if linked := strings.Contains(string(out), pkg+"\n"); linked != slices.Contains(want, pkg) {
+				t.Errorf("%s links %s: %v", function, pkg, linked)
+			}
+		}
+	}
+}
+
 func TestASweepIsOfAnAgeThatNoRequestReaches(t *testing.T) {
 	t.Parallel()
 	for age, want := range map[string]time.Duration{"": time.Hour, "15m": 15 * time.Minute, "36h": 36 * time.Hour, "14m59s": 0, "900": 0, "x": 0, "-1h": 0} {
 		vars := good()
 		vars["SWEEP_AGE"] = age
-		s, err := awsenv.New(func(name string) string { return vars[name] }).Sweeper(slog.New(slog.DiscardHandler))
+		s, err := sweeper.Open(awsenv.New(func(name string) string { return vars[name] }), slog.New(slog.DiscardHandler))
 		switch {
 		case want == 0 && (err == nil || !strings.Contains(err.Error(), "SWEEP_AGE")):
 			t.Errorf("%q: error %v does not name the variable", age, err)

@@ -47,6 +47,11 @@ func New(client Client, table string) *Catalog {
 	return &Catalog{client: client, table: table}
 }
 
+// Open makes a Catalog on the table called table, that is reached by config.
+func Open(config aws.Config, table string) *Catalog {
+	return New(dynamodb.NewFromConfig(config), table)
+}
+
 // Keys is the store of API keys in the same table.
 func (c *Catalog) Keys() *Keys { return &Keys{catalog: c} }
 

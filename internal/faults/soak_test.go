@@ -94,8 +94,36 @@ func soak(t *testing.T, s *stack, details map[string]map[string]any, d time.Dura
 			}
 		})
 	}
+	workers.Go(func() {
+		if err := s.soakSweeps(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 	workers.Wait()
 	return all
+}
+
+// soakSweeps has the secrets swept now and then that are older than a minute, as
+// the schedule does with those older than an hour: longer than any request runs,
+// and than what is late of one.
+func (s *stack) soakSweeps(ctx context.Context) error {
+	const every, hour = 15 * time.Second, 59 * time.Minute
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	mine := &stack{table: s.table, prefix: s.prefix}
+	if err := mine.open(false); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return mine.close()
+		case <-ticker.C:
+		}
+		if _, err := mine.sweepAhead(context.WithoutCancel(ctx), hour); err != nil {
+			return errors.Join(err, mine.close())
+		}
+	}
 }
 
 // process is what a process has.

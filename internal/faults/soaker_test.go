@@ -69,7 +69,11 @@ type soaker struct {
 	random  *rand.Rand
 	payload map[string]any
 	details map[string]map[string]any
+	since   int // how many requests ago what was late had landed
 }
+
+// mostLate is after how many requests what is late has landed: within a minute.
+const mostLate = 4
 
 // soakOne works on the stack's table and secrets, with proxies of its own, until
 // ctx ends.
@@ -105,7 +109,8 @@ func (w *soaker) once(ctx context.Context, all *tally) error {
 	operation, err := w.request(work, name)
 	took := time.Since(began)
 	met := broken != nil && broken.disarm() > 0
-	if w.random.IntN(2) == 0 {
+	if w.since++; w.random.IntN(2) == 0 || w.since > mostLate {
+		w.since = 0
 		w.proxy.land()
 	}
 	all.add(operation, took, met, err)

@@ -18,6 +18,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/sweeper"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/mototest"
@@ -191,7 +193,7 @@ func (s *stack) awsenv(url string) *awsenv.Env {
 // what is put on it.
 func (s *stack) service(url string) (entry, error) {
 	log, env := slog.New(slog.NewTextHandler(s.log, nil)), s.awsenv(url)
-	service, err := env.Databases(log)
+	service, err := targets.Open(env, log)
 	if err != nil {
 		return entry{}, err
 	}
@@ -204,11 +206,16 @@ func (s *stack) service(url string) (entry, error) {
 
 // sweep runs the sweeper two hours later.
 func (s *stack) sweep(ctx context.Context) (sweep.Report, error) {
-	sweeper, err := s.awsenv(moto.URL()).Sweeper(slog.New(slog.NewTextHandler(s.log, nil)))
+	s.ahead.Add(int64(2 * time.Hour))
+	return s.sweepAhead(ctx, 0)
+}
+
+// sweepAhead runs the sweeper with its clock so much ahead of the stack's.
+func (s *stack) sweepAhead(ctx context.Context, ahead time.Duration) (sweep.Report, error) {
+	service, err := sweeper.Open(s.awsenv(s.proxy.url()), slog.New(slog.NewTextHandler(s.log, nil)))
 	if err != nil {
 		return sweep.Report{}, err
 	}
-	s.ahead.Add(int64(2 * time.Hour))
-	sweeper.Now = s.now
-	return sweeper.Sweep(ctx)
+	service.Now = func() time.Time { return s.now().Add(ahead) }
+	return service.Sweep(ctx)
 }

@@ -1,0 +1,36 @@
+// Package databases is the service on DynamoDB and Secrets Manager.
+package databases
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/vault"
+)
+
+// Open makes the service that env describes, without a Prober: package targets
+// has one, for the functions that look at targets. Errors name the variable that
+// is missing or malformed.
+func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
+	dynamoDB, table, err := env.DynamoDB()
+	if err != nil {
+		return nil, err
+	}
+	secretsManager, secrets, err := env.SecretsManager()
+	if err != nil {
+		return nil, err
+	}
+	client := secretsmanager.NewFromConfig(secretsManager)
+	return &database.Service{
+		Catalog:    catalog.Open(dynamoDB, table),
+		Vault:      vault.New(client, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID}),
+		References: vault.NewReferences(client),
+		Now:        time.Now,
+		Log:        log,
+	}, nil
+}

@@ -1,0 +1,26 @@
+// Package targets is the service for the functions that look at targets.
+package targets
+
+import (
+	"log/slog"
+
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/databases"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe"
+)
+
+// Open makes the service that env describes, with a Prober. Errors name the
+// variable that is missing or malformed.
+func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
+	service, err := databases.Open(env, log)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := env.Egress()
+	if err != nil {
+		return nil, err
+	}
+	service.Prober = probe.New(policy)
+	return service, nil
+}
