@@ -62,8 +62,10 @@ soak: ## random requests with random faults for SOAKTIME; then nothing may be lo
 	go test -count 1 -v -timeout 0 -run OverTime ./internal/faults -soak $(SOAKTIME)
 
 .PHONY: test-matrix
-test-matrix: ## the probe's tests on every major of PostgreSQL
-	@for major in $(MAJORS); do echo "PostgreSQL $$major"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe || exit 1; done
+test-matrix: ## the probe's tests on every major of PostgreSQL, with its statement sent ahead and apart
+	@for major in $(MAJORS); do for apart in false true; do \
+		echo "PostgreSQL $$major, apart $$apart"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe -apart=$$apart || exit 1; \
+	done; done
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME

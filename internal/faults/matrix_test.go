@@ -67,9 +67,9 @@ func steps(operation string) []step {
 }
 
 // flights are how often the probe says something to a healthy target after it
-// has heard it: the request for TLS, TLS, the start, SCRAM twice, the statement,
-// and the farewell.
-const flights = 7
+// has heard it: the request for TLS, TLS, the start, SCRAM, its end with the
+// statement, and the farewell.
+const flights = 6
 
 // refusals are what a target may say that passes by itself, by the flight that
 // it is said to where there is no TLS.
@@ -78,8 +78,8 @@ func refusals() []fault {
 		{onTarget, 1, startsUp, once},
 		{onTarget, 1, isFull, once},
 		{onTarget, 3, isFull, once},
-		{onTarget, 4, startsUp, once},
-		{onTarget, 4, shutsDown, once},
+		{onTarget, 3, startsUp, once},
+		{onTarget, 3, shutsDown, once},
 	}
 }
 

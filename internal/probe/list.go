@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/headgate/headgate/internal/database"
@@ -25,16 +26,13 @@ func (p *Prober) Tables(ctx context.Context, t database.Target) (database.Tables
 	defer cancel()
 	l := login{endpoint: t.Endpoint, password: t.Passwords.Main}
 	e := p.begin(ctx, &l, "hostname")
-	s := p.enter(ctx, l, ordinary, &e)
+	wanted := slices.DeleteFunc(parts(t.Slot), func(q part) bool { return q.name != partPublication })
+	s := p.enter(ctx, l, ordinary, wanted, &e)
 	if s == nil {
 		return database.Tables{}, judge(t, e, nil)
 	}
 	defer s.close()
-	for _, q := range parts(t.Slot) {
-		if q.name == partPublication {
-			s.ask([]part{q}, &e)
-		}
-	}
+	s.ask(wanted, &e)
 	report := judge(t, e, nil)
 	if _, failed := report.FirstFailure(); failed {
 		return database.Tables{}, report

@@ -24,6 +24,9 @@ type Prober struct {
 	Egress   egress.Policy
 	Resolver resolver
 	Dialer   Dialer
+	// Apart keeps the first statement apart from the login, which costs a round
+	// trip.
+	Apart bool
 }
 
 // New is a Prober on the network, for addresses that policy allows.
@@ -114,7 +117,8 @@ func allowed(e evidence) bool {
 
 // look opens a session with the target, asks it everything, and closes it.
 func (p *Prober) look(ctx context.Context, l login, slot database.Slot, e *evidence) {
-	s := p.enter(ctx, l, walsender, e)
+	all := parts(slot)
+	s := p.enter(ctx, l, walsender, all, e)
 	if s == nil {
 		return
 	}
@@ -122,7 +126,7 @@ func (p *Prober) look(ctx context.Context, l login, slot database.Slot, e *evide
 	if e.unsupported() {
 		return
 	}
-	s.ask(parts(slot), e)
+	s.ask(all, e)
 	if suspected(e.facts) && canPeek(*e) {
 		e.peek = s.peek(ctx, slot)
 	}
@@ -131,29 +135,31 @@ func (p *Prober) look(ctx context.Context, l login, slot database.Slot, e *evide
 // lookAtPrimary asks a primary only what tells whose primary it is. Nothing is
 // replicated from there, so that an ordinary session does.
 func (p *Prober) lookAtPrimary(ctx context.Context, l login, e *evidence) {
-	s := p.enter(ctx, l, ordinary, e)
+	all := parts(database.Slot{})
+	wanted := []part{all[0], all[3]}
+	s := p.enter(ctx, l, ordinary, wanted, e)
 	if s == nil {
 		return
 	}
 	defer s.close()
-	all := parts(database.Slot{})
-	s.ask([]part{all[0], all[3]}, e)
+	s.ask(wanted, e)
 }
 
 // enter opens the best session that the server lets l have, nil where none:
-// what is wanted first, or the next best.
-func (p *Prober) enter(ctx context.Context, l login, first mode, e *evidence) *session {
+// what is wanted first, or the next best. It is to be asked for all of wanted,
+// which the first one is sent ahead: a pooler may be in the way of the others.
+func (p *Prober) enter(ctx context.Context, l login, first mode, wanted []part, e *evidence) *session {
 	if e.reached < resolved {
 		return nil
 	}
-	s, refused := p.open(ctx, l, first)
+	s, refused := p.open(ctx, l, first, statement(wanted))
 	if refused != nil && !l.endpoint.SSL && wantsTLS(refused) {
 		s, refused = p.retryWithTLS(ctx, &l, first, refused, e)
 	}
 	if refused != nil {
 		if next := nextBest(first, refused.pgErr); next != first {
 			e.refused = refused
-			s, refused = p.open(ctx, l, next)
+			s, refused = p.open(ctx, l, next, "")
 		}
 	}
 	if refused != nil {
@@ -177,7 +183,7 @@ func wantsTLS(r *refusal) bool {
 // Where it does, that session serves to complete the report.
 func (p *Prober) retryWithTLS(ctx context.Context, l *login, m mode, first *refusal, e *evidence) (*session, *refusal) {
 	l.endpoint.SSL = true
-	s, refused := p.open(ctx, *l, m)
+	s, refused := p.open(ctx, *l, m, "")
 	if refused != nil && (refused.pgErr == nil || refused.pgErr.Code == stateInvalidAuthorization) {
 		if first.cleartext && refused.Code == TLSNotSupported {
 			first.Fix = "use scram-sha-256 in place of password in pg_hba.conf, or turn TLS on on the server"

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"strconv"
@@ -63,35 +64,97 @@ func pass(client net.Conn, port int) { (&proxy{}).serve(port)(client) }
 func TestAHealthyTargetTakesOneConnectionAndFewRoundTrips(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name string
-		ssl  bool
-		most int
+		method string
+		// trips are TCP, the start-up, the login's messages, and the statement, which
+		// goes along with the last of SCRAM's.
+		trips int
+		// apart is the statement's own, where it is not sent ahead.
+		apart int
 	}{
-		// TCP, SSLRequest, TLS, start-up and SCRAM (3), the statement; and the
-		// farewell, which is not waited for.
-		{"with TLS", true, 7 + 1},
-		{"without TLS", false, 5 + 1},
+		{"scram-sha-256", 4, 1},
+		{"md5", 4, 0},
+		{"trust", 3, 0},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.method, func(t *testing.T) {
 			t.Parallel()
 			// A server of its own: where other slots lag, a new one is made to look as
 			// old as they are, and the order of slot and publication has to be tried.
-			s := newSource(t, pgtest.Start(t, pgserver.Options{}))
-			p := &proxy{}
-			front := (&standIn{serve: p.serve(s.server.Port())}).start(t)
-			s.target.Endpoint.Port, s.target.Endpoint.SSL = front.port, c.ssl
-			report := s.probe()
-			front.stop()
-			if failure, failed := report.FirstFailure(); failed {
-				t.Errorf("%s: %s", failure.Code, failure.Message)
+			options := pgserver.Options{HBA: []string{"local all all trust", "host all all 127.0.0.1/32 " + c.method}}
+			if c.method == "md5" {
+				options.PasswordEncryption = "md5"
 			}
-			if n := front.accepted.Load(); n != 1 {
-				t.Errorf("%d connections were made, want 1", n)
-			}
-			if p.trips > c.most {
-				t.Errorf("%d round trips, want at most %d, the farewell included", p.trips, c.most)
+			s := newSource(t, pgtest.Start(t, options))
+			for _, ssl := range []bool{true, false} {
+				for _, apart := range []bool{false, true} {
+					want := c.trips
+					if ssl {
+						want += 2 // the request for TLS, and its handshake
+					}
+					if apart || *apartFlag {
+						want += c.apart
+					}
+					s.prober = prober(t)
+					s.prober.Apart = s.prober.Apart || apart
+					s.target.Endpoint.SSL = ssl
+					if got := s.trips(t); got > want {
+						t.Errorf("ssl %v, apart %v: %d round trips, want %d", ssl, apart, got, want)
+					}
+				}
 			}
 		})
+	}
+}
+
+// trips are the round trips that a probe takes, without the farewell, which is
+// not waited for. It fails where more than one connection was made.
+func (s *source) trips(t *testing.T) int {
+	t.Helper()
+	p := &proxy{}
+	front := (&standIn{serve: p.serve(s.server.Port())}).start(t)
+	s.target.Endpoint.Port = front.port
+	report := s.probe()
+	front.stop()
+	if failure, failed := report.FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+	if n := front.accepted.Load(); n != 1 {
+		t.Errorf("%d connections were made, want 1", n)
+	}
+	return p.trips - 1
+}
+
+// TestASessionThatEndsAtTheStatementIsTriedWithoutIt has something in between
+// that takes no statement before the login is through, as Postgres does.
+func TestASessionThatEndsAtTheStatementIsTriedWithoutIt(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	front := (&standIn{serve: strict(s.server.Port())}).start(t)
+	s.target.Endpoint.Port, s.target.Endpoint.SSL = front.port, false
+	report := s.probe()
+	front.stop()
+	if failure, failed := report.FirstFailure(); failed {
+		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+	want := int64(2)
+	if *apartFlag {
+		want = 1
+	}
+	if n := int64(front.accepted.Load()); n != want {
+		t.Errorf("%d connections were made, want %d", n, want)
+	}
+}
+
+// strict passes a connection on to a server of this machine, and ends it where
+// the client says two things at once.
+func strict(port int) func(net.Conn) {
+	return func(client net.Conn) {
+		watched := recorder{Conn: client, heard: func(b []byte) {
+			const header = 5 // a message's type and its length, which counts itself
+			if len(b) > header && b[0] == 'p' && int(binary.BigEndian.Uint32(b[1:header])) < len(b)-1 {
+				_ = client.Close()
+			}
+		}}
+		pass(watched, port)
 	}
 }
 

@@ -71,13 +71,28 @@ type refusal struct {
 	database.Check
 	pgErr     *pgconn.PgError
 	cleartext bool
+	ahead     bool // a statement was sent ahead
 }
 
 func refuse(c *database.Check) *refusal { return &refusal{Check: *c} }
 
-// open makes one session, in at most one TCP connection but where the server
-// has none of the fast curves.
-func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal) {
+// open makes one session, whose first statement is first. Where that is sent
+// ahead and the connection ends, it tries without: something in between may not
+// have understood.
+func (p *Prober) open(ctx context.Context, l login, m mode, first string) (*session, *refusal) {
+	if p.Apart {
+		first = ""
+	}
+	s, refused := p.openOnce(ctx, l, m, first)
+	if refused != nil && refused.ahead && refused.Code == ConnectionLost && ctx.Err() == nil {
+		return p.openOnce(ctx, l, m, "")
+	}
+	return s, refused
+}
+
+// openOnce takes at most one TCP connection but where the server has none of the
+// fast curves. It sends first ahead where it can, if there is one.
+func (p *Prober) openOnce(ctx context.Context, l login, m mode, first string) (*session, *refusal) {
 	config, err := startup(l, m)
 	if err != nil {
 		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
@@ -87,11 +102,16 @@ func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal)
 		return nil, refuse(refused)
 	}
 	sniff := &sniffer{most: mostMessages}
+	out, err := newAhead(conn, sniff, first)
+	if err != nil {
+		_ = conn.Close() // nothing was said yet
+		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
+	}
 	s := &session{mode: m, login: l, sniff: sniff, wire: conn.wire}
 	config.DialFunc = oneShot(conn.Conn)
-	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+	config.BuildFrontend = func(r io.Reader, _ io.Writer) *pgproto3.Frontend {
 		sniff.r = r
-		return pgproto3.NewFrontend(sniff, w)
+		return pgproto3.NewFrontend(sniff, out)
 	}
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if len(s.notes) < 20 {
@@ -105,7 +125,9 @@ func (p *Prober) open(ctx context.Context, l login, m mode) (*session, *refusal)
 	// a goroutine behind that sends a cancel request.
 	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
 		_ = s.wire.Close() // pgconn has done so already
-		return nil, loginFailure(l, sniff, err)
+		refused := loginFailure(l, sniff, err)
+		refused.ahead = out.sent
+		return nil, refused
 	}
 	return s, nil
 }

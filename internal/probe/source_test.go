@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -22,6 +23,9 @@ import (
 
 // shared is the server on which most of the tests make sources of their own.
 var shared *pgserver.Server
+
+// apartFlag has all tests run without a statement that is sent ahead.
+var apartFlag = flag.Bool("apart", false, "keep the first statement apart from the login")
 
 func TestMain(m *testing.M) {
 	code := pgtest.Main(m, pgserver.Options{Settings: map[string]string{
@@ -212,7 +216,9 @@ func prober(t *testing.T) *probe.Prober {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return probe.New(policy)
+	p := probe.New(policy)
+	p.Apart = *apartFlag
+	return p
 }
 
 // resolverFunc is a Resolver that is a function.

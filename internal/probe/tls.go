@@ -66,6 +66,8 @@ func (p *Prober) tlsConfig(e database.Endpoint, curves []tls.CurveID) (*tls.Conf
 		ServerName:       strings.TrimSuffix(e.Hostname, "."),
 		MinVersion:       tls.VersionTLS12,
 		CurvePreferences: curves,
+		// A statement that is sent ahead goes out in one record with what it follows.
+		DynamicRecordSizingDisabled: true,
 		// ssl: true encrypts and does not insist on a known authority.
 		InsecureSkipVerify: e.SSLMode != database.SSLModeVerifyFull,
 	}
