@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -25,6 +26,7 @@ var amazonRoots string
 type shared struct {
 	region      string
 	credentials aws.CredentialsProvider
+	dialer      *dialer
 	http        *http.Client
 }
 
@@ -45,7 +47,8 @@ func (e *Env) readShared() (shared, error) {
 	if err != nil {
 		return shared{}, err
 	}
-	return shared{region: region, credentials: e.credentials(), http: httpClient(pool)}, nil
+	d := newDialer(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12})
+	return shared{region: region, credentials: e.credentials(), dialer: d, http: httpClient(d)}, nil
 }
 
 // credentials are those that Lambda sets, for as long as the process lives.
@@ -74,22 +77,44 @@ func (e *Env) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// httpClient has limits for each step of a call; the call as a whole is bounded
-// by its context.
-func httpClient(pool *x509.CertPool) *http.Client {
+// httpClient speaks HTTP/1.1, as AWS's endpoints do.
+func httpClient(d *dialer) *http.Client {
 	const (
-		dialTime, handshakeTime = 3 * time.Second, 3 * time.Second
-		idleTime                = 90 * time.Second
-		idle                    = 16 // as many calls as one request makes side by side
+		idleTime = 90 * time.Second
+		idle     = 16 // as many calls as one request makes side by side
 	)
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: dialTime}).DialContext,
-		TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DialContext:         d.dial,
+		DialTLSContext:      d.dialTLS,
+		TLSClientConfig:     d.tls, // for what is reached through a proxy
 		TLSHandshakeTimeout: handshakeTime,
 		IdleConnTimeout:     idleTime,
 		MaxIdleConnsPerHost: idle,
 	}}
+}
+
+// ConnectAhead makes a connection to the host of an endpoint's URL, where there is
+// none that a client made from this Env could use, and keeps it at hand until ctx
+// ends. It returns then, or at once where there is nothing to do. What fails is
+// left to the call that needs the connection.
+func (e *Env) ConnectAhead(ctx context.Context, endpoint *url.URL) {
+	s, err := e.shared()
+	if err != nil {
+		return
+	}
+	port, config := endpoint.Port(), s.dialer.tls
+	if endpoint.Scheme == "http" {
+		config = nil
+	}
+	switch {
+	case port != "":
+	case config == nil:
+		port = "80"
+	default:
+		port = "443"
+	}
+	s.dialer.connectAhead(ctx, net.JoinHostPort(endpoint.Hostname(), port), config)
 }
 
 // client is the configuration of the client of one of AWS's services.

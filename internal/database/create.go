@@ -52,6 +52,8 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 // register checks and keeps a new database, under a claim if there is one. work
 // is ctx without the time that taking things back may need.
 func (s *Service) register(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
+	prepared := s.prepare(work)
+	defer prepared()
 	report, resolved, err := s.examineNew(work, account, p)
 	if err != nil {
 		return Database{}, err
@@ -80,6 +82,21 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 		return Database{}, inProgress()
 	}
 	return Database{}, fmt.Errorf("keeping database %s: %w", d.ID, err)
+}
+
+// prepare has the vault get ready while the target is looked at. What it gives
+// ends that.
+func (s *Service) prepare(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Vault.Prepare(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // DryRun does all that Create does before anything is kept.

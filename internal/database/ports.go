@@ -90,6 +90,9 @@ type Claim struct {
 // Vault keeps the passwords of databases, one secret for each, in versions.
 // Its errors are of kind Throttled, Unavailable, NotFound or Internal.
 type Vault interface {
+	// Prepare gets ready for a Create that is to come before ctx ends, and returns
+	// when it does or before. What fails is left to Create.
+	Prepare(ctx context.Context)
 	// Create keeps the first version of a database's passwords and gives its
 	// name. The same call again gives the same version.
 	Create(ctx context.Context, d Database, p Passwords) (version string, err error)

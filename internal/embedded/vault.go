@@ -44,6 +44,9 @@ func reveal(p database.Passwords) passwords {
 	return passwords{Main: p.Main.Reveal(), Primary: p.Primary.Reveal()}
 }
 
+// Prepare has nothing to do: the file is open.
+func (v *Vault) Prepare(context.Context) {}
+
 // Create keeps the first version of d's passwords, whose name is d.ID. The same
 // call again counts as done; another one for the same ID is refused. The error's
 // kind is Unavailable or Internal.

@@ -50,6 +50,9 @@ type Config struct {
 	// KMSKeyID is the key that encrypts the secrets; the account's own for
 	// Secrets Manager where it is empty.
 	KMSKeyID string
+	// Ahead makes a connection to Secrets Manager before it is needed and keeps it
+	// at hand until ctx ends; nil for none.
+	Ahead func(ctx context.Context)
 }
 
 // Vault is a database.Vault on Secrets Manager. It is safe for concurrent use.

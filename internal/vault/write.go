@@ -11,6 +11,13 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
+// Prepare has the connection made that Create needs.
+func (v *Vault) Prepare(ctx context.Context) {
+	if v.config.Ahead != nil {
+		v.config.Ahead(ctx)
+	}
+}
+
 // Create makes d's secret with its first version, whose name is d.ID. The same
 // call again counts as done; another one for the same ID is refused. The error's
 // kind is Throttled, Unavailable or Internal.

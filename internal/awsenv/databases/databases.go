@@ -2,9 +2,12 @@
 package databases
 
 import (
+	"context"
 	"log/slog"
+	"net/url"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/awsenv"
@@ -26,11 +29,23 @@ func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 		return nil, err
 	}
 	client := secretsmanager.NewFromConfig(secretsManager)
+	ahead := func(ctx context.Context) {
+		if endpoint, err := endpoint(ctx, secretsManager); err == nil {
+			env.ConnectAhead(ctx, endpoint)
+		}
+	}
 	return &database.Service{
 		Catalog:    catalog.Open(dynamoDB, table),
-		Vault:      vault.New(client, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID}),
+		Vault:      vault.New(client, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID, Ahead: ahead}),
 		References: vault.NewReferences(client),
 		Now:        time.Now,
 		Log:        log,
 	}, nil
+}
+
+// endpoint is where the client of Secrets Manager sends its calls.
+func endpoint(ctx context.Context, config aws.Config) (*url.URL, error) {
+	found, err := secretsmanager.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx,
+		secretsmanager.EndpointParameters{Region: &config.Region, Endpoint: config.BaseEndpoint})
+	return &found.URI, err
 }
