@@ -58,6 +58,10 @@ test-faults: ## every step of a create, an update and a delete, with every fault
 test-matrix: ## the probe's tests on every major of PostgreSQL
 	@for major in $(MAJORS); do echo "PostgreSQL $$major"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe || exit 1; done
 
+.PHONY: bench
+bench: ## headgate's figures beside their goals and beside a naive implementation; takes some minutes
+	@go run ./internal/bench/run
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@grep -rl '^func Fuzz' --include='*_test.go' . | while read file; do \
