@@ -6,17 +6,14 @@ import (
 	"github.com/headgate/headgate/internal/bench"
 )
 
-// The figures of the issue: a goal that holds is kept.
+// Other tests beside it would be counted too.
 func TestDecodingValidatingAndEncodingTakeAtMost60Allocations(t *testing.T) {
 	const most = 60
-	body := []byte(`{"name":"orders","hostname":"db.example.com","port":5432,"database":"shop","username":"cdc",
-		"password":"not-a-real-one","ssl":true,"replication_slots":[{"publication_name":"orders_pub","slot_name":"orders_slot"}]}`)
 	allocations := testing.AllocsPerRun(100, func() {
-		if err := bench.AnswerCreate(body); err != nil {
+		if err := bench.AnswerCreate(); err != nil {
 			t.Fatal(err)
 		}
 	})
-	t.Logf("%v allocations", allocations)
 	if allocations > most {
 		t.Errorf("%v allocations, want at most %d", allocations, most)
 	}

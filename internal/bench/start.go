@@ -9,14 +9,14 @@ import (
 // startTimes are the times from spawning a program to its asking for an event,
 // by its name.
 type startTimes struct {
-	functions []string
-	took      map[string][]time.Duration
+	programs []string
+	took     map[string][]time.Duration
 }
 
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
-	times := startTimes{s.functions, map[string][]time.Duration{}}
+	times := startTimes{append([]string{hello, naive}, s.functions...), map[string][]time.Duration{}}
 	for range starts {
-		for _, program := range append([]string{hello}, s.functions...) {
+		for _, program := range times.programs {
 			f, err := s.start(ctx, program, s.near)
 			if err != nil {
 				return times, err
@@ -38,7 +38,7 @@ func (t startTimes) row() Row {
 
 func (t startTimes) detail() [][]string {
 	rows := [][]string{{fmt.Sprintf("spawn to first next, median of %d", starts), "time", "against hello-world"}}
-	for _, program := range append([]string{hello}, t.functions...) {
+	for _, program := range t.programs {
 		rows = append(rows, []string{program, amount(milliseconds(Median(t.took[program])), "ms"), amount(t.against(program), "×")})
 	}
 	return rows

@@ -35,8 +35,8 @@ const (
 )
 
 // usualMembers is room for the members of most objects, so that they are not
-// moved again and again as more are read. It is small enough for a body of
-// nothing but objects.
+// moved again and again as more are read. A body of 64 KiB that is nothing but
+// objects of one member takes 7 MB with it.
 const usualMembers = 8
 
 // member is o's member called name; a null counts as absent.
