@@ -46,9 +46,9 @@ func (c coldFigures) roundTrips(program string) float64 {
 	return ratio(c.farTime(program)-c.nearTime(program), RoundTrip)
 }
 
-// toPostgres is what went over the way to Postgres. It is the same each time, and
-// counted where there is a distance.
-func (c coldFigures) toPostgres(program string, property func(traffic) int) int {
+// counted is what went over the links, which is the same each time. It is counted
+// where there is a distance.
+func (c coldFigures) counted(program string, property func(traffic) int) int {
 	return medianOf(c.far[program], func(x coldCreate) int { return property(x.traffic) })
 }
 
@@ -59,8 +59,8 @@ func awsConnections(t traffic) int      { return t.dynamo.Connections + t.secret
 
 func (c coldFigures) rows() []Row {
 	return []Row{
-		{"round trips to Postgres, TLS and SCRAM, connection and all checks", "", float64(c.toPostgres(ours, postgresTrips)), 6},
-		{"connections to Postgres", "", float64(c.toPostgres(ours, postgresConnections)), 1},
+		{"round trips to Postgres, TLS and SCRAM, connection and all checks", "", float64(c.counted(ours, postgresTrips)), 6},
+		{"connections to Postgres", "", float64(c.counted(ours, postgresConnections)), 1},
 		{"a whole cold create, in round trips", "", c.roundTrips(ours), 9},
 		{"a whole cold create at 50 ms, against the naive one", "×", ratio(c.farTime(ours), c.farTime(naive)), 0.33},
 		{"a whole cold create at 0 ms, CPU, against the naive one", "×", ratio(c.cpu(ours), c.cpu(naive)), 0.5},
@@ -84,7 +84,7 @@ func (c coldFigures) detail() [][]string {
 		return func(program string) float64 { return milliseconds(medianOf(samples[program], property)) }
 	}
 	count := func(property func(traffic) int) func(string) float64 {
-		return func(program string) float64 { return float64(c.toPostgres(program, property)) }
+		return func(program string) float64 { return float64(c.counted(program, property)) }
 	}
 	size := func(property func(memory) int64) func(string) float64 {
 		return func(program string) float64 { return mebibytes(c.memory(program, property)) }
