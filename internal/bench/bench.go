@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -74,12 +75,24 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	rows = append(rows, inside.rows()...)
 
 	p := &printer{out: out}
-	p.printf("%s on %d cores, %s/%s, PostgreSQL %s\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, s.postgres.Installation().Version)
+	p.printf("%s on %d cores, %s/%s, PostgreSQL %s%s\n\n",
+		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, s.postgres.Installation().Version, load())
 	p.goals(rows)
 	p.table(begun.detail())
 	p.table(cold.detail())
 	p.table(warm.detail(cold))
 	return p.err
+}
+
+// load tells how busy the machine was, where the system says so: times mean little
+// where it is above the number of cores.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return ", load " + minute
 }
 
 func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }

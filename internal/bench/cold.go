@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,6 +46,15 @@ func (c coldFigures) cpu(program string) time.Duration {
 // takes longer for the distance. What is waited for side by side counts once.
 func (c coldFigures) roundTrips(program string) float64 {
 	return ratio(c.farTime(program)-c.nearTime(program), RoundTrip)
+}
+
+// fewestRoundTrips is roundTrips by the fastest creates, which other work on the
+// machine has held up least.
+func (c coldFigures) fewestRoundTrips(program string) float64 {
+	fastest := func(creates []coldCreate) time.Duration {
+		return slices.MinFunc(creates, func(a, b coldCreate) int { return cmp.Compare(a.whole(), b.whole()) }).whole()
+	}
+	return ratio(fastest(c.far[program])-fastest(c.near[program]), RoundTrip)
 }
 
 // counted is what went over the links, which is the same each time. It is counted
@@ -93,6 +104,7 @@ func (c coldFigures) detail() [][]string {
 	line("at 0 ms, spawn to answer", "ms", span(c.near, coldCreate.whole))
 	line("of that, spawn to first next", "ms", span(c.near, func(x coldCreate) time.Duration { return x.init }))
 	line("round trips waited for: the difference by 50 ms", "", c.roundTrips)
+	line("the same, of the fastest", "", c.fewestRoundTrips)
 	line("CPU at 0 ms, the process's whole life", "ms", func(program string) float64 { return milliseconds(c.cpu(program)) })
 	line("connections to Postgres", "", count(postgresConnections))
 	line("round trips to Postgres", "", count(postgresTrips))
