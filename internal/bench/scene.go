@@ -112,10 +112,11 @@ func startFront(moto string) (*httptest.Server, error) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.Transport = &http.Transport{} // no proxy: moto is on loopback
+	// A function that ends or gives up cuts its connections: nothing to tell of.
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	front := httptest.NewUnstartedServer(proxy)
 	front.Config.ReadHeaderTimeout = time.Minute
-	// A function that ends cuts its connections, which is nothing to tell of.
-	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.Config.ErrorLog = proxy.ErrorLog
 	front.StartTLS()
 	return front, nil
 }
