@@ -67,6 +67,10 @@ test-matrix: ## the probe's tests on every major of PostgreSQL, with its stateme
 		echo "PostgreSQL $$major, apart $$apart"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe -apart=$$apart || exit 1; \
 	done; done
 
+.PHONY: bench
+bench: ## headgate's figures beside their goals and beside a naive implementation; takes some minutes
+	@go run ./internal/bench/run
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@grep -rl '^func Fuzz' --include='*_test.go' . | while read file; do \

@@ -34,6 +34,11 @@ const (
 	kindArray  = jsontext.Kind('[')
 )
 
+// usualMembers is room for the members of most objects, so that they are not
+// moved again and again as more are read. A body of 64 KiB that is nothing but
+// objects of one member takes 7 MB with it.
+const usualMembers = 8
+
 // member is o's member called name; a null counts as absent.
 func (v value) member(name string) (value, bool) {
 	for i := range v.members {
@@ -82,6 +87,9 @@ func readValue(dec *jsontext.Decoder) (value, error) {
 			m := member{name: name.String()}
 			if m.value, err = readValue(dec); err != nil {
 				return value{}, err
+			}
+			if v.members == nil {
+				v.members = make([]member, 0, usualMembers)
 			}
 			v.members = append(v.members, m)
 		}

@@ -54,7 +54,7 @@ func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (
 	route, params, known := match(&e)
 	entry := logEntry{route: route, began: began}
 	response, extra := h.answer(ctx, &e, route, params, known, &entry)
-	out, err := reply(requestID(ctx, &e), response)
+	out, err := response.Render(requestID(ctx, &e))
 	if err != nil {
 		return out, fmt.Errorf("encoding the answer: %w", err)
 	}

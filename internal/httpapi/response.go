@@ -33,9 +33,9 @@ type summaryBody struct {
 	Code    database.Code `json:"code,omitempty"`
 }
 
-// reply renders a response. Every one carries the request's ID and is not to be
-// kept by anybody.
-func reply(requestID string, r Response) (events.APIGatewayProxyResponse, error) {
+// Render is r as API Gateway takes it. Every response carries the request's ID
+// and is not to be kept by anybody.
+func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)

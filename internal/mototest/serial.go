@@ -38,6 +38,9 @@ func serialize(target string) (*serializer, error) {
 	s := &serializer{proxy: httputil.NewSingleHostReverseProxy(to), listener: listener, done: make(chan struct{})}
 	s.proxy.ErrorLog = log.New(io.Discard, "", 0)                // the client is answered with it, and while moto starts there are many
 	s.proxy.Transport = &http.Transport{DisableKeepAlives: true} // moto closes every connection anyway
+	// It is asked before moto listens, which is nothing to tell of: who asks is
+	// answered 502.
+	s.proxy.ErrorLog = log.New(io.Discard, "", 0)
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.done)

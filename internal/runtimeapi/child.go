@@ -28,8 +28,9 @@ type child struct {
 	process *os.Process
 	logs    logBuffer
 	done    chan struct{}
-	err     error // how it ended, once done is closed
-	usage   int64 // peak by the process's accounts, once done is closed
+	err     error         // how it ended, once done is closed
+	usage   int64         // peak by the process's accounts, once done is closed
+	cpu     time.Duration // user and system time, once done is closed
 	highest atomic.Int64
 	ending  sync.Mutex
 }
@@ -63,6 +64,7 @@ func (c *child) run(cmd *exec.Cmd, started chan<- error) {
 	c.process = cmd.Process
 	started <- nil
 	c.err = cmd.Wait()
+	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.usage = int64(usage.Maxrss)
 		if runtime.GOOS == "linux" { // which counts in KiB
@@ -139,6 +141,16 @@ func (c *child) peak() int64 {
 	select {
 	case <-c.done:
 		return c.usage
+	default:
+		return 0
+	}
+}
+
+// cpuTime is 0 for a process that has not ended.
+func (c *child) cpuTime() time.Duration {
+	select {
+	case <-c.done:
+		return c.cpu
 	default:
 		return 0
 	}

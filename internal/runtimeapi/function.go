@@ -245,3 +245,7 @@ func (f *Function) PID() int { return f.child.process.Pid }
 // MaxRSS is the most memory that the process has had resident, in bytes, known
 // after each invocation and after Stop.
 func (f *Function) MaxRSS() int64 { return f.child.peak() }
+
+// CPUTime is the user and system time that the process took from its start to
+// its end; 0 while it runs.
+func (f *Function) CPUTime() time.Duration { return f.child.cpuTime() }

@@ -23,19 +23,19 @@ func TestFunction(t *testing.T) {
 	t.Parallel()
 	binary := build(t)
 	for name, test := range map[string]func(*testing.T, string){
-		"Echo":                                testEcho,
-		"StopEndsTheProcessAndKnowsItsMemory": testStopEndsTheProcessAndKnowsItsMemory,
-		"FunctionErrors":                      testFunctionErrors,
-		"PanicEndsTheProcess":                 testPanicEndsTheProcess,
-		"ExitTellsTheStatus":                  testExitTellsTheStatus,
-		"KillDuringAnInvocation":              testKillDuringAnInvocation,
-		"InitFailure":                         testInitFailure,
-		"Timeout":                             testTimeout,
-		"CallerGivesUp":                       testCallerGivesUp,
-		"TooLargeAnAnswer":                    testTooLargeAnAnswer,
-		"EventsMustBeJSON":                    testEventsMustBeJSON,
-		"ConcurrentInvocationsTakeTurns":      testConcurrentInvocationsTakeTurns,
-		"InvokeCommand":                       testInvokeCommand,
+		"Echo":                                 testEcho,
+		"StopEndsTheProcessAndKnowsWhatItTook": testStopEndsTheProcessAndKnowsWhatItTook,
+		"FunctionErrors":                       testFunctionErrors,
+		"PanicEndsTheProcess":                  testPanicEndsTheProcess,
+		"ExitTellsTheStatus":                   testExitTellsTheStatus,
+		"KillDuringAnInvocation":               testKillDuringAnInvocation,
+		"InitFailure":                          testInitFailure,
+		"Timeout":                              testTimeout,
+		"CallerGivesUp":                        testCallerGivesUp,
+		"TooLargeAnAnswer":                     testTooLargeAnAnswer,
+		"EventsMustBeJSON":                     testEventsMustBeJSON,
+		"ConcurrentInvocationsTakeTurns":       testConcurrentInvocationsTakeTurns,
+		"InvokeCommand":                        testInvokeCommand,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,9 +64,12 @@ func testEcho(t *testing.T, binary string) {
 	}
 }
 
-func testStopEndsTheProcessAndKnowsItsMemory(t *testing.T, binary string) {
+func testStopEndsTheProcessAndKnowsWhatItTook(t *testing.T, binary string) {
 	function := start(t, runtimeapi.Config{Binary: binary})
 	pid := function.PID()
+	if took := function.CPUTime(); took != 0 {
+		t.Errorf("while it runs the CPU time is %s, want 0", took)
+	}
 	function.Stop()
 	function.Stop()
 	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
@@ -74,6 +77,9 @@ func testStopEndsTheProcessAndKnowsItsMemory(t *testing.T, binary string) {
 	}
 	if peak := function.MaxRSS(); peak < 1<<20 || peak > 200<<20 {
 		t.Errorf("peak memory is %d bytes", peak)
+	}
+	if took := function.CPUTime(); took <= 0 || took > 10*time.Second {
+		t.Errorf("the CPU time is %s", took)
 	}
 	if _, err := function.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, runtimeapi.ErrEnded) {
 		t.Errorf("after the stop: %v", err)
