@@ -43,12 +43,12 @@ func (e *Env) readShared() (shared, error) {
 			return shared{}, err
 		}
 	}
-	pool, err := e.roots()
+	config, err := e.tls()
 	if err != nil {
 		return shared{}, err
 	}
-	d := newDialer(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12})
-	return shared{region: region, credentials: e.credentials(), dialer: d, http: httpClient(d)}, nil
+	d := newDialer(config)
+	return shared{region: region, credentials: e.credentials(), dialer: d, http: e.httpClient(d)}, nil
 }
 
 // credentials are those that Lambda sets, for as long as the process lives.
@@ -61,37 +61,52 @@ func (e *Env) credentials() aws.CredentialsProvider {
 	})
 }
 
-// roots are the authorities that AWS's endpoints are verified with.
-func (e *Env) roots() (*x509.CertPool, error) {
-	pem, name := []byte(amazonRoots), e.lookup("AWS_CA_BUNDLE")
-	if name != "" {
-		var err error
-		if pem, err = os.ReadFile(name); err != nil {
-			return nil, fmt.Errorf("AWS_CA_BUNDLE can't be read: %w", err)
-		}
+// tls makes the configuration that AWS's endpoints are verified with. Amazon's
+// authorities are parsed when it is called; those of AWS_CA_BUNDLE now, since they
+// may be malformed.
+func (e *Env) tls() (func() *tls.Config, error) {
+	name := e.lookup("AWS_CA_BUNDLE")
+	if name == "" {
+		return func() *tls.Config {
+			pool := x509.NewCertPool()
+			pool.AppendCertsFromPEM([]byte(amazonRoots))
+			return tlsConfig(pool)
+		}, nil
+	}
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("AWS_CA_BUNDLE can't be read: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, errors.New("AWS_CA_BUNDLE is malformed: it must name a file of certificates in PEM")
 	}
-	return pool, nil
+	return func() *tls.Config { return tlsConfig(pool) }, nil
+}
+
+func tlsConfig(pool *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 
 // httpClient speaks HTTP/1.1, as AWS's endpoints do.
-func httpClient(d *dialer) *http.Client {
+func (e *Env) httpClient(d *dialer) *http.Client {
 	const (
 		idleTime = 90 * time.Second
 		idle     = 16 // as many calls as one request makes side by side
 	)
-	return &http.Client{Transport: &http.Transport{
+	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         d.dial,
 		DialTLSContext:      d.dialTLS,
-		TLSClientConfig:     d.tls, // for what is reached through a proxy
 		TLSHandshakeTimeout: handshakeTime,
 		IdleConnTimeout:     idleTime,
 		MaxIdleConnsPerHost: idle,
-	}}
+	}
+	// Through a proxy the transport makes the handshake itself.
+	if e.lookup("HTTPS_PROXY") != "" || e.lookup("https_proxy") != "" {
+		transport.TLSClientConfig = d.tls()
+	}
+	return &http.Client{Transport: transport}
 }
 
 // ConnectAhead makes a connection to the host of an endpoint's URL, where there is
@@ -103,18 +118,15 @@ func (e *Env) ConnectAhead(ctx context.Context, endpoint *url.URL) {
 	if err != nil {
 		return
 	}
-	port, config := endpoint.Port(), s.dialer.tls
-	if endpoint.Scheme == "http" {
-		config = nil
-	}
+	port, secure := endpoint.Port(), endpoint.Scheme != "http"
 	switch {
 	case port != "":
-	case config == nil:
-		port = "80"
-	default:
+	case secure:
 		port = "443"
+	default:
+		port = "80"
 	}
-	s.dialer.connectAhead(ctx, net.JoinHostPort(endpoint.Hostname(), port), config)
+	s.dialer.connectAhead(ctx, net.JoinHostPort(endpoint.Hostname(), port), secure)
 }
 
 // client is the configuration of the client of one of AWS's services.
@@ -160,6 +172,6 @@ func (e *Env) Bus() (aws.Config, string, error) {
 	if err != nil {
 		return config, "", err
 	}
-	name, err := e.matching("EVENT_BUS_NAME", `^[A-Za-z0-9._/-]{1,256}$`, "the name of an event bus")
+	name, err := e.spelled("EVENT_BUS_NAME", 1, 256, "._/-", "the name of an event bus")
 	return config, name, err
 }
