@@ -43,11 +43,11 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@$(MAKE) --no-print-directory GOARCH=$(shell go env GOHOSTARCH) bin/$(FUNCTION)/bootstrap >/dev/null
 	@go run ./internal/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The fault suite takes minutes, and has a target of its own.
-PACKAGES = $$(go list ./... | grep -v internal/faults)
+# The fault suite takes minutes, and `sam local` a container engine: they have targets of their own.
+PACKAGES = $$(go list ./... | grep -v -e internal/faults -e internal/samlocal)
 
 .PHONY: test
-test: ## all tests but the fault suite, against a real Postgres and a real moto server
+test: ## all tests but the next ones, against a real Postgres and a real moto server
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
@@ -90,6 +90,13 @@ template: $(CFN_LINT)
 .PHONY: sam-build
 sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+# A directory of its own: .aws-sam/build is what `sam deploy` deploys.
+.PHONY: sam-local
+sam-local: ARCHITECTURE = $(subst amd64,x86_64,$(shell go env GOHOSTARCH))
+sam-local: $(CFN_LINT) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
+	$(SAM) build --build-dir .cache/samlocal --parameter-overrides Architecture=$(ARCHITECTURE)
+	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 20m ./internal/samlocal
 
 $(CFN_LINT):
 	python3 -m venv .cache/sam
