@@ -82,6 +82,10 @@ lint:
 	$(STATICCHECK) ./...
 	@$(GOVULNCHECK) ./... || { test $$? -ne 3 && echo "govulncheck: its database could not be reached"; }
 
+.PHONY: licences
+licences: ## docs/licences.md, from what is linked into the functions; a test compares it
+	go test -count 1 ./internal/licences -update
+
 .PHONY: template
 template: $(CFN_LINT)
 	$(CFN_LINT) template.yaml
@@ -90,6 +94,20 @@ template: $(CFN_LINT)
 .PHONY: sam-build
 sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it.
+BUILT_TWICE = .cache/reproducible
+.PHONY: reproducible
+reproducible: $(CFN_LINT) ## SAM builds the same binaries to the byte from another directory, for both architectures
+	@rm -rf $(BUILT_TWICE) && mkdir -p $(BUILT_TWICE) && copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	git ls-files -z | tar -c --null -T - | tar -x -C "$$copy" && \
+	build() { (cd "$$1" && $(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir "$(CURDIR)/$(BUILT_TWICE)/$$2/$$3" \
+		--parameter-overrides Architecture=$$3) >$(BUILT_TWICE)/log 2>&1 || { cat $(BUILT_TWICE)/log; return 1; }; } && \
+	for architecture in arm64 x86_64; do \
+		build "$(CURDIR)" here $$architecture && GOCACHE="$$copy/.cache/go" build "$$copy" copy $$architecture || exit 1; \
+	done && \
+	cd $(BUILT_TWICE) && (cd here && find . -name bootstrap -exec sha256sum {} +) | sort -k 2 >sums && \
+	test -s sums && (cd copy && sha256sum --check --quiet ../sums) && echo "$$(wc -l <sums) binaries, the same twice"
 
 # A directory of its own: .aws-sam/build is what `sam deploy` deploys.
 .PHONY: sam-local
