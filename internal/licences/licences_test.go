@@ -28,7 +28,9 @@ const list = "../../docs/licences.md"
 var update = flag.Bool("update", false, "write docs/licences.md")
 
 // allowed are the licences that ask for no more than that they are named.
-func allowed() []string { return []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0"} }
+func allowed() []string {
+	return []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0"}
+}
 
 // certificates are the authorities that are embedded, by the package that does,
 // and where they come from.
