@@ -95,13 +95,15 @@ template: $(CFN_LINT)
 sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
 
-# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it.
+# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it. SAM builds the
+# functions side by side, each of which would compile all packages if the cache were not filled first.
 BUILT_TWICE = .cache/reproducible
 .PHONY: reproducible
 reproducible: $(CFN_LINT) ## SAM builds the same binaries to the byte from another directory, for both architectures
 	@rm -rf $(BUILT_TWICE) && mkdir -p $(BUILT_TWICE) && copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	git ls-files -z | tar -c --null -T - | tar -x -C "$$copy" && \
-	build() { (cd "$$1" && $(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir "$(CURDIR)/$(BUILT_TWICE)/$$2/$$3" \
+	build() { (cd "$$1" && $(MAKE) --no-print-directory GOARCH=$${3/x86_64/amd64} compile && \
+		$(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir "$(CURDIR)/$(BUILT_TWICE)/$$2/$$3" \
 		--parameter-overrides Architecture=$$3) >$(BUILT_TWICE)/log 2>&1 || { cat $(BUILT_TWICE)/log; return 1; }; } && \
 	for architecture in arm64 x86_64; do \
 		build "$(CURDIR)" here $$architecture && GOCACHE="$$copy/.cache/go" build "$$copy" copy $$architecture || exit 1; \
@@ -109,12 +111,16 @@ reproducible: $(CFN_LINT) ## SAM builds the same binaries to the byte from anoth
 	cd $(BUILT_TWICE) && (cd here && find . -name bootstrap -exec sha256sum {} +) | sort -k 2 >sums && \
 	test -s sums && (cd copy && sha256sum --check --quiet ../sums) && echo "$$(wc -l <sums) binaries, the same twice"
 
+.PHONY: compile
+compile:
+	$(GO_BUILD) ./functions/...
+
 # A directory of its own: .aws-sam/build is what `sam deploy` deploys.
 .PHONY: sam-local
 sam-local: ARCHITECTURE = $(subst amd64,x86_64,$(shell go env GOHOSTARCH))
 sam-local: $(CFN_LINT) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
 	$(SAM) build --build-dir .cache/samlocal --parameter-overrides Architecture=$(ARCHITECTURE)
-	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 20m ./internal/samlocal
+	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 30m ./internal/samlocal
 
 $(CFN_LINT):
 	python3 -m venv .cache/sam
