@@ -43,11 +43,11 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@$(MAKE) --no-print-directory GOARCH=$(shell go env GOHOSTARCH) bin/$(FUNCTION)/bootstrap >/dev/null
 	@go run ./internal/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The fault suite takes minutes, and has a target of its own.
-PACKAGES = $$(go list ./... | grep -v internal/faults)
+# The fault suite takes minutes, and `sam local` a container engine: they have targets of their own.
+PACKAGES = $$(go list ./... | grep -v -e internal/faults -e internal/samlocal)
 
 .PHONY: test
-test: ## all tests but the fault suite, against a real Postgres and a real moto server
+test: ## all tests but the next ones, against a real Postgres and a real moto server
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
@@ -95,6 +95,10 @@ lint:
 	$(STATICCHECK) ./...
 	@$(GOVULNCHECK) ./... || { test $$? -ne 3 && echo "govulncheck: its database could not be reached"; }
 
+.PHONY: licences
+licences: ## docs/licences.md, from what is linked into the functions; a test compares it
+	go test -count 1 ./internal/licences -update
+
 .PHONY: template
 template: $(CFN_LINT)
 	$(CFN_LINT) template.yaml
@@ -103,6 +107,33 @@ template: $(CFN_LINT)
 .PHONY: sam-build
 sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it. SAM builds the
+# functions side by side, each of which would compile all packages if the cache were not filled first.
+BUILT_TWICE = .cache/reproducible
+.PHONY: reproducible
+reproducible: $(CFN_LINT) ## SAM builds the same binaries to the byte from another directory, for both architectures
+	@rm -rf $(BUILT_TWICE) && mkdir -p $(BUILT_TWICE) && copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	git ls-files -z | tar -c --null -T - | tar -x -C "$$copy" && \
+	build() { (cd "$$1" && $(MAKE) --no-print-directory GOARCH=$${3/x86_64/amd64} compile && \
+		$(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir "$(CURDIR)/$(BUILT_TWICE)/$$2/$$3" \
+		--parameter-overrides Architecture=$$3) >$(BUILT_TWICE)/log 2>&1 || { cat $(BUILT_TWICE)/log; return 1; }; } && \
+	for architecture in arm64 x86_64; do \
+		build "$(CURDIR)" here $$architecture && GOCACHE="$$copy/.cache/go" build "$$copy" copy $$architecture || exit 1; \
+	done && \
+	cd $(BUILT_TWICE) && (cd here && find . -name bootstrap -exec sha256sum {} +) | sort -k 2 >sums && \
+	test -s sums && (cd copy && sha256sum --check --quiet ../sums) && echo "$$(wc -l <sums) binaries, the same twice"
+
+.PHONY: compile
+compile:
+	$(GO_BUILD) ./functions/...
+
+# A directory of its own: .aws-sam/build is what `sam deploy` deploys.
+.PHONY: sam-local
+sam-local: ARCHITECTURE = $(subst amd64,x86_64,$(shell go env GOHOSTARCH))
+sam-local: $(CFN_LINT) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
+	$(SAM) build --build-dir .cache/samlocal --parameter-overrides Architecture=$(ARCHITECTURE)
+	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 30m ./internal/samlocal
 
 $(CFN_LINT):
 	python3 -m venv .cache/sam
