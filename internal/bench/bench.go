@@ -29,6 +29,8 @@ const (
 	ours  = "create-database"
 	naive = "naive"
 	hello = "hello"
+	// clients is hello with the SDK's clients that a create needs, and nothing else.
+	clients = "clients"
 )
 
 // Run measures everything and writes the tables to out. It builds the functions

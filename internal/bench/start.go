@@ -21,7 +21,7 @@ func waited(t startTime) time.Duration { return t.waited }
 func cpu(t startTime) time.Duration    { return t.cpu }
 
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
-	times := startTimes{append([]string{hello, naive}, s.functions...), map[string][]startTime{}}
+	times := startTimes{append([]string{hello, clients, naive}, s.functions...), map[string][]startTime{}}
 	for range starts {
 		for _, program := range times.programs {
 			f, err := s.start(ctx, program, s.near)
