@@ -12,7 +12,14 @@ GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 SAM_VERSION = 1.170.0
 SAM_ENV = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1
 SAM = $(SAM_ENV) .cache/sam/bin/sam
+CFN_LINT_VERSION = 1.58.0
+CFN_LINT_SERVERLESS_VERSION = 0.3.6
 CFN_LINT = .cache/sam/bin/cfn-lint
+# What says that these versions are installed.
+SAM_TOOLS = .cache/sam/tools-$(SAM_VERSION)-$(CFN_LINT_VERSION)-$(CFN_LINT_SERVERLESS_VERSION)
+CHECKOV_VERSION = 3.3.30
+CHECKOV = .cache/checkov/bin/checkov
+CHECKOV_TOOL = .cache/checkov/tool-$(CHECKOV_VERSION)
 
 # PostgreSQL majors that the probe is tested on.
 MAJORS = 13 14 15 16 17 18
@@ -83,17 +90,28 @@ lint:
 	@$(GOVULNCHECK) ./... || { test $$? -ne 3 && echo "govulncheck: its database could not be reached"; }
 
 .PHONY: template
-template: $(CFN_LINT)
-	$(CFN_LINT) template.yaml
+template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
+	$(CFN_LINT) --append-rules cfn_lint_serverless.rules --template template.yaml
 	$(SAM) validate --lint
+	@# Without an account, and without asking the network. A template that it can't read is no failure to it.
+	set -o pipefail; $(CHECKOV) --file template.yaml --framework cloudformation --quiet --compact --skip-download \
+		| tee /dev/stderr | (! grep 'Parsing errors' >/dev/null)
 
 .PHONY: sam-build
-sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
+sam-build: $(SAM_TOOLS) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
 
-$(CFN_LINT):
+$(SAM_TOOLS):
 	python3 -m venv .cache/sam
-	.cache/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION) cfn-lint==1.58.0
+	.cache/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION) cfn-lint==$(CFN_LINT_VERSION) \
+		cfn-lint-serverless==$(CFN_LINT_SERVERLESS_VERSION)
+	touch $@
+
+# Apart from SAM: each asks for its own release of boto3.
+$(CHECKOV_TOOL):
+	python3 -m venv .cache/checkov
+	.cache/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
+	touch $@
 
 .PHONY: help
 help:
