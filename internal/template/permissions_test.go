@@ -110,9 +110,10 @@ func (t template) needs(f function, p program) (set, []string) {
 	}
 	if f.properties["VpcConfig"] != nil {
 		// Those of Lambda's guide to VPCs, for Lambda and not for the code.
-		s.allow("* where InVpc", `{"Null":{"lambda:SourceFunctionArn":"true"}}`,
-			"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-			"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+		const notByCode = `{"Null":{"lambda:SourceFunctionArn":"true"}}`
+		s.allow("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/* where InVpc", notByCode, "ec2:CreateNetworkInterface",
+			"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+		s.allow("* where InVpc", notByCode, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
 	}
 	calls := p.calls()
 	s.needTable(t, f, p, calls["dynamodb"])
