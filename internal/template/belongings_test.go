@@ -24,6 +24,10 @@ func checkFunctions(t template, programs map[string]program) []string {
 		if textAt(f.properties, "AutoPublishAlias") == "" || textAt(f.properties, "AutoPublishAliasAllProperties") != "true" {
 			found = append(found, f.name+" has no alias that each change moves")
 		}
+		deployer := t.properties(named(textAt(f.properties, "DeploymentPreference", "Role")))
+		if !strings.Contains(text(deployer["Policies"]), `"${`+f.id+`Function.Arn}*"`) {
+			found = append(found, "no deployment may move the alias of "+f.name)
+		}
 		found = append(found, t.checkAlarmsOf(f)...)
 	}
 	for name := range programs {
@@ -178,6 +182,17 @@ func checkAlarms(t template, _ map[string]program) []string {
 		}
 		if len(list(alarm["AlarmActions"])) == 0 {
 			found = append(found, name+" is an alarm that tells nobody")
+		}
+	}
+	return found
+}
+
+// checkDashboards says whether each dashboard can be read.
+func checkDashboards(t template, _ map[string]program) []string {
+	var found []string
+	for name, dashboard := range t.ofType("AWS::CloudWatch::Dashboard") {
+		if !json.Valid([]byte(textAt(dashboard, "DashboardBody"))) {
+			found = append(found, name+" is not JSON")
 		}
 	}
 	return found

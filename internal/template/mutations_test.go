@@ -1,6 +1,9 @@
 package template_test
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // mutation is a change to a template, and all that the checks should find then.
 type mutation struct {
@@ -198,6 +201,13 @@ func belongingMutations() map[string]mutation {
 		"a function has an alias that stays": {func(t template) {
 			t.properties("NotFoundFunction")["AutoPublishAliasAllProperties"] = "false"
 		}, []string{"not-found has no alias that each change moves"}},
+		"a function may not be deployed": {func(t template) {
+			s := t.statement("DeploymentRole", "MoveAliases")
+			s["Resource"] = without(s["Resource"], "${GetDatabaseFunction.Arn}*")
+		}, []string{"no deployment may move the alias of get-database"}},
+		"a dashboard lacks a bracket": {func(t template) {
+			t.properties("Dashboard")["DashboardBody"] = strings.TrimSuffix(strings.TrimSpace(textAt(t.properties("Dashboard"), "DashboardBody")), "}")
+		}, []string{"Dashboard is not JSON"}},
 		"nothing comes into a queue": {func(t template) {
 			delete(t.properties("SweepSecretsFunction"), "EventInvokeConfig")
 			delete(t.event("SweepSecretsFunction", "Hourly"), "DeadLetterConfig")

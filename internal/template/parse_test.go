@@ -80,9 +80,9 @@ func members(n *yaml.Node) object {
 			o[key.Value] = value
 			continue
 		}
-		for name, merged := range value.(object) {
+		for name, member := range value.(object) {
 			if _, own := o[name]; !own {
-				o[name] = merged
+				o[name] = member
 			}
 		}
 	}
@@ -177,15 +177,29 @@ type function struct {
 func (t template) functions() []function {
 	var all []function
 	for resource, own := range t.ofType("AWS::Serverless::Function") {
-		properties := object{}
-		if globals, ok := at(t.root, "Globals", "Function").(object); ok {
-			maps.Copy(properties, globals)
-		}
-		maps.Copy(properties, own)
 		id := strings.TrimSuffix(resource, "Function")
+		properties, _ := merged(at(t.root, "Globals", "Function"), own).(object)
 		all = append(all, function{name: directory(id), id: id, properties: properties})
 	}
 	return all
+}
+
+// merged is what SAM makes of a global property and a function's own: of objects
+// one with the members of both, of anything else the own.
+func merged(global, own any) any {
+	g, globalObject := global.(object)
+	o, ownObject := own.(object)
+	switch {
+	case own == nil:
+		return global
+	case !globalObject || !ownObject:
+		return own
+	}
+	both := maps.Clone(o)
+	for name, member := range g {
+		both[name] = merged(member, o[name])
+	}
+	return both
 }
 
 // directory is a function's directory: CreateDatabase is create-database.

@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 func findings(t template) []string {
 	checks := []func(template, map[string]program) []string{
 		checkRoles, checkEndpoints, checkVariables, checkRoutes,
-		checkFunctions, checkLogs, checkQueues, checkAlarms, checkMetricFilters,
+		checkFunctions, checkLogs, checkQueues, checkAlarms, checkMetricFilters, checkDashboards,
 	}
 	var found []string
 	for _, check := range checks {
