@@ -84,6 +84,9 @@ func readPrograms(dir string) (map[string]program, error) {
 
 var clientMethod = regexp.MustCompile(`^` + regexp.QuoteMeta(sdk) + `(\w+)\.\(\*Client\)\.([A-Z]\w*)$`)
 
+// typeArguments are what the linker writes of a generic function's.
+var typeArguments = regexp.MustCompile(`\[.*\]`)
+
 // notOperations are the exported methods of a client that are no calls to AWS.
 var notOperations = []string{"Options"}
 
@@ -100,7 +103,7 @@ func readProgram(path, name string, declared []declaration) (program, error) {
 	linked := map[string]bool{}
 	p := program{called: map[string]bool{}}
 	for _, symbol := range symbols {
-		linked[symbol.Name] = true
+		linked[typeArguments.ReplaceAllString(symbol.Name, "")] = true
 		if m := clientMethod.FindStringSubmatch(symbol.Name); m != nil && !slices.Contains(notOperations, m[2]) {
 			p.called[m[1]+":"+m[2]] = true
 		}
@@ -199,13 +202,22 @@ func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
 	}
-	switch t := f.Recv.List[0].Type.(type) {
-	case *ast.StarExpr:
-		if name, ok := t.X.(*ast.Ident); ok {
-			return "(*" + name.Name + ")."
-		}
+	t, pointer := f.Recv.List[0].Type.(*ast.StarExpr)
+	if pointer {
+		return "(*" + baseName(t.X) + ")."
+	}
+	return baseName(f.Recv.List[0].Type) + "."
+}
+
+// baseName is a type's name without its type parameters.
+func baseName(t ast.Expr) string {
+	switch t := t.(type) {
 	case *ast.Ident:
-		return t.Name + "."
+		return t.Name
+	case *ast.IndexExpr:
+		return baseName(t.X)
+	case *ast.IndexListExpr:
+		return baseName(t.X)
 	}
 	return ""
 }

@@ -107,6 +107,14 @@ func permissionMutations() map[string]mutation {
 		"a managed policy is added": {func(t template) {
 			t.properties("NotFoundRole")["ManagedPolicyArns"] = []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 		}, []string{`NotFoundRole has managed policies: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]`}},
+		"a policy stands beside its role": {func(t template) {
+			t.add("MorePolicy", "AWS::IAM::Policy", object{"Roles": []any{"${NotFoundRole}"}})
+		}, []string{"MorePolicy says beside the roles what they allow"}},
+		"a statement lists what it does not allow": {func(t template) {
+			policy := list(t.properties("NotFoundRole")["Policies"])[0]
+			document := at(policy, "PolicyDocument").(object)
+			document["Statement"] = append(list(document["Statement"]), object{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})
+		}, []string{`NotFoundRole has a statement that does not list what it allows: {"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`}},
 		"anybody of the account may take on a role": {func(t template) {
 			t.properties("NotFoundRole")["AssumeRolePolicyDocument"] = object{"Statement": "anybody, or lambda.amazonaws.com"}
 		}, []string{"NotFoundRole may be assumed by others than Lambda: anybody, or lambda.amazonaws.com"}},
@@ -173,6 +181,10 @@ func belongingMutations() map[string]mutation {
 		"two functions write one log group": {func(t template) {
 			t.properties("GetDatabaseFunction")["LoggingConfig"] = t.properties("ListDatabasesFunction")["LoggingConfig"]
 		}, []string{
+			"get-database's role lacks logs:CreateLogStream on ${ListDatabasesLogs.Arn}",
+			"get-database's role lacks logs:PutLogEvents on ${ListDatabasesLogs.Arn}",
+			"get-database's role needs no logs:CreateLogStream on ${GetDatabaseLogs.Arn}",
+			"get-database's role needs no logs:PutLogEvents on ${GetDatabaseLogs.Arn}",
 			`get-database's log group is called "/aws/lambda/${AWS::StackName}/list-databases"`,
 			"list-databases writes the log group of get-database", "nobody writes the log group GetDatabaseLogs",
 		}},

@@ -39,6 +39,11 @@ func checkRoles(t template, programs map[string]program) []string {
 		found = append(found, problems...)
 		found = append(found, compare(f.name+"'s role", needed, allowed)...)
 	}
+	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"} {
+		for name := range t.ofType(kind) {
+			found = append(found, name+" says beside the roles what they allow")
+		}
+	}
 	for name, properties := range t.ofType("AWS::IAM::Role") {
 		who := textAt(properties, "AssumeRolePolicyDocument", "Statement")
 		if strings.Contains(who, "lambda.amazonaws.com") && used[name] == "" {
@@ -78,8 +83,8 @@ func (t template) allowed(role string) (set, []string) {
 	for _, policy := range list(properties["Policies"]) {
 		for _, statement := range list(at(policy, "PolicyDocument", "Statement")) {
 			statement, in := unwrapped(statement)
-			if effect := textAt(statement, "Effect"); effect != "Allow" {
-				found = append(found, fmt.Sprintf("%s has a statement with the effect %q", role, effect))
+			if at(statement, "Action") == nil || at(statement, "Resource") == nil || textAt(statement, "Effect") != "Allow" {
+				found = append(found, fmt.Sprintf("%s has a statement that does not list what it allows: %s", role, text(statement)))
 			}
 			for _, resource := range texts(at(statement, "Resource")) {
 				allowed.allow(resource+in, textAt(statement, "Condition"), texts(at(statement, "Action"))...)
@@ -101,7 +106,7 @@ func unwrapped(statement any) (any, string) {
 // needs is what a role must allow for the function to do its work.
 func (t template) needs(f function, p program) (set, []string) {
 	s := set{}
-	s.allow("${"+f.id+"Logs.Arn}", "", "logs:CreateLogStream", "logs:PutLogEvents")
+	s.allow(attribute(textAt(f.properties, "LoggingConfig", "LogGroup")), "", "logs:CreateLogStream", "logs:PutLogEvents")
 	if textAt(f.properties, "Tracing") == "Active" {
 		s.allow("*", "", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
 	}
