@@ -1,7 +1,7 @@
 # headgate's commands. Each can be run in a fresh clone: what is missing is fetched.
 
 SHELL = /bin/bash
-FUNCTIONS = $(notdir $(wildcard functions/*))
+FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 GOARCH ?= $(shell go env GOARCH)
 GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
 
@@ -100,6 +100,16 @@ template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 .PHONY: sam-build
 sam-build: $(SAM_TOOLS) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+.PHONY: reproducible
+reproducible: ## whether a build in another directory, from an empty cache, gives the same bytes as SAM's
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git ls-files -z | xargs -0 cp --parents -t "$$copy" && \
+	for architecture in arm64 x86_64; do \
+		$(MAKE) sam-build ARCHITECTURE=$$architecture >/dev/null && \
+		GOCACHE="$$copy/.cache" $(MAKE) -C "$$copy" -f .sam/$$architecture/Makefile build >/dev/null && \
+		diff <(sha256sum .aws-sam/build/*/bootstrap | cut -c1-64 | sort) <(sha256sum "$$copy"/bin/*/bootstrap | cut -c1-64 | sort) && \
+		echo "$$architecture: the same bytes in $$(ls .aws-sam/build/*/bootstrap | wc -l) functions" || exit 1; \
+	done
 
 $(SAM_TOOLS):
 	python3 -m venv .cache/sam
