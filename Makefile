@@ -1,7 +1,7 @@
 # headgate's commands. Each can be run in a fresh clone: what is missing is fetched.
 
 SHELL = /bin/bash
-FUNCTIONS = $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
+FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 GOARCH ?= $(shell go env GOARCH)
 GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
 
@@ -12,7 +12,14 @@ GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 SAM_VERSION = 1.170.0
 SAM_ENV = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1
 SAM = $(SAM_ENV) .cache/sam/bin/sam
+CFN_LINT_VERSION = 1.58.0
+CFN_LINT_SERVERLESS_VERSION = 0.3.6
 CFN_LINT = .cache/sam/bin/cfn-lint
+# What says that these versions are installed.
+SAM_TOOLS = .cache/sam/tools-$(SAM_VERSION)-$(CFN_LINT_VERSION)-$(CFN_LINT_SERVERLESS_VERSION)
+CHECKOV_VERSION = 3.3.30
+CHECKOV = .cache/checkov/bin/checkov
+CHECKOV_TOOL = .cache/checkov/tool-$(CHECKOV_VERSION)
 
 # PostgreSQL majors that the probe is tested on.
 MAJORS = 13 14 15 16 17 18
@@ -100,44 +107,47 @@ licences: ## docs/licences.md, from what is linked into the functions; a test co
 	go test -count 1 ./internal/licences -update
 
 .PHONY: template
-template: $(CFN_LINT)
-	$(CFN_LINT) template.yaml
+template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
+	$(CFN_LINT) --append-rules cfn_lint_serverless.rules --template template.yaml
 	$(SAM) validate --lint
+	@# Without an account, and without asking the network. A template that it can't read is no failure to it.
+	set -o pipefail; $(CHECKOV) --file template.yaml --framework cloudformation --quiet --compact --skip-download \
+		| tee /dev/stderr | (! grep 'Parsing errors' >/dev/null)
 
 .PHONY: sam-build
-sam-build: $(CFN_LINT) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
+sam-build: $(SAM_TOOLS) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
 
-# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it. SAM builds the
-# functions side by side, each of which would compile all packages if the cache were not filled first.
-BUILT_TWICE = .cache/reproducible
+# The second build is of a copy elsewhere, with an empty cache: nothing of the first can get into it.
 .PHONY: reproducible
-reproducible: $(CFN_LINT) ## SAM builds the same binaries to the byte from another directory, for both architectures
-	@rm -rf $(BUILT_TWICE) && mkdir -p $(BUILT_TWICE) && copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-	git ls-files -z | tar -c --null -T - | tar -x -C "$$copy" && \
-	build() { (cd "$$1" && $(MAKE) --no-print-directory GOARCH=$${3/x86_64/amd64} compile && \
-		$(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir "$(CURDIR)/$(BUILT_TWICE)/$$2/$$3" \
-		--parameter-overrides Architecture=$$3) >$(BUILT_TWICE)/log 2>&1 || { cat $(BUILT_TWICE)/log; return 1; }; } && \
+reproducible: $(SAM_TOOLS) ## SAM builds the same binaries to the byte from another directory, for both architectures
+	@copy=$$(mktemp -d) && trap 'chmod -R u+w "$$copy" && rm -rf "$$copy"' EXIT && git ls-files -z | xargs -0 cp --parents -t "$$copy" && \
 	for architecture in arm64 x86_64; do \
-		build "$(CURDIR)" here $$architecture && GOCACHE="$$copy/.cache/go" build "$$copy" copy $$architecture || exit 1; \
-	done && \
-	cd $(BUILT_TWICE) && (cd here && find . -name bootstrap -exec sha256sum {} +) | sort -k 2 >sums && \
-	test -s sums && (cd copy && sha256sum --check --quiet ../sums) && echo "$$(wc -l <sums) binaries, the same twice"
-
-.PHONY: compile
-compile:
-	$(GO_BUILD) ./functions/...
+		$(SAM) build --build-dir .cache/reproducible --parameter-overrides Architecture=$$architecture >/dev/null && \
+		(cd "$$copy" && GOCACHE="$$copy/cache" $(SAM_ENV) "$(CURDIR)/.cache/sam/bin/sam" build --build-dir built \
+			--parameter-overrides Architecture=$$architecture >/dev/null) && \
+		diff <(cd .cache/reproducible && sha256sum */bootstrap) <(cd "$$copy/built" && sha256sum */bootstrap) && \
+		echo "$$architecture: the same bytes twice in $$(ls .cache/reproducible/*/bootstrap | wc -l) functions" || exit 1; \
+	done
 
 # A directory of its own: .aws-sam/build is what `sam deploy` deploys.
 .PHONY: sam-local
 sam-local: ARCHITECTURE = $(subst amd64,x86_64,$(shell go env GOHOSTARCH))
-sam-local: $(CFN_LINT) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
+sam-local: $(SAM_TOOLS) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
 	$(SAM) build --build-dir .cache/samlocal --parameter-overrides Architecture=$(ARCHITECTURE)
 	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 30m ./internal/samlocal
 
-$(CFN_LINT):
+$(SAM_TOOLS):
 	python3 -m venv .cache/sam
-	.cache/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION) cfn-lint==1.58.0
+	.cache/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION) cfn-lint==$(CFN_LINT_VERSION) \
+		cfn-lint-serverless==$(CFN_LINT_SERVERLESS_VERSION)
+	touch $@
+
+# Apart from SAM: each asks for its own release of boto3.
+$(CHECKOV_TOOL):
+	python3 -m venv .cache/checkov
+	.cache/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
+	touch $@
 
 .PHONY: help
 help:

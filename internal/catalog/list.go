@@ -23,7 +23,7 @@ func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([
 	for len(found) < limit {
 		// DynamoDB ends a page at 1 MB, whatever its limit.
 		query.Limit = aws.Int32(int32(min(limit-len(found), math.MaxInt32)))
-		page, err := c.query(ctx, query)
+		page, err := c.page(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,8 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 	}
 }
 
-// query is one page of a query.
-func (c *Catalog) query(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+// page is one page of a query.
+func (c *Catalog) page(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 	var page *dynamodb.QueryOutput
 	policy := awscall.Policy{Budget: pageBudget, Attempt: pageAttempt}
 	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {

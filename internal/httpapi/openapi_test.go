@@ -7,16 +7,12 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v4"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
@@ -177,38 +173,25 @@ func TestTheDocumentHasTheChecksInOrder(t *testing.T) {
 	}
 }
 
-// route is one method of one path, and the function that answers it. Methods
-// that no other function answers are "any".
+// route is one method of one path, and the function that answers it.
 type route struct{ method, path, function string }
 
-func TestCodeTemplateAndDocumentHaveTheSameRoutes(t *testing.T) {
+// That the template has these routes too is for internal/template to find out.
+func TestCodeAndDocumentHaveTheSameRoutes(t *testing.T) {
 	t.Parallel()
 	want := map[route]bool{}
 	for _, r := range httpapi.Routes() {
 		want[route{strings.ToLower(r.Method), r.Path, string(r.Operation)}] = true
 	}
-	compareRoutes(t, "the document", documentRoutes(t), want)
-	public := map[string]bool{}
-	for _, r := range httpapi.Routes() {
-		want[route{"any", r.Path, "not-found"}] = true
-		public[r.Path] = r.Public
-	}
-	for _, path := range []string{"/", "/{proxy+}"} {
-		want[route{"any", path, "not-found"}] = true
-	}
-	compareRoutes(t, "the template", templateRoutes(t, public), want)
-}
-
-func compareRoutes(t *testing.T, who string, got, want map[route]bool) {
-	t.Helper()
+	got := documentRoutes(t)
 	for r := range want {
 		if !got[r] {
-			t.Errorf("%s does not have the code's %v", who, r)
+			t.Errorf("the document does not have the code's %v", r)
 		}
 	}
 	for r := range got {
 		if !want[r] {
-			t.Errorf("the code does not have %v, which %s has", r, who)
+			t.Errorf("the code does not have %v, which the document has", r)
 		}
 	}
 }
@@ -229,76 +212,6 @@ func documentRoutes(t *testing.T) map[route]bool {
 		}
 	}
 	return routes
-}
-
-// template is what of template.yaml says which function answers what.
-type template struct {
-	Resources map[string]struct {
-		Properties struct {
-			LoggingConfig struct {
-				LogGroup string `yaml:"LogGroup"`
-			} `yaml:"LoggingConfig"`
-			Events map[string]struct {
-				Type       string `yaml:"Type"`
-				Properties struct {
-					Path   string `yaml:"Path"`
-					Method string `yaml:"Method"`
-					Auth   struct {
-						Authorizer string `yaml:"Authorizer"`
-					} `yaml:"Auth"`
-				} `yaml:"Properties"`
-			} `yaml:"Events"`
-		} `yaml:"Properties"`
-		Type string `yaml:"Type"`
-	} `yaml:"Resources"`
-}
-
-// templateRoutes are those of template.yaml. It also holds what each function
-// must be against its events: a directory, and an authorizer, but for routes
-// that are public.
-func templateRoutes(t *testing.T, public map[string]bool) map[route]bool {
-	t.Helper()
-	text, err := os.ReadFile("../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var parsed template
-	if err := yaml.Unmarshal(text, &parsed); err != nil {
-		t.Fatal(err)
-	}
-	routes := map[route]bool{}
-	for name, resource := range parsed.Resources {
-		if resource.Type != "AWS::Serverless::Function" {
-			continue
-		}
-		function := directory(strings.TrimSuffix(name, "Function"))
-		if _, err := os.Stat(filepath.Join("../../functions", function, "main.go")); err != nil {
-			t.Errorf("%s has no main.go: %v", name, err)
-		}
-		for _, e := range resource.Properties.Events {
-			if e.Type != "Api" {
-				continue
-			}
-			p := e.Properties
-			routes[route{p.Method, p.Path, function}] = true
-			if open := p.Auth.Authorizer == "NONE"; open != (public[p.Path] && p.Method != "any") {
-				t.Errorf("%s %s needs no key: %t", p.Method, p.Path, open)
-			}
-		}
-	}
-	return routes
-}
-
-// directory is a function's directory: CreateDatabase is create-database.
-func directory(name string) string {
-	var b strings.Builder
-	for i, c := range name {
-		if i > 0 && c >= 'A' && c <= 'Z' {
-			b.WriteByte('-')
-		}
-		b.WriteRune(c)
-	}
-	return strings.ToLower(b.String())
 }
 
 func TestTheExamplesAreGoodPayloads(t *testing.T) {

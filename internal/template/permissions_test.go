@@ -1,0 +1,317 @@
+package template_test
+
+import (
+	"fmt"
+	"go/ast"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// set is a set of permissions, each as one line:
+// "dynamodb:GetItem on ${Table.Arn} if {...}".
+type set map[string]bool
+
+func (s set) allow(resource, condition string, actions ...string) {
+	for _, action := range actions {
+		line := action + " on " + resource
+		if condition != "" {
+			line += " if " + condition
+		}
+		s[line] = true
+	}
+}
+
+// checkRoles compares what each function's role allows with what the function's
+// code, and Lambda for it, call.
+func checkRoles(t template, programs map[string]program) []string {
+	var found []string
+	used := map[string]string{}
+	for _, f := range t.functions() {
+		role := named(textAt(f.properties, "Role"))
+		if other := used[role]; other != "" {
+			found = append(found, fmt.Sprintf("%s has the role of %s", f.name, other))
+		}
+		used[role] = f.name
+		needed, problems := t.needs(f, programs[f.name])
+		found = append(found, problems...)
+		allowed, problems := t.allowed(role)
+		found = append(found, problems...)
+		found = append(found, compare(f.name+"'s role", needed, allowed)...)
+	}
+	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"} {
+		for name := range t.ofType(kind) {
+			found = append(found, name+" says beside the roles what they allow")
+		}
+	}
+	for name, properties := range t.ofType("AWS::IAM::Role") {
+		who := textAt(properties, "AssumeRolePolicyDocument", "Statement")
+		if strings.Contains(who, "lambda.amazonaws.com") && used[name] == "" {
+			found = append(found, name+" is the role of no function")
+		}
+	}
+	return found
+}
+
+func compare(who string, needed, allowed set) []string {
+	var found []string
+	for _, line := range slices.Sorted(maps.Keys(needed)) {
+		if !allowed[line] {
+			found = append(found, who+" lacks "+line)
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(allowed)) {
+		if !needed[line] {
+			found = append(found, who+" needs no "+line)
+		}
+	}
+	return found
+}
+
+// allowed is what a role allows. What is said in any other way than by a
+// statement of the role's own is a finding.
+func (t template) allowed(role string) (set, []string) {
+	allowed, found := set{}, []string{}
+	properties := t.properties(role)
+	if trusted := textAt(properties, "AssumeRolePolicyDocument", "Statement"); trusted !=
+		`[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}]` {
+		found = append(found, fmt.Sprintf("%s may be assumed by others than Lambda: %s", role, trusted))
+	}
+	if managed := properties["ManagedPolicyArns"]; managed != nil {
+		found = append(found, fmt.Sprintf("%s has managed policies: %s", role, text(managed)))
+	}
+	for _, policy := range list(properties["Policies"]) {
+		for _, statement := range list(at(policy, "PolicyDocument", "Statement")) {
+			statement, in := unwrapped(statement)
+			if at(statement, "Action") == nil || at(statement, "Resource") == nil || textAt(statement, "Effect") != "Allow" {
+				found = append(found, fmt.Sprintf("%s has a statement that does not list what it allows: %s", role, text(statement)))
+			}
+			for _, resource := range texts(at(statement, "Resource")) {
+				allowed.allow(resource+in, textAt(statement, "Condition"), texts(at(statement, "Action"))...)
+			}
+		}
+	}
+	return allowed, found
+}
+
+// unwrapped is a statement that is there on a condition of the stack, and the
+// condition in words.
+func unwrapped(statement any) (any, string) {
+	if branches, ok := at(statement, "Fn::If").([]any); ok && len(branches) == 3 && text(branches[2]) == "${AWS::NoValue}" {
+		return branches[1], " where " + text(branches[0])
+	}
+	return statement, ""
+}
+
+// needs is what a role must allow for the function to do its work.
+func (t template) needs(f function, p program) (set, []string) {
+	s := set{}
+	s.allow(attribute(textAt(f.properties, "LoggingConfig", "LogGroup")), "", "logs:CreateLogStream", "logs:PutLogEvents")
+	if textAt(f.properties, "Tracing") == "Active" {
+		s.allow("*", "", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+	}
+	if failures := textAt(f.properties, "EventInvokeConfig", "DestinationConfig", "OnFailure", "Destination"); failures != "" {
+		s.allow(failures, "", "sqs:SendMessage")
+	}
+	if f.properties["VpcConfig"] != nil {
+		// Those of Lambda's guide to VPCs, for Lambda and not for the code.
+		const notByCode = `{"Null":{"lambda:SourceFunctionArn":"true"}}`
+		s.allow("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/* where InVpc", notByCode, "ec2:CreateNetworkInterface",
+			"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+		s.allow("* where InVpc", notByCode, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+	}
+	calls := p.calls()
+	s.needTable(t, f, p, calls["dynamodb"])
+	s.needSecrets(t, f, p, calls["secretsmanager"])
+	if len(calls["eventbridge"]) > 0 {
+		s.allow(attribute(textAt(f.variables(), "EVENT_BUS_NAME")), "", prefixed("events:", calls["eventbridge"])...)
+	}
+	s.needSharedSecrets(calls["shared"])
+	return s, p.unexplained(f.name, calls)
+}
+
+// calls are the methods of clients that the program's code calls, by service;
+// "shared" are those of Secrets Manager for secrets of others.
+func (p program) calls() map[string][]string {
+	found := map[string][]string{}
+	each(p, func(d declaration, call *ast.CallExpr) {
+		method, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return
+		}
+		client, ok := method.X.(*ast.SelectorExpr)
+		if !ok || client.Sel.Name != "client" {
+			return
+		}
+		for _, path := range d.imports {
+			service, ok := strings.CutPrefix(path, sdk)
+			if !ok || !p.called[service+":"+method.Sel.Name] {
+				continue
+			}
+			if strings.Contains(d.symbol, ".(*References).") {
+				service = "shared"
+			}
+			if !slices.Contains(found[service], method.Sel.Name) {
+				found[service] = append(found[service], method.Sel.Name)
+			}
+		}
+	})
+	return found
+}
+
+// unexplained are the calls that the linker kept and that calls did not find in
+// the source: a call that is written in another way.
+func (p program) unexplained(name string, calls map[string][]string) []string {
+	var found []string
+	for _, action := range slices.Sorted(maps.Keys(p.called)) {
+		service, method, _ := strings.Cut(action, ":")
+		if !slices.Contains(calls[service], method) && (service != "secretsmanager" || !slices.Contains(calls["shared"], method)) {
+			found = append(found, fmt.Sprintf("%s has %s linked, and it is not seen where it is called", name, action))
+		}
+	}
+	return found
+}
+
+// needTable adds what the calls of DynamoDB need. A transaction needs the actions
+// of its parts, by DynamoDB's guide to IAM and transactions.
+func (s set) needTable(t template, f function, p program, methods []string) {
+	if len(methods) == 0 {
+		return
+	}
+	parts := map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+	var actions []string
+	for _, method := range methods {
+		if method != "TransactWriteItems" {
+			actions = append(actions, method)
+		}
+	}
+	partitions := map[string]bool{}
+	each(p, func(d declaration, c *ast.CompositeLit) {
+		if path, name := d.qualified(c.Type); path == sdk+"dynamodb/types" && parts[name] != "" {
+			actions = append(actions, parts[name])
+		}
+	})
+	for value := range p.strings() {
+		if value == "account#" || value == "key#" {
+			partitions[value+"*"] = true
+		}
+	}
+	leading := slices.Sorted(maps.Keys(partitions))
+	keys := any(leading)
+	if len(leading) == 1 {
+		keys = leading[0]
+	}
+	table := attribute(textAt(f.variables(), "TABLE_NAME"))
+	s.allow(table, text(object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": keys}}), prefixed("dynamodb:", actions)...)
+	s.allow(textAt(t.properties(named(table)), "SSESpecification", "KMSMasterKeyId"), through("dynamodb"), "kms:Decrypt")
+}
+
+// needSecrets adds what the calls for secrets of the stack's own need, those of
+// its key included, by Secrets Manager's guide to its use of KMS.
+func (s set) needSecrets(t template, f function, p program, methods []string) {
+	own := secrets + textAt(f.variables(), "SECRET_PREFIX") + "/*"
+	var keys []string
+	for _, method := range methods {
+		switch method {
+		case "ListSecrets", "BatchGetSecretValue": // which know no narrower resource
+			s.allow("*", "", "secretsmanager:"+method)
+		default:
+			s.allow(own, "", "secretsmanager:"+method)
+		}
+		switch method {
+		case "BatchGetSecretValue":
+			s.allow(own, "", "secretsmanager:GetSecretValue")
+			keys = append(keys, "kms:Decrypt")
+		case "GetSecretValue":
+			keys = append(keys, "kms:Decrypt")
+		case "CreateSecret", "PutSecretValue":
+			keys = append(keys, "kms:GenerateDataKey", "kms:Decrypt")
+		}
+	}
+	if p.tagsSecrets() {
+		s.allow(own, "", "secretsmanager:TagResource")
+	}
+	for name := range t.ofType("AWS::KMS::Key") {
+		s.allow("${"+name+".Arn}", through("secretsmanager"), keys...)
+	}
+}
+
+// tagsSecrets says whether secrets are made with tags.
+func (p program) tagsSecrets() bool {
+	tags := false
+	each(p, func(d declaration, c *ast.CompositeLit) {
+		if path, name := d.qualified(c.Type); path != sdk+"secretsmanager" || name != "CreateSecretInput" {
+			return
+		}
+		for _, element := range c.Elts {
+			if pair, ok := element.(*ast.KeyValueExpr); ok {
+				name, ok := pair.Key.(*ast.Ident)
+				tags = tags || ok && name.Name == "Tags"
+			}
+		}
+	})
+	return tags
+}
+
+// needSharedSecrets adds what the calls for secrets of others need: their keys
+// are for their owners to open.
+func (s set) needSharedSecrets(methods []string) {
+	s.allow(secrets+"*", `{"Null":{"secretsmanager:ResourceTag/headgate:shared-with":"false"}}`, prefixed("secretsmanager:", methods)...)
+}
+
+const secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+
+// through is the condition that a key is used by a service for us.
+func through(service string) string {
+	return `{"StringEquals":{"kms:ViaService":"` + service + `.${AWS::Region}.amazonaws.com"}}`
+}
+
+// attribute is the ARN of the resource that a reference is to.
+func attribute(reference string) string { return "${" + named(reference) + ".Arn}" }
+
+func prefixed(prefix string, names []string) []string {
+	var all []string
+	for _, name := range names {
+		all = append(all, prefix+name)
+	}
+	return all
+}
+
+// checkEndpoints compares the policies of the VPC endpoints with what the roles
+// of the functions in the VPC allow.
+func checkEndpoints(t template, programs map[string]program) []string {
+	needed := map[string]set{}
+	for _, f := range t.functions() {
+		if f.properties["VpcConfig"] == nil {
+			continue
+		}
+		permissions, _ := t.needs(f, programs[f.name]) // whose problems checkRoles reports
+		for line := range permissions {
+			action, _, _ := strings.Cut(line, " ")
+			service, _, _ := strings.Cut(action, ":")
+			if needed[service] == nil {
+				needed[service] = set{}
+			}
+			needed[service][action] = true
+		}
+	}
+	var found []string
+	for name, properties := range t.ofType("AWS::EC2::VPCEndpoint") {
+		parts := strings.Split(textAt(properties, "ServiceName"), ".")
+		service, allowed := parts[len(parts)-1], set{}
+		for _, statement := range list(at(properties, "PolicyDocument", "Statement")) {
+			for _, action := range texts(at(statement, "Action")) {
+				allowed[action] = true
+			}
+		}
+		found = append(found, compare(name+"'s policy", needed[service], allowed)...)
+		delete(needed, service)
+	}
+	for service := range needed {
+		// The rest is called by Lambda from without the VPC, and KMS by the others.
+		if !slices.Contains([]string{"logs", "xray", "ec2", "sqs", "kms"}, service) {
+			found = append(found, "the VPC has no endpoint for "+service)
+		}
+	}
+	return found
+}
