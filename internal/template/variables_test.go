@@ -16,6 +16,10 @@ var notVariables = map[string]string{
 	"SECRETS_MANAGER": "the end of AWS_ENDPOINT_URL_SECRETS_MANAGER",
 }
 
+// throughSAM is set, to nothing, because `sam local` hands a function only the
+// variables that the template names.
+const throughSAM = "AWS_ENDPOINT_URL"
+
 // checkVariables compares the variables that are set for each function with those
 // that its code reads. Those of AWS's own are set by Lambda, or not at all.
 func checkVariables(t template, programs map[string]program) []string {
@@ -39,9 +43,10 @@ func checkVariables(t template, programs map[string]program) []string {
 }
 
 // manages says whether the program does without the variable: the key for new
-// secrets is of no interest to one that makes none.
+// secrets is of no interest to one that makes none, and a proxy is for networks
+// that have one.
 func (p program) manages(name string) bool {
-	return name == "SECRET_KMS_KEY_ID" && !p.called["secretsmanager:CreateSecret"]
+	return name == "HTTPS_PROXY" || name == "SECRET_KMS_KEY_ID" && !p.called["secretsmanager:CreateSecret"]
 }
 
 // readsEnvironment says whether a function is where variables are named.
@@ -53,7 +58,8 @@ func (d declaration) readsEnvironment() bool {
 func (p program) variables() map[string]bool {
 	read := map[string]bool{}
 	for s, d := range p.strings() {
-		if d.readsEnvironment() && variableName.MatchString(s) && !strings.HasPrefix(s, "AWS_") && notVariables[s] == "" {
+		ours := !strings.HasPrefix(s, "AWS_") || s == throughSAM
+		if d.readsEnvironment() && variableName.MatchString(s) && ours && notVariables[s] == "" {
 			read[s] = true
 		}
 	}
