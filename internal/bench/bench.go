@@ -16,7 +16,7 @@ import (
 // a slow moment of the machine meets all of it.
 const (
 	starts      = 61
-	coldCreates = 9
+	coldCreates = 15
 	warmCreates = 20
 )
 
