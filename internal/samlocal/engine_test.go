@@ -59,7 +59,7 @@ func startEngine(t *testing.T) *engine {
 	if _, err := running.call(t.Context(), http.MethodGet, "/_ping", nil); err == nil {
 		return running
 	}
-	install(t, "dockerd", "docker.io")
+	install(t, "dockerd", "^docker[.]io$") // as a pattern, which apt takes: the name is also that of a registry
 	// Not t.TempDir: its name is too long for a socket.
 	dir, err := os.MkdirTemp("", "samlocal")
 	if err != nil {
