@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"io"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -20,7 +21,9 @@ type ahead struct {
 	sniff *sniffer
 	// statement is the message that is sent ahead, empty for none.
 	statement []byte
-	sent      bool
+	// pgconn may take leave of a server in a goroutine: so these are atomic. Sent
+	// is set once the statement is on its way, asked once pgconn has asked for it.
+	sent, asked atomic.Bool
 }
 
 // newAhead sends no statement ahead where it is empty.
@@ -37,17 +40,24 @@ func newAhead(w io.Writer, sniff *sniffer, statement string) (*ahead, error) {
 func (a *ahead) Write(p []byte) (int, error) {
 	switch {
 	case len(a.statement) == 0:
-	case !a.sent && a.sniff.auth == authSASLContinue:
-		a.sent = true
+	case a.endsSCRAM(p):
+		a.sent.Store(true)
 		// In one write, so that a server that refuses the role has read all of it:
 		// what it leaves unread would have its answer overtaken by a reset.
 		if _, err := a.w.Write(append(bytes.Clone(p), a.statement...)); err != nil {
 			return 0, err
 		}
 		return len(p), nil
-	case a.sent && bytes.Equal(p, a.statement):
-		a.statement = nil // it is on its way already
+	case a.sent.Load() && !a.asked.Load() && bytes.Equal(p, a.statement):
+		a.asked.Store(true)
 		return len(p), nil
 	}
 	return a.w.Write(p)
+}
+
+// endsSCRAM tells whether p is the client's last message of SCRAM, and not the
+// farewell to a server whose challenge was refused.
+func (a *ahead) endsSCRAM(p []byte) bool {
+	const authentication = 'p' // the type of all messages of the client's for it
+	return !a.sent.Load() && a.sniff.auth == authSASLContinue && len(p) > 0 && p[0] == authentication
 }

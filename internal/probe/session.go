@@ -126,7 +126,7 @@ func (p *Prober) openOnce(ctx context.Context, l login, m mode, first string) (*
 	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
 		_ = s.wire.Close() // pgconn has done so already
 		refused := loginFailure(l, sniff, err)
-		refused.ahead = out.sent
+		refused.ahead = out.sent.Load()
 		return nil, refused
 	}
 	return s, nil
