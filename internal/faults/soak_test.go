@@ -85,11 +85,11 @@ func soak(t *testing.T, s *stack, details map[string]map[string]any, d time.Dura
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	all := newTally()
+	all, payload := newTally(), source(t)
 	var workers sync.WaitGroup
 	for i := range soakers {
 		workers.Go(func() {
-			if err := s.soakOne(ctx, uint64(i), source(t), details, all); err != nil {
+			if err := s.soakOne(ctx, uint64(i), payload, details, all); err != nil {
 				t.Errorf("worker %d: %v", i, err)
 			}
 		})
