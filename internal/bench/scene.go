@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/headgate/headgate/internal/bench/link"
+	"github.com/headgate/headgate/internal/link"
 	"github.com/headgate/headgate/internal/mototest"
 	"github.com/headgate/headgate/internal/pgserver"
 	"github.com/headgate/headgate/internal/runtimeapi"

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/bench/link"
+	"github.com/headgate/headgate/internal/link"
 )
 
 // serve is a server that gives every connection to handle, and its address.
