@@ -31,8 +31,8 @@ func TestRacingCreatesOfOneNameMakeOneDatabase(t *testing.T) {
 	}
 }
 
-// race sends 32 creates of one name at once: one may win.
-func race(t *testing.T, service *database.Service) {
+// ordersPayload is the payload that registers a source of its own as orders.
+func ordersPayload(t *testing.T) database.Payload {
 	t.Helper()
 	body, err := json.Marshal(source(t, "orders"))
 	if err != nil {
@@ -42,6 +42,13 @@ func race(t *testing.T, service *database.Service) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return payload
+}
+
+// race sends 32 creates of one name at once: one may win.
+func race(t *testing.T, service *database.Service) {
+	t.Helper()
+	payload := ordersPayload(t)
 	const rivals = 32
 	errs := make([]error, rivals)
 	var wg sync.WaitGroup
@@ -172,14 +179,7 @@ func TestAHundredRacingCreatesWithOneKeyOnMotoMakeOneDatabase(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	service := s.service()
-	body, err := json.Marshal(source(t, "orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := database.ParsePayload(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	payload := ordersPayload(t)
 	const rivals = 100
 	errs, ids := make([]error, rivals), make([]string, rivals)
 	var wg sync.WaitGroup

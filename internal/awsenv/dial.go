@@ -3,6 +3,7 @@ package awsenv
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -76,7 +77,7 @@ func (d *dialer) connectAhead(ctx context.Context, address string, secure bool) 
 		<-ctx.Done()
 	}
 	if d.withdraw(address, e) && e.err == nil {
-		_ = e.conn.Close() // nothing was sent on it
+		_ = e.conn.Close() // nothing was sent on it, and nobody waits to hear of it
 	}
 }
 
@@ -131,8 +132,7 @@ func handshake(ctx context.Context, conn net.Conn, address string, config *tls.C
 			return secure, nil
 		}
 	}
-	_ = conn.Close() // it is the handshake's error that is told
-	return nil, err
+	return nil, errors.Join(err, conn.Close())
 }
 
 func (d *dialer) close(address string) {

@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -36,16 +35,7 @@ const (
 // Run measures everything and writes the tables to out. It builds the functions
 // from the repository that it is run in, and stops what it started.
 func Run(ctx context.Context, out io.Writer) error {
-	dir, err := os.MkdirTemp("", "headgate-bench")
-	if err != nil {
-		return fmt.Errorf("making a directory: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	programs, err := build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	return onScene(ctx, dir, programs, func(s *scene) error { return s.measure(ctx, out) })
+	return onScene(ctx, func(s *scene) error { return s.measure(ctx, out) })
 }
 
 // measure prints what each part found, and the goals in the end.

@@ -1,10 +1,6 @@
 package bench
 
-import (
-	"context"
-	"fmt"
-	"os"
-)
+import "context"
 
 // Counts are the connections that a cold create makes and the round trips that it
 // takes on them, each connection's own included. Some of AWS's are beside those to
@@ -18,17 +14,8 @@ type Counts struct {
 // all that it talks to, and counts. It builds the functions from the repository
 // that it is run in, and stops what it started.
 func CountColdCreate(ctx context.Context) (Counts, error) {
-	dir, err := os.MkdirTemp("", "headgate-bench")
-	if err != nil {
-		return Counts{}, fmt.Errorf("making a directory: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	programs, err := build(ctx, dir)
-	if err != nil {
-		return Counts{}, err
-	}
 	var c Counts
-	err = onScene(ctx, dir, programs, func(s *scene) error {
+	err := onScene(ctx, func(s *scene) error {
 		create, err := s.coldCreate(ctx, ours, s.far)
 		c = Counts{
 			PostgresConnections: postgresConnections(create.traffic), PostgresRoundTrips: postgresTrips(create.traffic),

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -39,8 +40,22 @@ const (
 	prefix  = "headgate-bench"
 )
 
-// onScene sets the scene up, runs do on it, and takes it down.
-func onScene(ctx context.Context, dir string, functions []string, do func(*scene) error) error {
+// onScene builds the programs, sets the scene up, runs do on it, and takes all of
+// it down.
+func onScene(ctx context.Context, do func(*scene) error) (err error) {
+	dir, err := os.MkdirTemp("", "headgate-bench")
+	if err != nil {
+		return fmt.Errorf("making a directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	functions, err := build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return onServers(ctx, dir, functions, do)
+}
+
+func onServers(ctx context.Context, dir string, functions []string, do func(*scene) error) error {
 	postgres, err := pgserver.Start(ctx, pgserver.Options{})
 	if err != nil {
 		return err

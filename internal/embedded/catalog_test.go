@@ -118,7 +118,11 @@ func BenchmarkListOfTenThousand(b *testing.B) {
 	if s, err = embedded.Open(path); err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = s.Close() }()
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	list := func(b *testing.B, after string, limit int) []database.Database {
 		b.Helper()
 		got, err := s.Catalog().List(b.Context(), "local", after, limit)
