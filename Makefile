@@ -48,10 +48,10 @@ build-%Function:
 invoke: ## one function once: FUNCTION=create-database EVENT=events/create-database-by-fields.json
 	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=create-database EVENT=events/create-database-by-fields.json" >&2; exit 2; }
 	@$(MAKE) --no-print-directory GOARCH=$(shell go env GOHOSTARCH) bin/$(FUNCTION)/bootstrap >/dev/null
-	@go run ./internal/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
+	@go run ./internal/testkit/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
 
 # The fault suite takes minutes, and `sam local` a container engine: they have targets of their own.
-PACKAGES = $$(go list ./... | grep -v -e internal/faults -e internal/samlocal)
+PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal)
 
 .PHONY: test
 test: ## all tests but the next ones, against a real Postgres and a real moto server
@@ -59,14 +59,14 @@ test: ## all tests but the next ones, against a real Postgres and a real moto se
 
 .PHONY: test-faults
 test-faults: ## every step of a create, an update, a delete and an event, with every fault, and killed; prints the figures
-	go test -count 1 -v -timeout 15m ./internal/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
+	go test -count 1 -v -timeout 15m ./internal/suites/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
 # How long the soak takes in `make soak`; in `make test-faults` it takes seconds.
 SOAKTIME = 5m
 
 .PHONY: soak
 soak: ## random requests with random faults for SOAKTIME; then nothing may be lost or leaked
-	go test -count 1 -v -timeout 0 -run OverTime ./internal/faults -soak $(SOAKTIME)
+	go test -count 1 -v -timeout 0 -run OverTime ./internal/suites/faults -soak $(SOAKTIME)
 
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major of PostgreSQL, with its statement sent ahead and apart
@@ -76,7 +76,7 @@ test-matrix: ## the probe's tests on every major of PostgreSQL, with its stateme
 
 .PHONY: bench
 bench: ## headgate's figures beside their goals and beside a naive implementation; takes some minutes
-	@go run ./internal/bench/run
+	@go run ./internal/suites/bench/run
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
@@ -104,7 +104,7 @@ lint:
 
 .PHONY: licences
 licences: ## docs/licences.md, from what is linked into the functions; a test compares it
-	go test -count 1 ./internal/licences -update
+	go test -count 1 ./internal/suites/licences -update
 
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
@@ -135,7 +135,7 @@ reproducible: $(SAM_TOOLS) ## SAM builds the same binaries to the byte from anot
 sam-local: ARCHITECTURE = $(subst amd64,x86_64,$(shell go env GOHOSTARCH))
 sam-local: $(SAM_TOOLS) ## every event of events/ by `sam local invoke`, in a container engine that it finds or, as root, installs
 	$(SAM) build --build-dir .cache/samlocal --parameter-overrides Architecture=$(ARCHITECTURE)
-	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 30m ./internal/samlocal
+	SAM=$(CURDIR)/.cache/sam/bin/sam ARCHITECTURE=$(ARCHITECTURE) go test -count 1 -v -timeout 30m ./internal/suites/samlocal
 
 $(SAM_TOOLS):
 	python3 -m venv .cache/sam

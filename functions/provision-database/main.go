@@ -9,7 +9,6 @@ import (
 
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/awsenv/targets"
-	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/provision"
 )
 
@@ -24,5 +23,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start((&provision.Handler{Service: service, Bus: eventbus.Open(config, bus), Log: log}).Handle)
+	lambda.Start((&provision.Handler{Service: service, Bus: provision.OpenBus(config, bus), Log: log}).Handle)
 }

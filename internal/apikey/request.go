@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 const (
@@ -29,7 +29,7 @@ type CreateRequest struct {
 	// ExpiresAt is in the future, or zero.
 	ExpiresAt time.Time
 
-	faults database.FieldErrors
+	faults apierror.FieldErrors
 }
 
 // RevokeRequest asks for the end of a key. Its JSON form is {"account_id","id"},
@@ -38,7 +38,7 @@ type RevokeRequest struct {
 	AccountID string
 	ID        string
 
-	faults database.FieldErrors
+	faults apierror.FieldErrors
 }
 
 // CreateResponse is a new key, the only time that it is shown. Encoded as JSON
@@ -131,7 +131,7 @@ func (r RevokeRequest) validate() error {
 	return faults.AsError()
 }
 
-func checkAccount(faults database.FieldErrors, account string) {
+func checkAccount(faults apierror.FieldErrors, account string) {
 	const accountCharacters = digits + "_-"
 	switch {
 	case len(faults["account_id"]) > 0:
@@ -142,8 +142,8 @@ func checkAccount(faults database.FieldErrors, account string) {
 	}
 }
 
-func copyOf(f database.FieldErrors) database.FieldErrors {
-	c := database.FieldErrors{}
+func copyOf(f apierror.FieldErrors) apierror.FieldErrors {
+	c := apierror.FieldErrors{}
 	for path, messages := range f {
 		c[path] = append([]string(nil), messages...)
 	}
@@ -154,13 +154,13 @@ func copyOf(f database.FieldErrors) database.FieldErrors {
 type fields struct {
 	members map[string]json.RawMessage
 	known   map[string]bool
-	faults  database.FieldErrors
+	faults  apierror.FieldErrors
 }
 
 // parseFields reads one JSON object, byte for byte: encoding/json alone would
 // take a name in other letter case, and the last of two.
 func parseFields(b []byte) (fields, error) {
-	f := fields{members: map[string]json.RawMessage{}, known: map[string]bool{}, faults: database.FieldErrors{}}
+	f := fields{members: map[string]json.RawMessage{}, known: map[string]bool{}, faults: apierror.FieldErrors{}}
 	d := json.NewDecoder(bytes.NewReader(b))
 	open, err := d.Token()
 	if err != nil {
@@ -202,7 +202,7 @@ func (f fields) member(d *json.Decoder) error {
 }
 
 func malformed(summary string, cause error) error {
-	return database.NewError(database.Malformed, summary, cause)
+	return apierror.New(apierror.Malformed, summary, cause)
 }
 
 // given says whether the field is there, and neither null nor wrong.
@@ -225,7 +225,7 @@ func (f fields) text(name string) string {
 }
 
 // rest is every fault, with those of the fields that nobody asked for.
-func (f fields) rest() database.FieldErrors {
+func (f fields) rest() apierror.FieldErrors {
 	for name := range f.members {
 		if !f.known[name] {
 			f.faults.Add(name, "is not a field of this request")

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // ErrUnauthorized says that a key is malformed, unknown, expired or revoked, and
@@ -63,9 +63,9 @@ func (s *Service) Revoke(ctx context.Context, r RevokeRequest) (RevokeResponse, 
 	switch {
 	case err == nil:
 		return RevokeResponse{Revoked: true}, nil
-	case database.KindOf(err) == database.NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		summary := fmt.Sprintf("account %q has no API key %q", r.AccountID, r.ID)
-		return RevokeResponse{}, database.NewError(database.NotFound, summary, err)
+		return RevokeResponse{}, apierror.New(apierror.NotFound, summary, err)
 	}
 	return RevokeResponse{}, fmt.Errorf("revoking API key %s: %w", r.ID, err)
 }
@@ -78,7 +78,7 @@ func (s *Service) Authorize(ctx context.Context, text Text) (Key, error) {
 	}
 	k, err := s.Store.Find(ctx, text.Hash())
 	switch {
-	case database.KindOf(err) == database.NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		return Key{}, ErrUnauthorized
 	case err != nil:
 		return Key{}, fmt.Errorf("looking for an API key: %w", err)

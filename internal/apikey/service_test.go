@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/embedded"
+	"github.com/headgate/headgate/internal/localstore"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
@@ -19,7 +19,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // newService is a service on a real store, with a clock that a test sets.
 func newService(t *testing.T) (*apikey.Service, *time.Time) {
 	t.Helper()
-	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
+	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestARevocationOfNoKeyOfTheAccountIsNotFound(t *testing.T) {
 		"another account": {AccountID: "other", ID: made.ID},
 	} {
 		_, err := s.Revoke(t.Context(), r)
-		if database.KindOf(err) != database.NotFound || !strings.Contains(err.Error(), r.ID) {
+		if apierror.KindOf(err) != apierror.NotFound || !strings.Contains(err.Error(), r.ID) {
 			t.Errorf("%s: error %v, want NotFound", name, err)
 		}
 	}
@@ -141,13 +141,13 @@ func (a away) Revoke(context.Context, string, string, time.Time) error { return 
 
 func TestAStoreThatIsAwayIsNotAnUnauthorisedKey(t *testing.T) {
 	t.Parallel()
-	cause := database.NewError(database.Unavailable, "away", nil)
+	cause := apierror.New(apierror.Unavailable, "away", nil)
 	s := &apikey.Service{Store: away{cause}, Now: func() time.Time { return noon }}
 	_, authorizeErr := s.Authorize(t.Context(), apikey.FromBytes([32]byte{1}))
 	_, createErr := s.Create(t.Context(), apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
 	_, revokeErr := s.Revoke(t.Context(), apikey.RevokeRequest{AccountID: "acme", ID: "0123456789abcdef"})
 	for _, err := range []error{authorizeErr, createErr, revokeErr} {
-		if !errors.Is(err, cause) || errors.Is(err, apikey.ErrUnauthorized) || database.KindOf(err) != database.Unavailable {
+		if !errors.Is(err, cause) || errors.Is(err, apikey.ErrUnauthorized) || apierror.KindOf(err) != apierror.Unavailable {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -217,8 +217,8 @@ func TestABadRevocationNamesEveryField(t *testing.T) {
 
 func wantFields(t *testing.T, err error, fields []string) {
 	t.Helper()
-	e, ok := errors.AsType[*database.Error](err)
-	if !ok || e.Kind != database.Invalid || len(e.Fields) != len(fields) {
+	e, ok := errors.AsType[*apierror.Error](err)
+	if !ok || e.Kind != apierror.Invalid || len(e.Fields) != len(fields) {
 		t.Fatalf("error %v, want one that names %v", err, fields)
 	}
 	for _, field := range fields {
@@ -234,12 +234,12 @@ func TestARequestThatIsNotOneObjectIsMalformed(t *testing.T) {
 		`null`, `[]`, `"x"`, `5`, `{"name":"a","name":"b"}`,
 	} {
 		var r apikey.CreateRequest
-		if err := json.Unmarshal([]byte(text), &r); database.KindOf(err) != database.Malformed {
+		if err := json.Unmarshal([]byte(text), &r); apierror.KindOf(err) != apierror.Malformed {
 			t.Errorf("%s: error %v, want Malformed", text, err)
 		}
 	}
 	for _, text := range []string{``, `{`, `{"name"`, `{"name":`, `{"name":"a"`, `{"name":"a"}{}`, `{"name":"a"}x`, `{,}`} {
-		if err := new(apikey.CreateRequest).UnmarshalJSON([]byte(text)); database.KindOf(err) != database.Malformed {
+		if err := new(apikey.CreateRequest).UnmarshalJSON([]byte(text)); apierror.KindOf(err) != apierror.Malformed {
 			t.Errorf("%s: error %v, want Malformed", text, err)
 		}
 	}

@@ -55,5 +55,5 @@ func Open(config aws.Config, table string) *Catalog {
 // Keys is the store of API keys in the same table.
 func (c *Catalog) Keys() *Keys { return &Keys{catalog: c} }
 
-// once leaves repeating a call to awscall.Do.
+// once leaves repeating a call to awsretry.Do.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }

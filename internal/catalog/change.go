@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -71,7 +72,7 @@ func (c *Catalog) updateOutcome(ctx context.Context, err error, old, d database.
 		}
 		cause = errors.Join(cause, readErr)
 	}
-	return awscall.Error(err, cause, database.UnknownOutcome)
+	return awsretry.Error(err, cause, apierror.UnknownOutcome)
 }
 
 // versionOutcome is what became of an update to d, when what stands is not what
@@ -90,7 +91,7 @@ func versionOutcome(err error, stands item, d database.Database) error {
 	if doubt == nil || stands.isVersion(d.Version) {
 		return database.ErrVersionConflict
 	}
-	return database.NewError(database.UnknownOutcome, "the database has been changed since",
+	return apierror.New(apierror.UnknownOutcome, "the database has been changed since",
 		fmt.Errorf("%w (after an attempt of unknown outcome: %w)", database.ErrVersionConflict, doubt))
 }
 
@@ -131,15 +132,15 @@ func (c *Catalog) deleteOutcome(ctx context.Context, err error, d database.Datab
 	case changed && doubtOf(err) != nil:
 		return nil
 	case changed:
-		return database.NewError(database.NotFound, "not found", nil)
+		return apierror.New(apierror.NotFound, "not found", nil)
 	}
-	return awscall.Error(err, cause, database.UnknownOutcome)
+	return awsretry.Error(err, cause, apierror.UnknownOutcome)
 }
 
 // stands is d's item as it is now, empty where there is none.
 func (c *Catalog) stands(ctx context.Context, d database.Database) (item, error) {
 	i, err := c.get(ctx, databaseKey(d.Account, d.ID))
-	if database.KindOf(err) == database.NotFound {
+	if apierror.KindOf(err) == apierror.NotFound {
 		return nil, nil
 	}
 	return i, err

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // insertOne keeps a database in a new table.
@@ -80,7 +81,7 @@ func deletion() change {
 		landed: func(t *testing.T, tab table, old database.Database) {
 			t.Helper()
 			_, err := tab.catalog().Get(storetest.Context(t), old.Account, old.ID)
-			wantKind(t, err, database.NotFound)
+			wantKind(t, err, apierror.NotFound)
 			wantOwner(t, tab, old.Account, old.Name, "")
 			wantOneToken(t, tab.wire.Requests("TransactWriteItems")[1:], "")
 		},
@@ -91,7 +92,7 @@ func deletion() change {
 func wantOwner(t *testing.T, tab table, account, name, id string) {
 	t.Helper()
 	owner, err := tab.catalog().NameOwner(storetest.Context(t), account, name)
-	if database.KindOf(err) == database.NotFound {
+	if apierror.KindOf(err) == apierror.NotFound {
 		err = nil
 	}
 	if err != nil || owner != id {
@@ -153,19 +154,19 @@ func TestAChangeThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
-		kind   database.Kind
+		kind   apierror.Kind
 	}{
-		"always throttled":          {[]faultwire.Fault{throttled}, database.Throttled},
-		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, database.Unavailable},
-		"always in conflict":        {[]faultwire.Fault{conflict}, database.Unavailable},
-		"denied":                    {[]faultwire.Fault{denied}, database.Internal},
-		"a table that is not there": {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, database.Internal},
-		"never answered":            {[]faultwire.Fault{faultwire.Hang}, database.UnknownOutcome},
-		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, database.UnknownOutcome},
-		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, database.UnknownOutcome},
-		"always in progress":        {[]faultwire.Fault{running}, database.UnknownOutcome},
-		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, database.UnknownOutcome},
-		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, database.UnknownOutcome},
+		"always throttled":          {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"always in conflict":        {[]faultwire.Fault{conflict}, apierror.Unavailable},
+		"denied":                    {[]faultwire.Fault{denied}, apierror.Internal},
+		"a table that is not there": {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
+		"never answered":            {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
+		"always in progress":        {[]faultwire.Fault{running}, apierror.UnknownOutcome},
+		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
+		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
 	}
 	for name, test := range tests {
 		for kind, change := range changes() {
@@ -218,14 +219,14 @@ func TestACancelledUpdateLooksAtWhatStands(t *testing.T) {
 	}{
 		"its own change counts as done":                     {[]faultwire.Fault{standing(2, d.Change)}, done},
 		"its own change after a reset counts as done":       {[]faultwire.Fault{faultwire.LoseRequest, standing(2, d.Change)}, done},
-		"another change is a conflict":                      {[]faultwire.Fault{standing(2, "other")}, conflicting(database.Internal)},
-		"another change at its version settles a reset":     {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(database.Internal)},
-		"a later version is a conflict":                     {[]faultwire.Fault{standing(3, "other")}, conflicting(database.Internal)},
-		"a later version leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, standing(3, "other")}, conflicting(database.UnknownOutcome)},
-		"a database that is gone is a conflict":             {[]faultwire.Fault{gone}, conflicting(database.Internal)},
-		"a database that is gone leaves a reset in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, gone}, conflicting(database.UnknownOutcome)},
-		"another change after a conflict leaves none":       {[]faultwire.Fault{conflict, standing(3, "other")}, conflicting(database.Internal)},
-		"another change after a missing connection neither": {[]faultwire.Fault{faultwire.NoConnection, standing(3, "other")}, conflicting(database.Internal)},
+		"another change is a conflict":                      {[]faultwire.Fault{standing(2, "other")}, conflicting(apierror.Internal)},
+		"another change at its version settles a reset":     {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(apierror.Internal)},
+		"a later version is a conflict":                     {[]faultwire.Fault{standing(3, "other")}, conflicting(apierror.Internal)},
+		"a later version leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, standing(3, "other")}, conflicting(apierror.UnknownOutcome)},
+		"a database that is gone is a conflict":             {[]faultwire.Fault{gone}, conflicting(apierror.Internal)},
+		"a database that is gone leaves a reset in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, gone}, conflicting(apierror.UnknownOutcome)},
+		"another change after a conflict leaves none":       {[]faultwire.Fault{conflict, standing(3, "other")}, conflicting(apierror.Internal)},
+		"another change after a missing connection neither": {[]faultwire.Fault{faultwire.NoConnection, standing(3, "other")}, conflicting(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -237,7 +238,7 @@ func TestACancelledUpdateLooksAtWhatStands(t *testing.T) {
 	}
 }
 
-func conflicting(kind database.Kind) func(*testing.T, error) {
+func conflicting(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if !errors.Is(err, database.ErrVersionConflict) {
@@ -249,7 +250,7 @@ func conflicting(kind database.Kind) func(*testing.T, error) {
 
 func notFound(t *testing.T, err error) {
 	t.Helper()
-	wantKind(t, err, database.NotFound)
+	wantKind(t, err, apierror.NotFound)
 }
 
 // TestACancelledChangeIsJudgedByOneReason has the answer name the guards alone,
@@ -282,19 +283,19 @@ func TestACancelledChangeIsJudgedByOneReason(t *testing.T) {
 		faults  []func(database.Database) faultwire.Fault
 		check   func(*testing.T, error)
 	}{
-		"another's new guard is a name taken":            {rename, nil, []func(database.Database) faultwire.Fault{othersGuard}, taken(database.Internal)},
-		"another's new guard leaves a reset in doubt":    {rename, nil, []func(database.Database) faultwire.Fault{reset, othersGuard}, taken(database.UnknownOutcome)},
+		"another's new guard is a name taken":            {rename, nil, []func(database.Database) faultwire.Fault{othersGuard}, taken(apierror.Internal)},
+		"another's new guard leaves a reset in doubt":    {rename, nil, []func(database.Database) faultwire.Fault{reset, othersGuard}, taken(apierror.UnknownOutcome)},
 		"its own new guard after it landed":              {rename, nil, []func(database.Database) faultwire.Fault{lost, ownGuard, pass}, done},
-		"its own new guard without having landed":        {rename, nil, []func(database.Database) faultwire.Fault{ownGuard}, failed(database.Internal)},
-		"the same after a reset":                         {rename, nil, []func(database.Database) faultwire.Fault{reset, ownGuard}, failed(database.UnknownOutcome)},
-		"its own new guard when another has changed it":  {rename, update, []func(database.Database) faultwire.Fault{ownGuard}, conflicting(database.Internal)},
+		"its own new guard without having landed":        {rename, nil, []func(database.Database) faultwire.Fault{ownGuard}, failed(apierror.Internal)},
+		"the same after a reset":                         {rename, nil, []func(database.Database) faultwire.Fault{reset, ownGuard}, failed(apierror.UnknownOutcome)},
+		"its own new guard when another has changed it":  {rename, update, []func(database.Database) faultwire.Fault{ownGuard}, conflicting(apierror.Internal)},
 		"the old guard gone after it landed":             {rename, nil, []func(database.Database) faultwire.Fault{lost, oldGuardGone}, done},
-		"the old guard gone when another has changed it": {rename, update, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(database.Internal)},
-		"the old guard gone with the database":           {rename, vanish, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(database.Internal)},
+		"the old guard gone when another has changed it": {rename, update, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(apierror.Internal)},
+		"the old guard gone with the database":           {rename, vanish, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(apierror.Internal)},
 		"a deleted guard after it landed":                {remove, nil, []func(database.Database) faultwire.Fault{lost, guardGone}, done},
 		"a deleted guard with the database":              {remove, vanish, []func(database.Database) faultwire.Fault{guardGone}, notFound},
-		"a deleted guard when another has changed it":    {remove, update, []func(database.Database) faultwire.Fault{guardGone}, conflicting(database.Internal)},
-		"a deleted guard without the deletion":           {remove, nil, []func(database.Database) faultwire.Fault{guardGone}, failed(database.Internal)},
+		"a deleted guard when another has changed it":    {remove, update, []func(database.Database) faultwire.Fault{guardGone}, conflicting(apierror.Internal)},
+		"a deleted guard without the deletion":           {remove, nil, []func(database.Database) faultwire.Fault{guardGone}, failed(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -324,8 +325,8 @@ func TestACancelledDeleteLooksAtWhatStands(t *testing.T) {
 		"gone after a conflict is not found":          {[]faultwire.Fault{conflict, gone}, notFound},
 		"gone after a missing connection: not found":  {[]faultwire.Fault{faultwire.NoConnection, gone}, notFound},
 		"gone after a reset counts as done":           {[]faultwire.Fault{faultwire.LoseRequest, gone}, done},
-		"another version is a conflict":               {[]faultwire.Fault{standing(2, "other")}, conflicting(database.Internal)},
-		"another version settles a reset as conflict": {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(database.Internal)},
+		"another version is a conflict":               {[]faultwire.Fault{standing(2, "other")}, conflicting(apierror.Internal)},
+		"another version settles a reset as conflict": {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -42,7 +43,7 @@ func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Cla
 	if refusal, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return standingClaim(refusal.Item, claim)
 	}
-	return database.Claim{}, awscall.Error(err, fmt.Errorf("claiming an idempotency key: %w", err), database.UnknownOutcome)
+	return database.Claim{}, awsretry.Error(err, fmt.Errorf("claiming an idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
 func (c *Catalog) claimInput(claim database.Claim) *dynamodb.PutItemInput {
@@ -90,7 +91,7 @@ func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 	if err == nil || isConditionFailure(err) {
 		return nil
 	}
-	return awscall.Error(err, fmt.Errorf("releasing an idempotency key: %w", err), database.UnknownOutcome)
+	return awsretry.Error(err, fmt.Errorf("releasing an idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
 func fixedStamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(fixedTime)) }

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 var inTransaction = faultwire.Answer(http.StatusBadRequest, "TransactionConflictException", nil)
@@ -99,18 +100,18 @@ func TestAClaimThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
-		kind   database.Kind
+		kind   apierror.Kind
 	}{
-		"always throttled":          {[]faultwire.Fault{throttled}, database.Throttled},
-		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, database.Unavailable},
-		"always in a transaction":   {[]faultwire.Fault{inTransaction}, database.Unavailable},
-		"denied":                    {[]faultwire.Fault{denied}, database.Internal},
-		"never answered":            {[]faultwire.Fault{faultwire.Hang}, database.UnknownOutcome},
-		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, database.UnknownOutcome},
-		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, database.UnknownOutcome},
-		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, database.UnknownOutcome},
-		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, database.UnknownOutcome},
-		"reset, then a transaction": {[]faultwire.Fault{faultwire.LoseRequest, inTransaction}, database.UnknownOutcome},
+		"always throttled":          {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"always in a transaction":   {[]faultwire.Fault{inTransaction}, apierror.Unavailable},
+		"denied":                    {[]faultwire.Fault{denied}, apierror.Internal},
+		"never answered":            {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
+		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
+		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
+		"reset, then a transaction": {[]faultwire.Fault{faultwire.LoseRequest, inTransaction}, apierror.UnknownOutcome},
 	}
 	calls := map[string]func(context.Context, table, database.Claim) error{
 		"PutItem": func(ctx context.Context, tab table, c database.Claim) error {
@@ -194,8 +195,8 @@ func TestACancelledInsertLooksAtItsClaim(t *testing.T) {
 		"nobody's claim settles a reset":                   {[]faultwire.Fault{faultwire.LoseRequest, nobodys}, lostClaim},
 		"another's claim and guard are a claim lost":       {[]faultwire.Fault{both}, lostClaim},
 		"another's claim and guard settle a reset":         {[]faultwire.Fault{faultwire.LoseRequest, both}, lostClaim},
-		"another's guard with its own claim: a name taken": {[]faultwire.Fault{guarded("other")}, taken(database.Internal)},
-		"the same after a reset leaves it in doubt":        {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(database.UnknownOutcome)},
+		"another's guard with its own claim: a name taken": {[]faultwire.Fault{guarded("other")}, taken(apierror.Internal)},
+		"the same after a reset leaves it in doubt":        {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(apierror.UnknownOutcome)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +211,7 @@ func TestACancelledInsertLooksAtItsClaim(t *testing.T) {
 // lostClaim fails the test unless the claim is lost, and the insert with it.
 func lostClaim(t *testing.T, err error) {
 	t.Helper()
-	if !errors.Is(err, database.ErrClaimLost) || database.KindOf(err) == database.UnknownOutcome {
+	if !errors.Is(err, database.ErrClaimLost) || apierror.KindOf(err) == apierror.UnknownOutcome {
 		t.Fatalf("error %v, want ErrClaimLost", err)
 	}
 }

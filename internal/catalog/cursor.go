@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
 const cursorKeyBytes = 32
@@ -20,7 +20,7 @@ const cursorKeyBytes = 32
 // yet. The error's kind is Throttled, Unavailable or Internal.
 func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error) {
 	key, err := c.readCursorKey(ctx, account)
-	if database.KindOf(err) != database.NotFound {
+	if apierror.KindOf(err) != apierror.NotFound {
 		return key, err
 	}
 	if err := c.makeCursorKey(ctx, account); err != nil {
@@ -58,5 +58,5 @@ func (c *Catalog) makeCursorKey(ctx context.Context, account string) error {
 	if err == nil || isConditionFailure(err) {
 		return nil
 	}
-	return awscall.Error(err, fmt.Errorf("making a key for cursors: %w", err), database.Unavailable)
+	return awsretry.Error(err, fmt.Errorf("making a key for cursors: %w", err), apierror.Unavailable)
 }

@@ -5,17 +5,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 func TestARead(t *testing.T) {
 	t.Parallel()
 	missing := func(t *testing.T, err error) {
 		t.Helper()
-		wantKind(t, err, database.NotFound)
+		wantKind(t, err, apierror.NotFound)
 	}
 	tests := map[string]struct {
 		faults []faultwire.Fault
@@ -23,13 +23,13 @@ func TestARead(t *testing.T) {
 	}{
 		"survives a lost answer":                   {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, missing},
 		"survives throttling":                      {[]faultwire.Fault{throttled, throttled, faultwire.Pass}, missing},
-		"always throttled is throttled":            {[]faultwire.Fault{throttled}, failed(database.Throttled)},
-		"reset each time is unavailable":           {[]faultwire.Fault{faultwire.LoseAnswer}, failed(database.Unavailable)},
-		"never answered is unavailable":            {[]faultwire.Fault{faultwire.Hang}, failed(database.Unavailable)},
-		"an internal error each time: unavailable": {[]faultwire.Fault{broken}, failed(database.Unavailable)},
-		"never connected is unavailable":           {[]faultwire.Fault{faultwire.NoConnection}, failed(database.Unavailable)},
-		"denied is a defect":                       {[]faultwire.Fault{denied}, failed(database.Internal)},
-		"reset, then denied is a defect":           {[]faultwire.Fault{faultwire.LoseAnswer, denied}, failed(database.Internal)},
+		"always throttled is throttled":            {[]faultwire.Fault{throttled}, failed(apierror.Throttled)},
+		"reset each time is unavailable":           {[]faultwire.Fault{faultwire.LoseAnswer}, failed(apierror.Unavailable)},
+		"never answered is unavailable":            {[]faultwire.Fault{faultwire.Hang}, failed(apierror.Unavailable)},
+		"an internal error each time: unavailable": {[]faultwire.Fault{broken}, failed(apierror.Unavailable)},
+		"never connected is unavailable":           {[]faultwire.Fault{faultwire.NoConnection}, failed(apierror.Unavailable)},
+		"denied is a defect":                       {[]faultwire.Fault{denied}, failed(apierror.Internal)},
+		"reset, then denied is a defect":           {[]faultwire.Fault{faultwire.LoseAnswer, denied}, failed(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -52,10 +52,10 @@ func TestARevocation(t *testing.T) {
 	}{
 		"survives a lost answer":        {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, done},
 		"survives a transaction":        {[]faultwire.Fault{faultwire.Answer(400, "TransactionConflictException", nil), faultwire.Pass}, done},
-		"always throttled is throttled": {[]faultwire.Fault{throttled}, failed(database.Throttled)},
-		"always reset is unknown":       {[]faultwire.Fault{faultwire.LoseRequest}, failed(database.UnknownOutcome)},
-		"reset, then denied is unknown": {[]faultwire.Fault{faultwire.LoseRequest, denied}, failed(database.UnknownOutcome)},
-		"of a key just gone: not found": {[]faultwire.Fault{faultwire.Answer(400, "ConditionalCheckFailedException", nil)}, failed(database.NotFound)},
+		"always throttled is throttled": {[]faultwire.Fault{throttled}, failed(apierror.Throttled)},
+		"always reset is unknown":       {[]faultwire.Fault{faultwire.LoseRequest}, failed(apierror.UnknownOutcome)},
+		"reset, then denied is unknown": {[]faultwire.Fault{faultwire.LoseRequest, denied}, failed(apierror.UnknownOutcome)},
+		"of a key just gone: not found": {[]faultwire.Fault{faultwire.Answer(400, "ConditionalCheckFailedException", nil)}, failed(apierror.NotFound)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -87,7 +88,7 @@ func insertOutcome(err error, d database.Database, claim *database.Claim) error 
 	case guard != "":
 		return nameTaken(err)
 	}
-	return awscall.Error(err, fmt.Errorf("inserting database %s: %w", d.ID, err), database.UnknownOutcome)
+	return awsretry.Error(err, fmt.Errorf("inserting database %s: %w", d.ID, err), apierror.UnknownOutcome)
 }
 
 // nameTaken is the error of a write whose name has another's ID in its guard.
@@ -101,7 +102,7 @@ func insertOutcome(err error, d database.Database, claim *database.Claim) error 
 // database must stay, lest the late comer be without its passwords.
 func nameTaken(err error) error {
 	if doubt := doubtOf(err); doubt != nil {
-		return database.NewError(database.UnknownOutcome, "the name is taken",
+		return apierror.New(apierror.UnknownOutcome, "the name is taken",
 			fmt.Errorf("%w (after an attempt of unknown outcome: %w)", database.ErrNameTaken, doubt))
 	}
 	return database.ErrNameTaken

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // Answers that a script may give.
@@ -86,24 +87,24 @@ func TestAnInsertThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
-		kind   database.Kind
+		kind   apierror.Kind
 	}{
-		"always throttled":                      {[]faultwire.Fault{throttled}, database.Throttled},
-		"never connected":                       {[]faultwire.Fault{faultwire.NoConnection}, database.Unavailable},
-		"always in conflict":                    {[]faultwire.Fault{conflict}, database.Unavailable},
-		"denied":                                {[]faultwire.Fault{denied}, database.Internal},
-		"a token used for something else":       {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "IdempotentParameterMismatchException", nil)}, database.Internal},
-		"a table that is not there":             {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, database.Internal},
-		"cancelled as invalid":                  {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ValidationError"}, faultwire.Reason{Code: "TransactionConflict"})}, database.Internal},
-		"never answered":                        {[]faultwire.Fault{faultwire.Hang}, database.UnknownOutcome},
-		"always an internal error":              {[]faultwire.Fault{broken}, database.UnknownOutcome},
-		"always reset":                          {[]faultwire.Fault{faultwire.LoseRequest}, database.UnknownOutcome},
-		"always in progress":                    {[]faultwire.Fault{running}, database.UnknownOutcome},
-		"reset, then throttled":                 {[]faultwire.Fault{faultwire.LoseRequest, throttled}, database.UnknownOutcome},
-		"reset, then not connected":             {[]faultwire.Fault{faultwire.LoseRequest, faultwire.NoConnection}, database.UnknownOutcome},
-		"reset, then in conflict":               {[]faultwire.Fault{faultwire.LoseRequest, conflict}, database.UnknownOutcome},
-		"reset, then denied":                    {[]faultwire.Fault{faultwire.LoseRequest, denied}, database.UnknownOutcome},
-		"throttled, then reset, then throttled": {[]faultwire.Fault{throttled, faultwire.LoseRequest, throttled}, database.UnknownOutcome},
+		"always throttled":                      {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"never connected":                       {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"always in conflict":                    {[]faultwire.Fault{conflict}, apierror.Unavailable},
+		"denied":                                {[]faultwire.Fault{denied}, apierror.Internal},
+		"a token used for something else":       {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "IdempotentParameterMismatchException", nil)}, apierror.Internal},
+		"a table that is not there":             {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
+		"cancelled as invalid":                  {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ValidationError"}, faultwire.Reason{Code: "TransactionConflict"})}, apierror.Internal},
+		"never answered":                        {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"always an internal error":              {[]faultwire.Fault{broken}, apierror.UnknownOutcome},
+		"always reset":                          {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"always in progress":                    {[]faultwire.Fault{running}, apierror.UnknownOutcome},
+		"reset, then throttled":                 {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
+		"reset, then not connected":             {[]faultwire.Fault{faultwire.LoseRequest, faultwire.NoConnection}, apierror.UnknownOutcome},
+		"reset, then in conflict":               {[]faultwire.Fault{faultwire.LoseRequest, conflict}, apierror.UnknownOutcome},
+		"reset, then denied":                    {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
+		"throttled, then reset, then throttled": {[]faultwire.Fault{throttled, faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,11 +132,11 @@ func TestACancelledInsertLooksAtWhoHasTheName(t *testing.T) {
 		"its own guard counts as done":                      {[]faultwire.Fault{guarded(d.ID)}, done},
 		"its own guard after a lost answer counts as done":  {[]faultwire.Fault{faultwire.LoseRequest, guarded(d.ID)}, done},
 		"its own item counts as done, whoever has the name": {[]faultwire.Fault{both}, done},
-		"another's guard is a name taken":                   {[]faultwire.Fault{guarded("other")}, taken(database.Internal)},
-		"another's guard after a conflict is a name taken":  {[]faultwire.Fault{conflict, guarded("other")}, taken(database.Internal)},
-		"another's guard leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(database.UnknownOutcome)},
-		"a guard not shown is a defect":                     {[]faultwire.Fault{unnamed}, failed(database.Internal)},
-		"a guard not shown leaves a reset attempt in doubt": {[]faultwire.Fault{faultwire.LoseRequest, unnamed}, failed(database.UnknownOutcome)},
+		"another's guard is a name taken":                   {[]faultwire.Fault{guarded("other")}, taken(apierror.Internal)},
+		"another's guard after a conflict is a name taken":  {[]faultwire.Fault{conflict, guarded("other")}, taken(apierror.Internal)},
+		"another's guard leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(apierror.UnknownOutcome)},
+		"a guard not shown is a defect":                     {[]faultwire.Fault{unnamed}, failed(apierror.Internal)},
+		"a guard not shown leaves a reset attempt in doubt": {[]faultwire.Fault{faultwire.LoseRequest, unnamed}, failed(apierror.UnknownOutcome)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +155,7 @@ func done(t *testing.T, err error) {
 	}
 }
 
-func taken(kind database.Kind) func(*testing.T, error) {
+func taken(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if !errors.Is(err, database.ErrNameTaken) {
@@ -164,7 +165,7 @@ func taken(kind database.Kind) func(*testing.T, error) {
 	}
 }
 
-func failed(kind database.Kind) func(*testing.T, error) {
+func failed(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if errors.Is(err, database.ErrNameTaken) {

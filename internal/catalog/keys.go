@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
-	"github.com/headgate/headgate/internal/awscall"
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
 // The attributes of API keys. ExpiresAt is the table's TTL attribute, in Unix
@@ -46,7 +46,7 @@ func (s *Keys) Insert(ctx context.Context, k apikey.Key) error {
 		// Nobody but an earlier attempt of ours can have made a key of that hash.
 		return nil
 	}
-	return awscall.Error(err, fmt.Errorf("inserting API key %s: %w", k.ID, err), database.UnknownOutcome)
+	return awsretry.Error(err, fmt.Errorf("inserting API key %s: %w", k.ID, err), apierror.UnknownOutcome)
 }
 
 // Find is the key with that hash.
@@ -78,9 +78,9 @@ func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) err
 	cause := fmt.Errorf("revoking API key %s: %w", id, err)
 	if isConditionFailure(err) {
 		// The index outlived its key, which DynamoDB has removed as expired.
-		return database.NewError(database.NotFound, "not found", cause)
+		return apierror.New(apierror.NotFound, "not found", cause)
 	}
-	return awscall.Error(err, cause, database.UnknownOutcome)
+	return awsretry.Error(err, cause, apierror.UnknownOutcome)
 }
 
 // revocation may be repeated: it leaves the time of a first one as it is.

@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -61,13 +62,13 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 // page is one page of a query.
 func (c *Catalog) page(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 	var page *dynamodb.QueryOutput
-	policy := awscall.Policy{Budget: pageBudget, Attempt: pageAttempt}
-	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {
+	policy := awsretry.Policy{Budget: pageBudget, Attempt: pageAttempt}
+	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		page, err = c.client.Query(ctx, in, once)
 		return err
 	})
 	if err != nil {
-		return nil, awscall.Error(err, fmt.Errorf("listing from the table: %w", err), database.Unavailable)
+		return nil, awsretry.Error(err, fmt.Errorf("listing from the table: %w", err), apierror.Unavailable)
 	}
 	return page, nil
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // manyDatabases are databases of one account as most are: without certificates.
@@ -131,16 +132,16 @@ func TestAList(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
-		kind   database.Kind // 0 with no error where it survives
+		kind   apierror.Kind // 0 with no error where it survives
 		fails  bool
 	}{
 		"survives a lost answer":               {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 0, false},
 		"survives throttling on a later page":  {[]faultwire.Fault{faultwire.Pass, throttled, throttled, faultwire.Pass}, 0, false},
-		"always throttled is throttled":        {[]faultwire.Fault{faultwire.Pass, throttled}, database.Throttled, true},
-		"reset each time is unavailable":       {[]faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, database.Unavailable, true},
-		"never answered is unavailable":        {[]faultwire.Fault{faultwire.Hang}, database.Unavailable, true},
-		"denied is a defect":                   {[]faultwire.Fault{denied}, database.Internal, true},
-		"an internal error each time: unavail": {[]faultwire.Fault{broken}, database.Unavailable, true},
+		"always throttled is throttled":        {[]faultwire.Fault{faultwire.Pass, throttled}, apierror.Throttled, true},
+		"reset each time is unavailable":       {[]faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, apierror.Unavailable, true},
+		"never answered is unavailable":        {[]faultwire.Fault{faultwire.Hang}, apierror.Unavailable, true},
+		"denied is a defect":                   {[]faultwire.Fault{denied}, apierror.Internal, true},
+		"an internal error each time: unavail": {[]faultwire.Fault{broken}, apierror.Unavailable, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -187,15 +188,15 @@ func TestAKeyForCursorsThatIsGivenUp(t *testing.T) {
 	tests := map[string]struct {
 		operation string
 		fault     faultwire.Fault
-		kind      database.Kind
+		kind      apierror.Kind
 	}{
-		"throttled reading":   {"GetItem", throttled, database.Throttled},
-		"denied reading":      {"GetItem", denied, database.Internal},
-		"throttled putting":   {"PutItem", throttled, database.Throttled},
-		"reset putting":       {"PutItem", faultwire.LoseRequest, database.Unavailable},
-		"denied putting":      {"PutItem", denied, database.Internal},
-		"hanging in the put":  {"PutItem", faultwire.Hang, database.Unavailable},
-		"hanging in the read": {"GetItem", faultwire.Hang, database.Unavailable},
+		"throttled reading":   {"GetItem", throttled, apierror.Throttled},
+		"denied reading":      {"GetItem", denied, apierror.Internal},
+		"throttled putting":   {"PutItem", throttled, apierror.Throttled},
+		"reset putting":       {"PutItem", faultwire.LoseRequest, apierror.Unavailable},
+		"denied putting":      {"PutItem", denied, apierror.Internal},
+		"hanging in the put":  {"PutItem", faultwire.Hang, apierror.Unavailable},
+		"hanging in the read": {"GetItem", faultwire.Hang, apierror.Unavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

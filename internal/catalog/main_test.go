@@ -12,9 +12,9 @@ import (
 	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/mototest"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/mototest"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // moto is the server of all tests here, which keep apart by their tables.

@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -43,23 +44,23 @@ func (c *Catalog) Get(ctx context.Context, account, id string) (database.Databas
 // get is a consistent read of one item.
 func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 	var out *dynamodb.GetItemOutput
-	policy := awscall.Policy{Budget: readBudget, Attempt: readAttempt}
-	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {
+	policy := awsretry.Policy{Budget: readBudget, Attempt: readAttempt}
+	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true),
 		}, once)
 		return err
 	})
 	if err != nil {
-		return nil, awscall.Error(err, fmt.Errorf("reading from the table: %w", err), database.Unavailable)
+		return nil, awsretry.Error(err, fmt.Errorf("reading from the table: %w", err), apierror.Unavailable)
 	}
 	if len(out.Item) == 0 {
-		return nil, database.NewError(database.NotFound, "not found", nil)
+		return nil, apierror.New(apierror.NotFound, "not found", nil)
 	}
 	return out.Item, nil
 }
 
 // broken is the error of an item that is not as this package writes it.
 func broken(cause error) error {
-	return database.NewError(database.Internal, "the request could not be completed", cause)
+	return apierror.New(apierror.Internal, "the request could not be completed", cause)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // attributes are an item's, strings as they are and numbers after "N:".
@@ -200,22 +200,22 @@ func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
 		}
 	}
 	_, err := tab.catalog().Get(storetest.Context(t), account, "broken")
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	_, err = tab.catalog().NameOwner(storetest.Context(t), account, "broken")
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	_, err = tab.catalog().List(storetest.Context(t), account, "", 10)
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	_, err = tab.catalog().CursorKey(storetest.Context(t), account)
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	c := newClaim()
 	c.Account, c.Key = account, "broken"
 	_, err = tab.catalog().Claim(storetest.Context(t), c)
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 }
 
-func wantKind(t *testing.T, err error, kind database.Kind) {
+func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	t.Helper()
-	if err == nil || database.KindOf(err) != kind {
-		t.Fatalf("error %v of kind %d, want kind %d", err, database.KindOf(err), kind)
+	if err == nil || apierror.KindOf(err) != kind {
+		t.Fatalf("error %v of kind %d, want kind %d", err, apierror.KindOf(err), kind)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
 // absent is the condition on which an item is put: its key is not in use.
@@ -36,7 +36,7 @@ func failedConditions(err error) map[int]item {
 // doubtOf is the error of an earlier attempt whose outcome is unknown, if there
 // was one.
 func doubtOf(err error) error {
-	if failure, ok := errors.AsType[*awscall.Failure](err); ok {
+	if failure, ok := errors.AsType[*awsretry.Failure](err); ok {
 		return failure.Doubt
 	}
 	return nil
@@ -45,13 +45,13 @@ func doubtOf(err error) error {
 // transact makes all of the changes or none. Token makes repeated attempts one:
 // DynamoDB answers for ten minutes with the success of an earlier attempt that it
 // saw; it does not promise to remember a refusal. The error is an
-// *awscall.Failure, of a *conditionError where conditions did not hold.
+// *awsretry.Failure, of a *conditionError where conditions did not hold.
 func (c *Catalog) transact(ctx context.Context, token string, changes ...types.TransactWriteItem) error {
 	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, TransactItems: changes}
-	policy := awscall.Policy{
+	policy := awsretry.Policy{
 		Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readTransaction,
 	}
-	return awscall.Do(ctx, policy, func(ctx context.Context) error {
+	return awsretry.Do(ctx, policy, func(ctx context.Context) error {
 		_, err := c.client.TransactWriteItems(ctx, in, once)
 		return cancellation(err)
 	})
@@ -117,37 +117,37 @@ func cancellation(err error) error {
 // readTransaction reads the error of one attempt of a transaction. What a failed
 // condition says of the attempts before it is for the caller to judge; a conflict
 // may be one with ourselves.
-func readTransaction(err error, fault awscall.Fault) awscall.Fault {
+func readTransaction(err error, fault awsretry.Fault) awsretry.Fault {
 	if failedConditions(err) != nil {
-		return awscall.Refused
+		return awsretry.Refused
 	}
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		return readReasons(canceled.CancellationReasons)
 	}
 	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return awscall.Unknown
+		return awsretry.Unknown
 	}
 	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
-		return awscall.Contended
+		return awsretry.Contended
 	}
 	return fault
 }
 
 // readReasons reads why a transaction was cancelled, where no condition failed.
 // A reason that repeating does not mend outweighs the others.
-func readReasons(reasons []types.CancellationReason) awscall.Fault {
-	fault := awscall.Refused
+func readReasons(reasons []types.CancellationReason) awsretry.Fault {
+	fault := awsretry.Refused
 	for _, reason := range reasons {
 		switch aws.ToString(reason.Code) {
 		case reasonNone, "":
 		case reasonConflict:
-			if fault != awscall.Throttled {
-				fault = awscall.Contended
+			if fault != awsretry.Throttled {
+				fault = awsretry.Contended
 			}
 		case reasonThrottling, reasonThroughput:
-			fault = awscall.Throttled
+			fault = awsretry.Throttled
 		default:
-			return awscall.Refused
+			return awsretry.Refused
 		}
 	}
 	return fault

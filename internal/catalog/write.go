@@ -6,25 +6,25 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
 // write makes a call that changes one item, in as many attempts as it takes.
 func write(ctx context.Context, call func(context.Context) error) error {
-	policy := awscall.Policy{Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readWrite}
-	return awscall.Do(ctx, policy, call)
+	policy := awsretry.Policy{Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readWrite}
+	return awsretry.Do(ctx, policy, call)
 }
 
 // readWrite reads the error of one attempt of a write.
-func readWrite(err error, fault awscall.Fault) awscall.Fault {
+func readWrite(err error, fault awsretry.Fault) awsretry.Fault {
 	if isConditionFailure(err) {
-		return awscall.Settled
+		return awsretry.Settled
 	}
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
-		return awscall.Contended
+		return awsretry.Contended
 	}
 	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
-		return awscall.Contended
+		return awsretry.Contended
 	}
 	return fault
 }

@@ -1,6 +1,10 @@
 package database
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/headgate/headgate/internal/apierror"
+)
 
 // next is a database as an update would have it.
 type next struct {
@@ -10,7 +14,7 @@ type next struct {
 
 // apply gives the state that p makes of d, or everything that is wrong with p.
 func (p Patch) apply(d Database) (next, error) {
-	faults := FieldErrors{}
+	faults := apierror.FieldErrors{}
 	for path, messages := range p.faults {
 		faults[path] = messages
 	}
@@ -36,7 +40,7 @@ func set[T any](field *T, sent *T) {
 
 // applyPrimary merges the primary field by field; a new one needs all of the
 // fields that a create needs.
-func (n *next) applyPrimary(p Patch, d Database, faults FieldErrors) {
+func (n *next) applyPrimary(p Patch, d Database, faults apierror.FieldErrors) {
 	switch {
 	case p.noPrimary:
 		n.Primary = nil
@@ -52,7 +56,7 @@ func (n *next) applyPrimary(p Patch, d Database, faults FieldErrors) {
 	}
 }
 
-func (e endpointPatch) requireAll(faults FieldErrors) {
+func (e endpointPatch) requireAll(faults apierror.FieldErrors) {
 	missing := func(name string, absent bool) {
 		if path := "primary." + name; absent && len(faults[path]) == 0 {
 			faults.Add(path, "is required")
@@ -73,7 +77,7 @@ func (e endpointPatch) requireAll(faults FieldErrors) {
 
 // apply gives the endpoint that e makes of base. Turning TLS off, or its
 // verification, takes with it what only that needed.
-func (e endpointPatch) apply(base Endpoint, prefix string, faults FieldErrors) Endpoint {
+func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.FieldErrors) Endpoint {
 	set(&base.Hostname, e.hostname)
 	set(&base.Port, e.port)
 	set(&base.Database, e.database)

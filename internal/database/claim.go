@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // newClaim is the claim of a create on an Idempotency-Key.
@@ -34,7 +36,7 @@ func (p Payload) hash() (string, error) {
 		Slot     Slot
 	}{p.Name, p.Endpoint, p.Primary, p.Slot})
 	if err != nil {
-		return "", NewError(Internal, "the payload could not be encoded", err)
+		return "", apierror.New(apierror.Internal, "the payload could not be encoded", err)
 	}
 	return digest(b), nil
 }
@@ -57,7 +59,7 @@ func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Crea
 	d := *held.Result
 	first, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	switch {
-	case err != nil && KindOf(err) == NotFound:
+	case err != nil && apierror.KindOf(err) == apierror.NotFound:
 		return Created{Database: d}, nil
 	case err != nil:
 		return Created{}, fmt.Errorf("comparing with the first request's passwords: %w", err)
@@ -77,10 +79,10 @@ func (s *Service) release(ctx context.Context, c Claim) {
 	}
 }
 
-func inProgress() *Error {
-	return &Error{Kind: Conflict, Code: RequestInProgress, Summary: "a request with this Idempotency-Key is still running: ask again shortly"}
+func inProgress() *apierror.Error {
+	return &apierror.Error{Kind: apierror.Conflict, Code: apierror.RequestInProgress, Summary: "a request with this Idempotency-Key is still running: ask again shortly"}
 }
 
-func keyReused() *Error {
-	return &Error{Kind: Conflict, Code: IdempotencyKeyReused, Summary: "this Idempotency-Key was used for another payload: send a new one"}
+func keyReused() *apierror.Error {
+	return &apierror.Error{Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused, Summary: "this Idempotency-Key was used for another payload: send a new one"}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -26,11 +28,11 @@ func TestAnIdempotencyKeyIsAnsweredOnceMadeAndThenRepeated(t *testing.T) {
 	for name, other := range map[string]map[string]any{
 		"another port": with(base(), "port", 1), "another password": with(base(), "password", "other"), "another name": with(base(), "name", "other"),
 	} {
-		if _, err := f.service.Create(t.Context(), "acme", f.payload(other), "key-1"); code(err) != database.IdempotencyKeyReused {
+		if _, err := f.service.Create(t.Context(), "acme", f.payload(other), "key-1"); code(err) != apierror.IdempotencyKeyReused {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-2"); code(err) != database.NameTaken {
+	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-2"); code(err) != apierror.NameTaken {
 		t.Errorf("another key: %v", err)
 	}
 	other, err := f.service.Create(t.Context(), "other", f.payload(base()), "key-1")
@@ -68,7 +70,7 @@ func TestAReplayAfterAnUpdateComparesTheFirstPasswords(t *testing.T) {
 	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-1"); err != nil {
 		t.Errorf("the first password: %v", err)
 	}
-	if _, err := f.service.Create(t.Context(), "acme", f.payload(with(base(), "password", "new")), "key-1"); code(err) != database.IdempotencyKeyReused {
+	if _, err := f.service.Create(t.Context(), "acme", f.payload(with(base(), "password", "new")), "key-1"); code(err) != apierror.IdempotencyKeyReused {
 		t.Errorf("the new password: %v", err)
 	}
 }
@@ -80,7 +82,7 @@ func TestAKeyIsForgottenAfterADay(t *testing.T) {
 		t.Fatal(err)
 	}
 	*f.clock = f.clock.Add(database.ReplayTime + time.Second)
-	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-1"); code(err) != database.NameTaken {
+	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-1"); code(err) != apierror.NameTaken {
 		t.Errorf("after a day: %v", err)
 	}
 }
@@ -88,7 +90,7 @@ func TestAKeyIsForgottenAfterADay(t *testing.T) {
 func TestARefusedCreateFreesItsKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.prober.findings = database.Report{{Name: "tls", Status: database.Failed, Code: "tls_failed", Message: "m"}}
+	f.prober.findings = check.Report{{Name: "tls", Status: check.Failed, Code: "tls_failed", Message: "m"}}
 	if _, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-1"); code(err) != "tls_failed" {
 		t.Fatal(err)
 	}
@@ -134,7 +136,7 @@ func TestAHundredRequestsWithOneKeyMakeOneDatabase(t *testing.T) {
 		switch {
 		case err == nil:
 			made[ids[i]] = true
-		case code(err) != database.RequestInProgress:
+		case code(err) != apierror.RequestInProgress:
 			t.Errorf("a rival was refused by %v", err)
 		}
 	}

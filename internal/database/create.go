@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // Created is a database that was registered, now or by the request that is being
@@ -43,7 +46,7 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 	d, err := s.register(ctx, work, account, p, &mine)
 	// Where the outcome is unknown the claim stays: the result may yet be
 	// recorded under it, and a retry is to find that.
-	if err != nil && KindOf(err) != UnknownOutcome {
+	if err != nil && apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.release(ctx, mine)
 	}
 	return Created{d, p.Passwords}, err
@@ -72,7 +75,7 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 	}
 	// Where the outcome is unknown the database may yet be there, and must not
 	// lose its passwords.
-	if KindOf(err) != UnknownOutcome {
+	if apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.discard(ctx, d)
 	}
 	switch {
@@ -100,14 +103,14 @@ func (s *Service) prepare(ctx context.Context) (end func()) {
 }
 
 // DryRun does all that Create does before anything is kept.
-func (s *Service) DryRun(ctx context.Context, account string, p Payload) (Report, error) {
+func (s *Service) DryRun(ctx context.Context, account string, p Payload) (check.Report, error) {
 	report, _, err := s.examineNew(ctx, account, p)
 	return report, err
 }
 
 // examine looks at the name and the target side by side. A name that is taken
 // does not wait for the target. The target comes back as it was dialled.
-func (s *Service) examine(ctx context.Context, account string, nameFree func(context.Context) error, t Target) (Report, Target, error) {
+func (s *Service) examine(ctx context.Context, account string, nameFree func(context.Context) error, t Target) (check.Report, Target, error) {
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	named := make(chan error, 1)
@@ -119,7 +122,7 @@ func (s *Service) examine(ctx context.Context, account string, nameFree func(con
 		named <- err
 	}()
 	resolved, unresolved := s.resolve(probing, account, t)
-	var report Report
+	var report check.Report
 	if unresolved == nil {
 		report = s.Prober.Probe(probing, resolved)
 	}
@@ -127,7 +130,7 @@ func (s *Service) examine(ctx context.Context, account string, nameFree func(con
 		return nil, t, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, t, NewError(Unavailable, "the request ran out of time; nothing was kept", err)
+		return nil, t, apierror.New(apierror.Unavailable, "the request ran out of time; nothing was kept", err)
 	}
 	if unresolved != nil {
 		return nil, t, unresolved
@@ -138,7 +141,7 @@ func (s *Service) examine(ctx context.Context, account string, nameFree func(con
 	return report, resolved, nil
 }
 
-func (s *Service) examineNew(ctx context.Context, account string, p Payload) (Report, Target, error) {
+func (s *Service) examineNew(ctx context.Context, account string, p Payload) (check.Report, Target, error) {
 	return s.examine(ctx, account, func(ctx context.Context) error { return s.nameFree(ctx, account, p.Name) },
 		Target{Endpoint: p.Endpoint, Primary: p.Primary, Passwords: p.Passwords, Slot: p.Slot})
 }
@@ -148,13 +151,13 @@ func (s *Service) nameFree(ctx context.Context, account, name string) error {
 	switch {
 	case err == nil:
 		return nameTaken(name)
-	case KindOf(err) == NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		return nil
 	}
 	return fmt.Errorf("looking for the name: %w", err)
 }
 
-func (s *Service) draft(account string, p Payload, report Report) (Database, error) {
+func (s *Service) draft(account string, p Payload, report check.Report) (Database, error) {
 	id, err := newID()
 	if err != nil {
 		return Database{}, err

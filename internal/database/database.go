@@ -1,6 +1,10 @@
 package database
 
-import "time"
+import (
+	"time"
+
+	"github.com/headgate/headgate/internal/check"
+)
 
 // Defaults and fixed values of the database object, as Sequin's API has them.
 const (
@@ -51,24 +55,16 @@ type Slot struct {
 	Status          string `json:"status"`
 }
 
-// Warning is a finding that did not stand in the way of creation.
-type Warning struct {
-	Name    string `json:"name"`
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
-	Fix     string `json:"fix,omitempty"`
-}
-
 // Database is a registered database connection. It holds no password: those are
 // in the vault, under the version that SecretVersion names.
 type Database struct {
-	ID       string    `json:"id"`
-	Account  string    `json:"account"`
-	Name     string    `json:"name"`
-	Endpoint Endpoint  `json:"endpoint"`
-	Primary  *Endpoint `json:"primary,omitempty"`
-	Slot     Slot      `json:"slot"`
-	Warnings []Warning `json:"warnings,omitempty"`
+	ID       string          `json:"id"`
+	Account  string          `json:"account"`
+	Name     string          `json:"name"`
+	Endpoint Endpoint        `json:"endpoint"`
+	Primary  *Endpoint       `json:"primary,omitempty"`
+	Slot     Slot            `json:"slot"`
+	Warnings []check.Warning `json:"warnings,omitempty"`
 
 	// Version counts the changes, from 1: an update must name the one it read.
 	Version int64 `json:"version"`

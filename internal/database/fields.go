@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // fields reads the members of one JSON object, and notes under each one's path
@@ -11,7 +13,7 @@ import (
 type fields struct {
 	path string
 	obj  value
-	errs FieldErrors
+	errs apierror.FieldErrors
 	// event says that the payload came in an event.
 	event bool
 }

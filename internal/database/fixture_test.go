@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/embedded"
+	"github.com/headgate/headgate/internal/localstore"
 )
 
 // prober stands in for the network: it notes what it was asked, and finds what
@@ -18,11 +20,11 @@ import (
 type prober struct {
 	mu       sync.Mutex
 	targets  []database.Target
-	findings database.Report
+	findings check.Report
 	wait     bool // until the context ends
 }
 
-func (p *prober) Probe(ctx context.Context, t database.Target) database.Report {
+func (p *prober) Probe(ctx context.Context, t database.Target) check.Report {
 	p.mu.Lock()
 	p.targets = append(p.targets, t)
 	findings, wait := p.findings, p.wait
@@ -30,10 +32,10 @@ func (p *prober) Probe(ctx context.Context, t database.Target) database.Report {
 	if wait {
 		<-ctx.Done()
 	}
-	return append(database.Report{{Name: database.CheckAddress, Status: database.Passed}}, findings...)
+	return append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...)
 }
 
-func (p *prober) Tables(context.Context, database.Target) (database.Tables, database.Report) {
+func (p *prober) Tables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, p.findings
 }
 
@@ -48,13 +50,13 @@ type fixture struct {
 	t       *testing.T
 	service *database.Service
 	prober  *prober
-	store   *embedded.Store
+	store   *localstore.Store
 	clock   *time.Time
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
+	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +110,8 @@ func (f *fixture) passwords(d database.Database) database.Passwords {
 	return p
 }
 
-func code(err error) database.Code {
-	if e, ok := errors.AsType[*database.Error](err); ok {
+func code(err error) check.Code {
+	if e, ok := errors.AsType[*apierror.Error](err); ok {
 		return e.Code
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -26,11 +27,11 @@ func FuzzPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := database.ParsePayload(body)
 		if err != nil {
-			e, ok := errors.AsType[*database.Error](err)
-			if !ok || e.Kind != database.Malformed && e.Kind != database.Invalid {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Kind != apierror.Malformed && e.Kind != apierror.Invalid {
 				t.Fatalf("error %v is not ours", err)
 			}
-			if e.Kind == database.Invalid && len(e.Fields) == 0 {
+			if e.Kind == apierror.Invalid && len(e.Fields) == 0 {
 				t.Fatal("invalid, and no field to blame")
 			}
 			return
@@ -70,7 +71,7 @@ func FuzzURL(f *testing.F) {
 			t.Fatalf("%q was refused: %v", encoded, err)
 		}
 		_, err := parse(t, byURL(raw))
-		if e, ok := errors.AsType[*database.Error](err); err != nil && !ok {
+		if e, ok := errors.AsType[*apierror.Error](err); err != nil && !ok {
 			t.Fatalf("error %v is not ours", e)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // value is one JSON value. text is a string's characters or a number as it was
@@ -53,7 +54,7 @@ func (v value) member(name string) (value, bool) {
 // and say where: a key given twice, trailing data, bytes that are not UTF-8.
 func parseObject(body []byte) (value, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return value{}, NewError(Malformed, "the body is empty: send a JSON object", nil)
+		return value{}, apierror.New(apierror.Malformed, "the body is empty: send a JSON object", nil)
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
 	v, err := readValue(dec)
@@ -61,10 +62,10 @@ func parseObject(body []byte) (value, error) {
 		return value{}, malformed(body, err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return value{}, NewError(Malformed, "the body has data after the JSON object, at "+position(body, dec.InputOffset()), nil)
+		return value{}, apierror.New(apierror.Malformed, "the body has data after the JSON object, at "+position(body, dec.InputOffset()), nil)
 	}
 	if v.kind != kindObject {
-		return value{}, NewError(Malformed, "the body must be a JSON object, not "+kindName(v.kind), nil)
+		return value{}, apierror.New(apierror.Malformed, "the body must be a JSON object, not "+kindName(v.kind), nil)
 	}
 	return v, nil
 }
@@ -112,16 +113,16 @@ func readValue(dec *jsontext.Decoder) (value, error) {
 func malformed(body []byte, err error) error {
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
-		return NewError(Malformed, "the body ends before the JSON object does", nil)
+		return apierror.New(apierror.Malformed, "the body ends before the JSON object does", nil)
 	}
 	at := position(body, syntax.ByteOffset)
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return NewError(Malformed, fmt.Sprintf("the key %q is given twice, at %s", bounded(syntax.JSONPointer.LastToken()), at), nil)
+		return apierror.New(apierror.Malformed, fmt.Sprintf("the key %q is given twice, at %s", bounded(syntax.JSONPointer.LastToken()), at), nil)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return NewError(Malformed, "the body ends before the JSON object does, at "+at, nil)
+		return apierror.New(apierror.Malformed, "the body ends before the JSON object does, at "+at, nil)
 	}
-	return NewError(Malformed, fmt.Sprintf("the body is not JSON: %v, at %s", syntax.Err, at), nil)
+	return apierror.New(apierror.Malformed, fmt.Sprintf("the body is not JSON: %v, at %s", syntax.Err, at), nil)
 }
 
 // position is offset as a person finds it in an editor.

@@ -1,26 +1,28 @@
 package database
 
+import "github.com/headgate/headgate/internal/check"
+
 // Object is the database object of the API, in the order of its fields there.
 type Object struct {
-	ID               string         `json:"id"`
-	Name             string         `json:"name"`
-	Hostname         string         `json:"hostname"`
-	Port             int            `json:"port"`
-	Database         string         `json:"database"`
-	Username         string         `json:"username"`
-	Password         string         `json:"password,omitempty"`
-	SecretARN        string         `json:"password_secret_arn,omitempty"`
-	SSL              bool           `json:"ssl"`
-	IPv6             bool           `json:"ipv6"`
-	SSLMode          string         `json:"ssl_mode,omitempty"`
-	SSLRootCert      string         `json:"ssl_root_cert,omitempty"`
-	UseLocalTunnel   bool           `json:"use_local_tunnel"`
-	PoolSize         int            `json:"pool_size"`
-	QueueInterval    int            `json:"queue_interval"`
-	QueueTarget      int            `json:"queue_target"`
-	ReplicationSlots []Slot         `json:"replication_slots"`
-	Primary          *PrimaryObject `json:"primary,omitempty"`
-	Warnings         []Warning      `json:"warnings,omitempty"`
+	ID               string          `json:"id"`
+	Name             string          `json:"name"`
+	Hostname         string          `json:"hostname"`
+	Port             int             `json:"port"`
+	Database         string          `json:"database"`
+	Username         string          `json:"username"`
+	Password         string          `json:"password,omitempty"`
+	SecretARN        string          `json:"password_secret_arn,omitempty"`
+	SSL              bool            `json:"ssl"`
+	IPv6             bool            `json:"ipv6"`
+	SSLMode          string          `json:"ssl_mode,omitempty"`
+	SSLRootCert      string          `json:"ssl_root_cert,omitempty"`
+	UseLocalTunnel   bool            `json:"use_local_tunnel"`
+	PoolSize         int             `json:"pool_size"`
+	QueueInterval    int             `json:"queue_interval"`
+	QueueTarget      int             `json:"queue_target"`
+	ReplicationSlots []Slot          `json:"replication_slots"`
+	Primary          *PrimaryObject  `json:"primary,omitempty"`
+	Warnings         []check.Warning `json:"warnings,omitempty"`
 }
 
 // PrimaryObject is the primary in a database object. It never has a password.

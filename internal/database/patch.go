@@ -1,5 +1,7 @@
 package database
 
+import "github.com/headgate/headgate/internal/apierror"
+
 // Patch is the checked body of an update: what was sent, and nothing else.
 type Patch struct {
 	name      *string
@@ -10,7 +12,7 @@ type Patch struct {
 
 	// faults are told together with those that only show against the database
 	// that is to be changed.
-	faults FieldErrors
+	faults apierror.FieldErrors
 }
 
 // endpointPatch is what was sent of one endpoint.
@@ -34,7 +36,7 @@ func ParsePatch(body []byte) (Patch, error) {
 	if err != nil {
 		return Patch{}, err
 	}
-	f := fields{obj: obj, errs: FieldErrors{}}
+	f := fields{obj: obj, errs: apierror.FieldErrors{}}
 	p := Patch{faults: f.errs, name: f.optionalText("name", nameRule)}
 	if f.given("url") {
 		p.endpoint = f.patchByURL()
@@ -54,7 +56,7 @@ func (p Patch) sendsPassword() bool {
 }
 
 // With adds faults that were found elsewhere in the request.
-func (p Patch) With(faults FieldErrors) Patch {
+func (p Patch) With(faults apierror.FieldErrors) Patch {
 	for path, messages := range faults {
 		p.faults[path] = append(p.faults[path], messages...)
 	}

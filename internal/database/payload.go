@@ -1,6 +1,10 @@
 package database
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/headgate/headgate/internal/apierror"
+)
 
 // Payload is the checked body of a create.
 type Payload struct {
@@ -36,7 +40,7 @@ func ParsePayload(body []byte) (Payload, error) {
 	if err != nil {
 		return Payload{}, err
 	}
-	f := fields{obj: obj, errs: FieldErrors{}}
+	f := fields{obj: obj, errs: apierror.FieldErrors{}}
 	p := f.payload(payloadFields())
 	if err := f.errs.AsError(); err != nil {
 		return Payload{}, err
@@ -65,7 +69,7 @@ func ParseEvent(detail []byte) (account string, p Payload, err error) {
 	if err != nil {
 		return "", Payload{}, err
 	}
-	f := fields{obj: obj, errs: FieldErrors{}, event: true}
+	f := fields{obj: obj, errs: apierror.FieldErrors{}, event: true}
 	account = f.requiredText("account_id", accountRule)
 	p = f.payload(append([]string{"account_id"}, payloadFields()...))
 	if err := f.errs.AsError(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -279,8 +280,8 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := parse(t, tt.payload)
-			e, ok := errors.AsType[*database.Error](err)
-			if !ok || e.Kind != database.Invalid || e.Code != database.InvalidPayload {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Kind != apierror.Invalid || e.Code != apierror.InvalidPayload {
 				t.Fatalf("error %v, want an invalid payload", err)
 			}
 			if !strings.Contains(strings.Join(e.Fields[tt.field], "; "), tt.says) {
@@ -299,7 +300,7 @@ func TestANumberThatIsNoIntegerIsNoPort(t *testing.T) {
 		body := fmt.Sprintf(`{"name":"n","hostname":"h","database":"d","username":"u","password":"p","port":%s,
 			"replication_slots":[{"publication_name":"p","slot_name":"s"}]}`, port)
 		_, err := database.ParsePayload([]byte(body))
-		e, ok := errors.AsType[*database.Error](err)
+		e, ok := errors.AsType[*apierror.Error](err)
 		if !ok || !slices.Equal(e.Fields["port"], []string{"must be an integer"}) {
 			t.Errorf("port %s: %v", port, err)
 		}
@@ -312,7 +313,7 @@ func TestEveryFaultIsToldAtOnce(t *testing.T) {
 		"hostname": "a b", "port": "x", "ssl": 1, "primary": map[string]any{"hostname": "h"},
 		"replication_slots": []any{map[string]any{"slot_name": "UPPER"}}, "pasword": "w",
 	})
-	e, ok := errors.AsType[*database.Error](err)
+	e, ok := errors.AsType[*apierror.Error](err)
 	if !ok {
 		t.Fatal(err)
 	}
@@ -348,8 +349,8 @@ func TestWhatIsNotOneJSONObjectIsMalformedAndSaysWhere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := database.ParsePayload([]byte(tt.body))
-			e, ok := errors.AsType[*database.Error](err)
-			if !ok || e.Kind != database.Malformed {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Kind != apierror.Malformed {
 				t.Fatalf("error %v, want a malformed one", err)
 			}
 			if !strings.Contains(e.Summary, tt.says) {
@@ -371,7 +372,7 @@ func TestNoMessageRepeatsThePassword(t *testing.T) {
 		with(with(base(), "password", secret), "port", "x"),
 	} {
 		_, err := parse(t, p)
-		e, ok := errors.AsType[*database.Error](err)
+		e, ok := errors.AsType[*apierror.Error](err)
 		if !ok {
 			t.Fatal("it was taken")
 		}

@@ -3,6 +3,8 @@ package database
 import (
 	"context"
 	"time"
+
+	"github.com/headgate/headgate/internal/check"
 )
 
 // Prober asks a target what it is.
@@ -10,11 +12,11 @@ type Prober interface {
 	// Probe looks at t and reports every check, in order. What is wrong with the
 	// target is in the report and not an error; it ends within 10 seconds, and
 	// early when ctx does.
-	Probe(ctx context.Context, t Target) Report
+	Probe(ctx context.Context, t Target) check.Report
 	// Tables lists what t's publication holds now, ordered by schema and name.
 	// Where they could not be had, the report says why and has a failure;
 	// otherwise it is of no interest. The time is that of Probe.
-	Tables(ctx context.Context, t Target) (Tables, Report)
+	Tables(ctx context.Context, t Target) (Tables, check.Report)
 }
 
 // Catalog keeps databases without their passwords. Every read is consistent.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // mostListBytes bounds the objects of one list: a Lambda answers with at most
@@ -24,7 +25,7 @@ func (s *Service) Get(ctx context.Context, account, ref string) (Database, error
 	id := strings.ToLower(ref)
 	if !IsUUID(ref) {
 		if nameRule(ref) != "" {
-			return Database{}, NewError(NotFound, "there is no such database", nil)
+			return Database{}, apierror.New(apierror.NotFound, "there is no such database", nil)
 		}
 		var err error
 		if id, err = s.Catalog.NameOwner(ctx, account, ref); err != nil {
@@ -46,7 +47,7 @@ func (s *Service) Passwords(ctx context.Context, d Database) (Passwords, error) 
 	if err == nil {
 		return p, nil
 	}
-	if KindOf(err) == NotFound {
+	if apierror.KindOf(err) == apierror.NotFound {
 		return p, s.missing(ctx, d, err)
 	}
 	return p, fmt.Errorf("reading the passwords of %s: %w", d.ID, err)
@@ -60,9 +61,9 @@ func (s *Service) missing(ctx context.Context, d Database, cause error) error {
 	case err != nil:
 		return fmt.Errorf("reading database %s again: %w", d.ID, err)
 	case now.SecretVersion != d.SecretVersion:
-		return NewError(Unavailable, "the database is being changed: try again", cause)
+		return apierror.New(apierror.Unavailable, "the database is being changed: try again", cause)
 	}
-	return NewError(Internal, "a database's passwords are missing", cause)
+	return apierror.New(apierror.Internal, "a database's passwords are missing", cause)
 }
 
 // ListOptions say which part of a list is wanted.
@@ -148,7 +149,7 @@ func encode(d Database, p Passwords) (json.RawMessage, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(object); err != nil {
-		return nil, NewError(Internal, "a database could not be encoded", err)
+		return nil, apierror.New(apierror.Internal, "a database could not be encoded", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
@@ -161,7 +162,7 @@ const macBytes = 16
 func (s *Service) sealCursor(ctx context.Context, account, id string) (string, error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return "", NewError(Internal, "an ID is not one", err)
+		return "", apierror.New(apierror.Internal, "an ID is not one", err)
 	}
 	mac, err := s.cursorMAC(ctx, account, u)
 	if err != nil {
@@ -175,7 +176,7 @@ func (s *Service) openCursor(ctx context.Context, account, cursor string) (strin
 	if cursor == "" {
 		return "", nil
 	}
-	invalid := FieldErrors{"cursor": {"is not one that this API gave to this account"}}.AsError()
+	invalid := apierror.FieldErrors{"cursor": {"is not one that this API gave to this account"}}.AsError()
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(b) != 16+macBytes {
 		return "", invalid

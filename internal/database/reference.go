@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // References opens passwords that are kept elsewhere.
@@ -29,7 +31,7 @@ type Referenced struct {
 // were left to secrets, of the secrets that it names. What is wrong with one is
 // that field's error.
 func (s *Service) resolve(ctx context.Context, account string, t Target) (Target, error) {
-	faults := FieldErrors{}
+	faults := apierror.FieldErrors{}
 	if err := s.open(ctx, account, &t.Endpoint, &t.Passwords.Main, "", faults); err != nil {
 		return t, err
 	}
@@ -43,7 +45,7 @@ func (s *Service) resolve(ctx context.Context, account string, t Target) (Target
 	return t, faults.AsError()
 }
 
-func (s *Service) open(ctx context.Context, account string, e *Endpoint, p *Password, prefix string, faults FieldErrors) error {
+func (s *Service) open(ctx context.Context, account string, e *Endpoint, p *Password, prefix string, faults apierror.FieldErrors) error {
 	if e.PasswordSecretARN == "" {
 		return nil
 	}
@@ -51,11 +53,11 @@ func (s *Service) open(ctx context.Context, account string, e *Endpoint, p *Pass
 	field := prefix + secretARN
 	switch {
 	case err == nil:
-	case KindOf(err) == NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		faults.Add(field, "names no secret that is shared with this account by the tag headgate:shared-with")
 		return nil
-	case KindOf(err) == Invalid:
-		refused, _ := errors.AsType[*Error](err)
+	case apierror.KindOf(err) == apierror.Invalid:
+		refused, _ := errors.AsType[*apierror.Error](err)
 		faults.Add(field, refused.Summary)
 		return nil
 	default:

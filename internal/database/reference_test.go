@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -18,10 +19,10 @@ type references map[string]database.Referenced
 func (r references) Open(_ context.Context, account, arn string) (database.Referenced, error) {
 	secret, ok := r[arn]
 	if !ok || account != "acme" {
-		return secret, database.NewError(database.NotFound, "none", nil)
+		return secret, apierror.New(apierror.NotFound, "none", nil)
 	}
 	if secret.Password == "" {
-		return secret, database.NewError(database.Invalid, "names a secret that has no password", nil)
+		return secret, apierror.New(apierror.Invalid, "names a secret that has no password", nil)
 	}
 	return secret, nil
 }
@@ -104,8 +105,8 @@ func TestAReferenceThatCantBeOpenedIsThatFieldsError(t *testing.T) {
 			if err == nil {
 				_, err = f.service.Create(t.Context(), tt.account, p, "")
 			}
-			e, ok := errors.AsType[*database.Error](err)
-			if !ok || e.Code != database.InvalidPayload || !strings.Contains(strings.Join(e.Fields[tt.field], ""), tt.says) {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Code != apierror.InvalidPayload || !strings.Contains(strings.Join(e.Fields[tt.field], ""), tt.says) {
 				t.Fatalf("error %v", err)
 			}
 			answer, err := json.Marshal(e.Fields)

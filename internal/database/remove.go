@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // Delete removes a database: its name is free at once, and its passwords can be
@@ -34,6 +36,6 @@ func (s *Service) Delete(ctx context.Context, account, ref string) (string, erro
 	return "", versionConflict()
 }
 
-func versionConflict() *Error {
-	return &Error{Kind: Conflict, Code: VersionConflict, Summary: "the database was changed by another request: read it and try again"}
+func versionConflict() *apierror.Error {
+	return &apierror.Error{Kind: apierror.Conflict, Code: apierror.VersionConflict, Summary: "the database was changed by another request: read it and try again"}
 }

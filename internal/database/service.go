@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // cleanupTime is what a request keeps back of its time, to take away again what
@@ -30,18 +32,18 @@ type Service struct {
 func newID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return "", NewError(Internal, "no ID could be made", err)
+		return "", apierror.New(apierror.Internal, "no ID could be made", err)
 	}
 	return id.String(), nil
 }
 
 // refused is the error of a target that failed a check.
-func refused(report Report, first Check) *Error {
+func refused(report check.Report, first check.Entry) *apierror.Error {
 	summary := fmt.Sprintf("the database can't be used as a source yet: %s", first.Message)
-	if n := report.count(Failed); n > 1 {
+	if n := report.Count(check.Failed); n > 1 {
 		summary = fmt.Sprintf("the database can't be used as a source yet, for %d reasons; the first: %s", n, first.Message)
 	}
-	return &Error{Kind: Invalid, Code: first.Code, Summary: summary, Fields: FieldErrors{}, Checks: report}
+	return &apierror.Error{Kind: apierror.Invalid, Code: first.Code, Summary: summary, Fields: apierror.FieldErrors{}, Checks: report}
 }
 
 // reserve is ctx with a deadline that is earlier by d.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -16,7 +17,7 @@ func TestADeletedNameIsFreeAndItsSecretIsAnother(t *testing.T) {
 	if err != nil || id != first.ID {
 		t.Fatal(err)
 	}
-	if _, err := f.service.Delete(t.Context(), "acme", first.Name); database.KindOf(err) != database.NotFound {
+	if _, err := f.service.Delete(t.Context(), "acme", first.Name); apierror.KindOf(err) != apierror.NotFound {
 		t.Errorf("a second delete: %v", err)
 	}
 	again := f.create(base())
@@ -33,20 +34,20 @@ func TestAnotherAccountSeesNothing(t *testing.T) {
 	f := newFixture(t)
 	d := f.create(base())
 	for _, ref := range []string{d.ID, d.Name, strings.ToUpper(d.ID)} {
-		if _, err := f.service.Get(t.Context(), "other", ref); database.KindOf(err) != database.NotFound {
+		if _, err := f.service.Get(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("get: %v", err)
 		}
-		if _, err := f.service.Delete(t.Context(), "other", ref); database.KindOf(err) != database.NotFound {
+		if _, err := f.service.Delete(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("delete: %v", err)
 		}
-		if _, err := f.service.Test(t.Context(), "other", ref); database.KindOf(err) != database.NotFound {
+		if _, err := f.service.Test(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("test: %v", err)
 		}
 		p, err := database.ParsePatch([]byte(`{"name":"mine"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.service.Update(t.Context(), "other", ref, p, true); database.KindOf(err) != database.NotFound {
+		if _, err := f.service.Update(t.Context(), "other", ref, p, true); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("update: %v", err)
 		}
 	}
@@ -83,11 +84,11 @@ func TestAListIsPagedByCursorsOfTheAccount(t *testing.T) {
 			break
 		}
 		for _, bad := range []string{cursor[:len(cursor)-2] + "AA", "x", cursor + "A"} {
-			if _, err := f.service.List(t.Context(), "acme", database.ListOptions{Cursor: bad}); code(err) != database.InvalidPayload {
+			if _, err := f.service.List(t.Context(), "acme", database.ListOptions{Cursor: bad}); code(err) != apierror.InvalidPayload {
 				t.Errorf("a cursor that was tampered with: %v", err)
 			}
 		}
-		if _, err := f.service.List(t.Context(), "other", database.ListOptions{Cursor: cursor}); code(err) != database.InvalidPayload {
+		if _, err := f.service.List(t.Context(), "other", database.ListOptions{Cursor: cursor}); code(err) != apierror.InvalidPayload {
 			t.Errorf("another account's cursor: %v", err)
 		}
 	}
@@ -101,21 +102,21 @@ func TestPasswordsThatAreGoneAreTheRequestsOrOurFault(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		gone func(f *fixture, d database.Database) error
-		want database.Kind
+		want apierror.Kind
 	}{
 		{"the database was deleted since it was read", func(f *fixture, d database.Database) error {
 			_, err := f.service.Delete(f.t.Context(), d.Account, d.ID)
 			return err
-		}, database.NotFound},
+		}, apierror.NotFound},
 		{"its secret was changed since it was read", func(f *fixture, d database.Database) error {
 			if _, err := f.update(d.ID, `{"password":"next"}`, false); err != nil {
 				return err
 			}
 			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
-		}, database.Unavailable},
+		}, apierror.Unavailable},
 		{"its secret was lost", func(f *fixture, d database.Database) error {
 			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
-		}, database.Internal},
+		}, apierror.Internal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +125,7 @@ func TestPasswordsThatAreGoneAreTheRequestsOrOurFault(t *testing.T) {
 			if err := c.gone(f, d); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.service.Passwords(t.Context(), d); err == nil || database.KindOf(err) != c.want {
+			if _, err := f.service.Passwords(t.Context(), d); err == nil || apierror.KindOf(err) != c.want {
 				t.Errorf("%v", err)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/headgate/headgate/internal/apierror"
 )
 
 // Updated is a database after an update.
@@ -138,7 +140,7 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 		}
 		return nil
 	}
-	if newSecret && KindOf(err) != UnknownOutcome {
+	if newSecret && apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.drop(ctx, u.next)
 	}
 	switch {

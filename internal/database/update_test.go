@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -134,8 +136,8 @@ func TestWhatAnUpdateRefuses(t *testing.T) {
 			f := newFixture(t)
 			old := f.create(tt.from)
 			_, err := f.update(old.ID, tt.body, true)
-			e, ok := errors.AsType[*database.Error](err)
-			if !ok || e.Code != database.InvalidPayload || len(e.Fields) != len(tt.fields) {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Code != apierror.InvalidPayload || len(e.Fields) != len(tt.fields) {
 				t.Fatalf("error %v", err)
 			}
 			for _, field := range tt.fields {
@@ -151,7 +153,7 @@ func TestAnUpdateThatFailsItsChecksChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	old := f.create(base())
-	f.prober.findings = database.Report{{Name: database.CheckReplicationSlot, Status: database.Failed, Code: "replication_slot_not_found", Message: "m"}}
+	f.prober.findings = check.Report{{Name: check.ReplicationSlot, Status: check.Failed, Code: "replication_slot_not_found", Message: "m"}}
 	if _, err := f.update(old.ID, `{"password":"new","port":1}`, true); code(err) != "replication_slot_not_found" {
 		t.Fatalf("error %v", err)
 	}
@@ -196,7 +198,7 @@ func TestRacingUpdatesNeverMix(t *testing.T) {
 		switch {
 		case err == nil:
 			won++
-		case code(err) != database.VersionConflict:
+		case code(err) != apierror.VersionConflict:
 			t.Errorf("a rival was refused by %v", err)
 		}
 	}
@@ -215,7 +217,7 @@ func TestARenameTakesAFreeNameOnly(t *testing.T) {
 	f := newFixture(t)
 	first := f.create(base())
 	second := f.create(with(base(), "name", "second"))
-	if _, err := f.update(second.ID, `{"name":"example-db"}`, true); code(err) != database.NameTaken {
+	if _, err := f.update(second.ID, `{"name":"example-db"}`, true); code(err) != apierror.NameTaken {
 		t.Fatalf("error %v", err)
 	}
 	if _, err := f.update(first.ID, `{"name":"renamed"}`, true); err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/headgate/headgate/internal/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
 )
 
 // The throwaway source database, as a person would name things.

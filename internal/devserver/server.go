@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/embedded"
 	"github.com/headgate/headgate/internal/httpapi"
 	"github.com/headgate/headgate/internal/httpapi/describe"
+	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/probe"
 )
 
@@ -21,7 +21,7 @@ const shutdownTime = 5 * time.Second
 
 // Server is the API over an embedded store, listening.
 type Server struct {
-	store    *embedded.Store
+	store    *localstore.Store
 	listener net.Listener
 	http     *http.Server
 	done     chan error
@@ -29,7 +29,7 @@ type Server struct {
 
 // Start opens the store and serves on loopback, until Close.
 func Start(c Config, log *slog.Logger) (*Server, error) {
-	store, err := embedded.Open(c.DataFile)
+	store, err := localstore.Open(c.DataFile)
 	if err != nil {
 		return nil, err
 	}

@@ -16,27 +16,29 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/embedded"
 	"github.com/headgate/headgate/internal/httpapi"
+	"github.com/headgate/headgate/internal/localstore"
 )
 
 // passing is a prober that every target passes, with the findings it is given.
 // What the real one finds is tested where it is.
-type passing struct{ findings database.Report }
+type passing struct{ findings check.Report }
 
-func (p passing) Probe(context.Context, database.Target) database.Report {
-	return append(database.Report{{Name: database.CheckAddress, Status: database.Passed}}, p.findings...)
+func (p passing) Probe(context.Context, database.Target) check.Report {
+	return append(check.Report{{Name: check.Address, Status: check.Passed}}, p.findings...)
 }
 
-func (p passing) Tables(context.Context, database.Target) (database.Tables, database.Report) {
+func (p passing) Tables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, p.findings
 }
 
 // service is the real one on a store of its own.
 func service(t *testing.T, p database.Prober) *database.Service {
 	t.Helper()
-	store, err := embedded.Open(filepath.Join(t.TempDir(), "headgate.db"))
+	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +238,7 @@ func TestFaultsOfQueryAndBodyAreToldTogether(t *testing.T) {
 func TestEachKindOfErrorHasItsAnswer(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("the inside")
-	checks := database.Report{{Name: "tls", Status: database.Failed, Code: "tls_failed", Message: "m", Fix: "f"}}
+	checks := check.Report{{Name: "tls", Status: check.Failed, Code: "tls_failed", Message: "m", Fix: "f"}}
 	tests := []struct {
 		name       string
 		err        error
@@ -244,17 +246,17 @@ func TestEachKindOfErrorHasItsAnswer(t *testing.T) {
 		body       string
 		retryAfter bool
 	}{
-		{"throttled", database.NewError(database.Throttled, "s", cause), 429, `{"summary":"too many requests`, true},
-		{"unavailable", database.NewError(database.Unavailable, "s", cause), 503, `{"summary":"a store is unavailable`, true},
-		{"unknown outcome", database.NewError(database.UnknownOutcome, "s", cause), 504, `{"summary":"the store did not answer`, false},
-		{"a defect", database.NewError(database.Internal, "s", cause), 500, `{"summary":"something went wrong`, false},
+		{"throttled", apierror.New(apierror.Throttled, "s", cause), 429, `{"summary":"too many requests`, true},
+		{"unavailable", apierror.New(apierror.Unavailable, "s", cause), 503, `{"summary":"a store is unavailable`, true},
+		{"unknown outcome", apierror.New(apierror.UnknownOutcome, "s", cause), 504, `{"summary":"the store did not answer`, false},
+		{"a defect", apierror.New(apierror.Internal, "s", cause), 500, `{"summary":"something went wrong`, false},
 		{"an error from elsewhere", cause, 500, `{"summary":"something went wrong`, false},
 		{
-			"a name that is taken", &database.Error{Kind: database.Invalid, Code: "name_taken", Summary: "s", Fields: database.FieldErrors{"name": {"m"}}},
+			"a name that is taken", &apierror.Error{Kind: apierror.Invalid, Code: "name_taken", Summary: "s", Fields: apierror.FieldErrors{"name": {"m"}}},
 			422, `{"summary":"s","code":"name_taken","validation_errors":{"name":["m"]}}`, false,
 		},
 		{
-			"a failed check", &database.Error{Kind: database.Invalid, Code: "tls_failed", Summary: "s", Checks: checks},
+			"a failed check", &apierror.Error{Kind: apierror.Invalid, Code: "tls_failed", Summary: "s", Checks: checks},
 			422, `{"summary":"s","code":"tls_failed","validation_errors":{},"checks":[{"name":"tls","status":"failed","code":"tls_failed","message":"m","fix":"f"}]}`, false,
 		},
 	}
@@ -300,8 +302,8 @@ func TestARequestEndsWithinItsBudget(t *testing.T) {
 
 func TestTheObjectIsTheContracts(t *testing.T) {
 	t.Parallel()
-	warning := database.Check{Name: "tables", Status: database.Warned, Code: "c", Message: "m > n"}
-	answer, _ := handle(t, httpapi.Create(service(t, passing{database.Report{warning}})), event(func(e *events.APIGatewayProxyRequest) {
+	warning := check.Entry{Name: "tables", Status: check.Warned, Code: "c", Message: "m > n"}
+	answer, _ := handle(t, httpapi.Create(service(t, passing{check.Report{warning}})), event(func(e *events.APIGatewayProxyRequest) {
 		e.Body = `{"name":"n","hostname":"h","database":"d","username":"u","password":"w","ssl_mode":"verify-full",
 			"primary":{"hostname":"ph","database":"d","username":"pu","password":"pw"},
 			"replication_slots":[{"publication_name":"p","slot_name":"s"}]}`

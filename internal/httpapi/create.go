@@ -4,19 +4,21 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
 type checkedBody struct {
-	Success bool            `json:"success"`
-	Checks  database.Report `json:"checks"`
+	Success bool         `json:"success"`
+	Checks  check.Report `json:"checks"`
 }
 
 // Create is POST /api/postgres_databases: 201 with the object and its Location,
 // or, with dry_run=true, 200 with the checks.
 func Create(s *database.Service) Endpoint {
 	return func(ctx context.Context, r *Request) (Response, error) {
-		faults := database.FieldErrors{}
+		faults := apierror.FieldErrors{}
 		sensitive := r.flag("show_sensitive", false, faults)
 		dryRun := r.flag("dry_run", false, faults)
 		key := ""

@@ -14,8 +14,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // Budget is how long a request may take. The gateway's own limit is 29 s.
@@ -49,7 +48,7 @@ func Serve(log *slog.Logger, o Operation, e Endpoint) func(context.Context, even
 // answer can be made.
 func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
-	ctx, cancel := withBudget(database.CountRetries(ctx), began)
+	ctx, cancel := withBudget(requestlog.CountRetries(ctx), began)
 	defer cancel()
 	route, params, known := match(&e)
 	entry := logEntry{route: route, began: began}

@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // logEntry is the one line that a request leaves in the log. It never has a
@@ -27,7 +30,7 @@ func (l *logEntry) write(ctx context.Context, h *Handler, r Response) {
 	duration := time.Since(l.began).Milliseconds()
 	attrs := []slog.Attr{
 		slog.String("route", route), slog.String("operation", operation), slog.String("account", l.account),
-		slog.Int("status", r.Status), slog.Int64("duration_ms", duration), slog.Int64("retries", database.Retries(ctx)),
+		slog.Int("status", r.Status), slog.Int64("duration_ms", duration), slog.Int64("retries", requestlog.Retries(ctx)),
 	}
 	if code != "" {
 		attrs = append(attrs, slog.String("code", string(code)))
@@ -52,9 +55,9 @@ func (l *logEntry) write(ctx context.Context, h *Handler, r Response) {
 }
 
 // findings are the code of a refusal, and the codes that a report has.
-func findings(body any) (database.Code, []database.Code) {
+func findings(body any) (check.Code, []check.Code) {
 	switch b := body.(type) {
-	case database.Refusal:
+	case apierror.Refusal:
 		return b.Code, codes(b.Checks)
 	case summaryBody:
 		return b.Code, nil
@@ -64,7 +67,7 @@ func findings(body any) (database.Code, []database.Code) {
 	case checkedBody:
 		return "", codes(b.Checks)
 	case database.Object:
-		var cs []database.Code
+		var cs []check.Code
 		for _, w := range b.Warnings {
 			cs = append(cs, w.Code)
 		}
@@ -73,8 +76,8 @@ func findings(body any) (database.Code, []database.Code) {
 	return "", nil
 }
 
-func codes(r database.Report) []database.Code {
-	var cs []database.Code
+func codes(r check.Report) []check.Code {
+	var cs []check.Code
 	for _, c := range r {
 		if c.Code != "" {
 			cs = append(cs, c.Code)
@@ -104,7 +107,7 @@ type (
 
 // metrics make a line of the log carry metrics, in CloudWatch's embedded format:
 // the duration by operation, databases created, and requests refused by code.
-func metrics(o Operation, status int, code database.Code) []slog.Attr {
+func metrics(o Operation, status int, code check.Code) []slog.Attr {
 	m := embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{
 		{namespace, [][]string{{"operation"}}, []metric{{"duration_ms", "Milliseconds"}}},
 	}}

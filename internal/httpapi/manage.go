@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -19,7 +21,7 @@ type listBody struct {
 // List is GET /api/postgres_databases: 200 with the objects, newest last.
 func List(s *database.Service) Endpoint {
 	return func(ctx context.Context, r *Request) (Response, error) {
-		faults := database.FieldErrors{}
+		faults := apierror.FieldErrors{}
 		o := database.ListOptions{Sensitive: r.flag("show_sensitive", false, faults), Limit: r.limit(faults)}
 		cursor, given := r.query("cursor", faults)
 		if given && cursor == "" {
@@ -40,7 +42,7 @@ func List(s *database.Service) Endpoint {
 // Get is GET /api/postgres_databases/{id_or_name}: 200 with the object.
 func Get(s *database.Service) Endpoint {
 	return func(ctx context.Context, r *Request) (Response, error) {
-		faults := database.FieldErrors{}
+		faults := apierror.FieldErrors{}
 		sensitive := r.flag("show_sensitive", false, faults)
 		if err := faults.AsError(); err != nil {
 			return Response{}, err
@@ -57,7 +59,7 @@ func Get(s *database.Service) Endpoint {
 // object as it is now.
 func Update(s *database.Service) Endpoint {
 	return func(ctx context.Context, r *Request) (Response, error) {
-		faults := database.FieldErrors{}
+		faults := apierror.FieldErrors{}
 		sensitive := r.flag("show_sensitive", false, faults)
 		verify := r.flag("verify", true, faults)
 		p, err := database.ParsePatch(r.Body)
@@ -98,13 +100,13 @@ func Delete(s *database.Service) Endpoint {
 }
 
 type failedBody struct {
-	Success bool            `json:"success"`
-	Reason  string          `json:"reason"`
-	Checks  database.Report `json:"checks"`
+	Success bool         `json:"success"`
+	Reason  string       `json:"reason"`
+	Checks  check.Report `json:"checks"`
 }
 
 // unfit is the answer of a target that failed a check.
-func unfit(report database.Report) (Response, bool) {
+func unfit(report check.Report) (Response, bool) {
 	failure, failed := report.FirstFailure()
 	return Response{Status: http.StatusUnprocessableEntity, Body: failedBody{false, failure.Message, report}}, failed
 }

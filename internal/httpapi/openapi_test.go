@@ -14,11 +14,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
 	"github.com/headgate/headgate/internal/httpapi/describe"
-	"github.com/headgate/headgate/internal/httpapi/openapitest"
-	"github.com/headgate/headgate/internal/pgserver/localrun"
+	"github.com/headgate/headgate/internal/testkit/localrun"
+	"github.com/headgate/headgate/internal/testkit/openapitest"
 )
 
 type object = map[string]any
@@ -76,7 +77,7 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 func TestTheDocumentHasTheCodesOfTheCode(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
-	for _, file := range []string{"../probe/doc.go", "../database/errors.go"} {
+	for _, file := range []string{"../check/codes.go", "../apierror/error.go"} {
 		for _, code := range codeConstants(t, file) {
 			want[code] = true
 		}
@@ -165,7 +166,7 @@ func collectCodes(name string, schema object, codes map[string]bool) {
 func TestTheDocumentHasTheChecksInOrder(t *testing.T) {
 	t.Parallel()
 	var want []any
-	for _, name := range database.CheckNames() {
+	for _, name := range check.Names() {
 		want = append(want, name)
 	}
 	if got := at(t, document(t), "components", "schemas", "CheckName")["enum"]; !reflect.DeepEqual(got, want) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -79,7 +80,7 @@ func header(e *events.APIGatewayProxyRequest, name string) (string, bool) {
 }
 
 // query is a query parameter, and whether it is given, once.
-func (r *Request) query(name string, faults database.FieldErrors) (string, bool) {
+func (r *Request) query(name string, faults apierror.FieldErrors) (string, bool) {
 	values := r.event.MultiValueQueryStringParameters[name]
 	if len(values) == 0 {
 		v, ok := r.event.QueryStringParameters[name]
@@ -93,7 +94,7 @@ func (r *Request) query(name string, faults database.FieldErrors) (string, bool)
 }
 
 // flag reads a query parameter that is true or false, and absent otherwise.
-func (r *Request) flag(name string, otherwise bool, faults database.FieldErrors) bool {
+func (r *Request) flag(name string, otherwise bool, faults apierror.FieldErrors) bool {
 	v, ok := r.query(name, faults)
 	switch {
 	case !ok:
@@ -106,7 +107,7 @@ func (r *Request) flag(name string, otherwise bool, faults database.FieldErrors)
 }
 
 // limit reads how many are wanted, 0 where it is not said.
-func (r *Request) limit(faults database.FieldErrors) int {
+func (r *Request) limit(faults apierror.FieldErrors) int {
 	const most = 1000
 	v, ok := r.query("limit", faults)
 	if !ok {
@@ -120,7 +121,7 @@ func (r *Request) limit(faults database.FieldErrors) int {
 }
 
 // idempotencyKey is the key of a request that may be repeated, or empty.
-func (r *Request) idempotencyKey(faults database.FieldErrors) string {
+func (r *Request) idempotencyKey(faults apierror.FieldErrors) string {
 	const name, most = "Idempotency-Key", 255
 	v, ok := header(r.event, name)
 	if !ok {

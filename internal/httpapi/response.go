@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // Response is what an endpoint answers.
@@ -29,8 +29,8 @@ type problem struct {
 }
 
 type summaryBody struct {
-	Summary string        `json:"summary"`
-	Code    database.Code `json:"code,omitempty"`
+	Summary string     `json:"summary"`
+	Code    check.Code `json:"code,omitempty"`
 }
 
 // Render is r as API Gateway takes it. Every response carries the request's ID
@@ -56,27 +56,27 @@ func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, erro
 // failure maps an error to its answer: the one place that knows which kind of
 // error is which status.
 func failure(err error) Response {
-	e, ok := errors.AsType[*database.Error](err)
+	e, ok := errors.AsType[*apierror.Error](err)
 	if !ok {
-		e = &database.Error{}
+		e = &apierror.Error{}
 	}
 	simple := func(status int, summary string) Response {
 		return Response{Status: status, Body: summaryBody{Summary: summary}}
 	}
 	switch e.Kind {
-	case database.Malformed:
+	case apierror.Malformed:
 		return simple(http.StatusBadRequest, e.Summary)
-	case database.Invalid:
+	case apierror.Invalid:
 		return Response{Status: http.StatusUnprocessableEntity, Body: e.Refusal()}
-	case database.NotFound:
+	case apierror.NotFound:
 		return simple(http.StatusNotFound, "there is no such database")
-	case database.Conflict:
+	case apierror.Conflict:
 		return Response{Status: http.StatusConflict, Body: summaryBody{Summary: e.Summary, Code: e.Code}}
-	case database.Throttled:
+	case apierror.Throttled:
 		return simple(http.StatusTooManyRequests, "too many requests for now: no database was kept, try again later")
-	case database.Unavailable:
+	case apierror.Unavailable:
 		return simple(http.StatusServiceUnavailable, "a store is unavailable for now: no database was kept, try again later")
-	case database.UnknownOutcome:
+	case apierror.UnknownOutcome:
 		return simple(http.StatusGatewayTimeout,
 			"the store did not answer in time; whether the database was kept is unknown, and a retry with the same Idempotency-Key settles it")
 	}

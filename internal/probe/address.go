@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 )
@@ -27,7 +28,7 @@ type resolver interface {
 // resolve gives the addresses of e that may be dialled: it is looked up once,
 // and what was judged here is what is dialled. field is the path of e's
 // hostname in the payload, for messages.
-func (p *Prober) resolve(ctx context.Context, e database.Endpoint, field string) ([]netip.AddrPort, *database.Check) {
+func (p *Prober) resolve(ctx context.Context, e database.Endpoint, field string) ([]netip.AddrPort, *check.Entry) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
 	all, err := p.Resolver.LookupNetIP(ctx, "ip", e.Hostname)
@@ -63,31 +64,31 @@ func (p *Prober) resolve(ctx context.Context, e database.Endpoint, field string)
 	return dialled, nil
 }
 
-func lookupFailure(e database.Endpoint, field string, err error) *database.Check {
+func lookupFailure(e database.Endpoint, field string, err error) *check.Entry {
 	message := field + " " + quoteName(e.Hostname) + " has no address in DNS"
 	if dns, ok := errors.AsType[*net.DNSError](err); !ok || !dns.IsNotFound {
 		message = field + " " + quoteName(e.Hostname) + " could not be looked up in DNS: the name server did not answer"
 	}
-	return failed(database.CheckAddress, HostnameNotFound, message, "")
+	return failed(check.Address, check.HostnameNotFound, message, "")
 }
 
-func notAllowed(field, host string, a netip.Addr, v egress.Verdict) *database.Check {
+func notAllowed(field, host string, a netip.Addr, v egress.Verdict) *check.Entry {
 	message := field + " " + quoteName(host) + " leads to " + a.String() + ", which is " + v.String()
 	fix := ""
 	if v == egress.Private {
 		fix = "add " + a.String() + " or its range to EGRESS_ALLOW of this deployment, if it may reach it"
 	}
-	return failed(database.CheckAddress, AddressNotAllowed, message, fix)
+	return failed(check.Address, check.AddressNotAllowed, message, fix)
 }
 
-func wrongFamily(e database.Endpoint, field string) *database.Check {
+func wrongFamily(e database.Endpoint, field string) *check.Entry {
 	prefix := strings.TrimSuffix(field, "hostname")
 	if e.IPv6 {
-		return failed(database.CheckAddress, NoIPv6Address,
+		return failed(check.Address, check.NoIPv6Address,
 			field+" "+quoteName(e.Hostname)+" has only IPv4 addresses, and "+prefix+"ipv6 is true",
 			`send "ipv6": false`)
 	}
-	return failed(database.CheckAddress, NoIPv4Address,
+	return failed(check.Address, check.NoIPv4Address,
 		field+" "+quoteName(e.Hostname)+" has only IPv6 addresses, and "+prefix+"ipv6 is false",
 		`send "ipv6": true`)
 }

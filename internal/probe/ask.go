@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -51,20 +52,20 @@ func (s *session) gone(err error, e *evidence) bool {
 }
 
 // lost is what the end of a session means.
-func (s *session) lost(err error) *database.Check {
+func (s *session) lost(err error) *check.Entry {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return failed(database.CheckConnection, ConnectionLost,
+		return failed(check.Connection, check.ConnectionLost,
 			"the server ended the session with SQLSTATE "+printable(pgErr.Code)+": "+said(s.login, pgErr), "")
 	}
 	return silence(err, true)
 }
 
-func (s *session) askFailure(p part, err error) *database.Check {
+func (s *session) askFailure(p part, err error) *check.Entry {
 	message := "the server's answer about the " + p.name + " could not be read"
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		message = "the server refused to tell about the " + p.name + " with SQLSTATE " + printable(pgErr.Code) + ": " + said(s.login, pgErr)
 	}
-	return failed(database.CheckAuthentication, ServerError, message, "")
+	return failed(check.Authentication, check.ServerError, message, "")
 }
 
 // peekOutcome is what reading ahead through the slot showed.

@@ -12,9 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // state is a state that a target can be in, and what the probe has to say of it.
@@ -44,15 +43,15 @@ const (
 // finding is where a code stands in a report.
 type finding struct {
 	check  string
-	status database.Status
+	status check.Status
 	states []state
 }
 
 // findings has every code of the contract's table, with the states that it is
 // tried in.
-func findings() map[database.Code]finding {
-	all := map[database.Code]finding{}
-	for _, some := range []map[database.Code]finding{
+func findings() map[check.Code]finding {
+	all := map[check.Code]finding{}
+	for _, some := range []map[check.Code]finding{
 		reachFindings(), tlsFindings(), loginFindings(), standbyFindings(), serverFindings(),
 		publicationFindings(), slotFailureFindings(), slotWarningFindings(), orderFindings(), tableFindings(),
 	} {
@@ -89,7 +88,7 @@ func TestEveryCode(t *testing.T) {
 }
 
 // try brings a source into the state, looks for the code, and mends it.
-func try(t *testing.T, code database.Code, f finding, st state) {
+func try(t *testing.T, code check.Code, f finding, st state) {
 	t.Helper()
 	s := st.bring(t)
 	report := s.probe()
@@ -124,7 +123,7 @@ func try(t *testing.T, code database.Code, f finding, st state) {
 }
 
 // mendable tells whether the fix of c can be tried, and checks its kind.
-func mendable(t *testing.T, st state, c database.Check) bool {
+func mendable(t *testing.T, st state, c check.Entry) bool {
 	t.Helper()
 	verb, _, _ := strings.Cut(c.Fix, " ")
 	isSQL := slices.Contains([]string{"ALTER", "CREATE", "DROP", "GRANT", "SELECT", "SET"}, verb)
@@ -136,7 +135,7 @@ func mendable(t *testing.T, st state, c database.Check) bool {
 
 // holdsNoPassword looks for the source's password in the report, in the forms
 // that text and JSON have it.
-func holdsNoPassword(t *testing.T, report database.Report) {
+func holdsNoPassword(t *testing.T, report check.Report) {
 	t.Helper()
 	text, err := json.Marshal(report)
 	if err != nil {
@@ -168,13 +167,13 @@ func TestEveryCodeOfThePackageIsTried(t *testing.T) {
 }
 
 // codes are the constants of type database.Code in doc.go.
-func codes(t *testing.T) []database.Code {
+func codes(t *testing.T) []check.Code {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []database.Code
+	var found []check.Code
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
@@ -185,11 +184,11 @@ func codes(t *testing.T) []database.Code {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found = append(found, database.Code(value))
+			found = append(found, check.Code(value))
 		}
 		return true
 	})
-	if !slices.Contains(found, probe.HostnameNotFound) || !slices.Contains(found, probe.ReplicaIdentityMissing) {
+	if !slices.Contains(found, check.HostnameNotFound) || !slices.Contains(found, check.ReplicaIdentityMissing) {
 		t.Fatalf("doc.go was misread: %v", found)
 	}
 	return found

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 )
 
 const (
@@ -57,7 +57,7 @@ func (w *wire) Close() error {
 }
 
 // dial opens a TCP connection to the first of addrs that takes one.
-func (p *Prober) dial(ctx context.Context, addrs []netip.AddrPort) (*wire, *database.Check) {
+func (p *Prober) dial(ctx context.Context, addrs []netip.AddrPort) (*wire, *check.Entry) {
 	var err error
 	for i, a := range addrs {
 		var c net.Conn
@@ -82,19 +82,19 @@ func (p *Prober) dialOne(ctx context.Context, a netip.AddrPort, left int) (net.C
 	return p.Dialer.DialContext(ctx, "tcp", a.String())
 }
 
-func dialFailure(a netip.AddrPort, err error) *database.Check {
+func dialFailure(a netip.AddrPort, err error) *check.Entry {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return failed(database.CheckConnection, ConnectionRefused,
+		return failed(check.Connection, check.ConnectionRefused,
 			"nothing listens at "+a.String()+": it refused the connection", "check hostname and port, and listen_addresses on the server")
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return failed(database.CheckConnection, NetworkUnreachable,
+		return failed(check.Connection, check.NetworkUnreachable,
 			"there is no route to "+a.String()+" from here"+ipv6Hint(a), "")
 	case isTimeout(err):
-		return failed(database.CheckConnection, ConnectionTimeout,
+		return failed(check.Connection, check.ConnectionTimeout,
 			a.String()+" did not answer in time", "let this service's addresses through the firewall or security group in front of the server")
 	}
-	return failed(database.CheckConnection, ConnectionLost, "the connection to "+a.String()+" could not be made", "")
+	return failed(check.Connection, check.ConnectionLost, "the connection to "+a.String()+" could not be made", "")
 }
 
 func ipv6Hint(a netip.AddrPort) string {
@@ -114,22 +114,22 @@ func isTimeout(err error) bool {
 
 // silence is what a failed read or write means: a server that never said a word
 // timed out, one that fell silent or closed was lost.
-func silence(err error, spoke bool) *database.Check {
+func silence(err error, spoke bool) *check.Entry {
 	switch {
 	case isTimeout(err) && !spoke:
-		return failed(database.CheckConnection, ConnectionTimeout,
+		return failed(check.Connection, check.ConnectionTimeout,
 			"the server took the connection and then did not answer in time", "check that hostname and port are those of a Postgres server")
 	case isTimeout(err):
-		return failed(database.CheckConnection, ConnectionLost, "the server fell silent", "")
+		return failed(check.Connection, check.ConnectionLost, "the server fell silent", "")
 	case errors.Is(err, errFlood):
-		return failed(database.CheckConnection, ConnectionLost, "the server sent far more than it was asked for", "")
+		return failed(check.Connection, check.ConnectionLost, "the server sent far more than it was asked for", "")
 	case isClosed(err):
-		return failed(database.CheckConnection, ConnectionLost, "the server closed the connection", "")
+		return failed(check.Connection, check.ConnectionLost, "the server closed the connection", "")
 	}
-	return failed(database.CheckConnection, ConnectionLost, "the server left Postgres's protocol", "")
+	return failed(check.Connection, check.ConnectionLost, "the server left Postgres's protocol", "")
 }
 
-func notPostgres() *database.Check {
-	return failed(database.CheckConnection, NotPostgres,
+func notPostgres() *check.Entry {
+	return failed(check.Connection, check.NotPostgres,
 		"what answers there does not speak Postgres's protocol", "check that hostname and port are those of a Postgres server")
 }

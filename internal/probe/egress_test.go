@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/probe"
 )
@@ -61,23 +61,23 @@ func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
 		primary [][]string
 		ipv6    bool
 		dialled []string
-		want    database.Code
+		want    check.Code
 	}{
 		{name: "rebound on a second look-up", main: [][]string{{public}, {"169.254.169.254"}}, dialled: []string{public}},
 		{name: "all addresses in turn", main: [][]string{{public, other}}, dialled: []string{public, other}},
 		{name: "the family that is asked for", main: [][]string{{"2a00::1", public}}, dialled: []string{public}},
 		{name: "the other family", main: [][]string{{"2a00::1", public}}, ipv6: true, dialled: []string{"2a00::1"}},
 		{name: "IPv4 in the form of IPv6", main: [][]string{{"::ffff:" + public}}, dialled: []string{public}},
-		{name: "one address is private", main: [][]string{{public, private}}, want: probe.AddressNotAllowed},
-		{name: "private in the form of IPv6", main: [][]string{{"::ffff:10.0.0.7"}}, want: probe.AddressNotAllowed},
-		{name: "private behind 6to4", main: [][]string{{"2002:a00:7::1"}}, ipv6: true, want: probe.AddressNotAllowed},
-		{name: "loopback", main: [][]string{{"127.0.0.1"}}, want: probe.AddressNotAllowed},
-		{name: "the primary is private", main: [][]string{{public}}, primary: [][]string{{private}}, want: probe.AddressNotAllowed},
-		{name: "the target is private and its primary is not", main: [][]string{{private}}, primary: [][]string{{public}}, want: probe.AddressNotAllowed},
+		{name: "one address is private", main: [][]string{{public, private}}, want: check.AddressNotAllowed},
+		{name: "private in the form of IPv6", main: [][]string{{"::ffff:10.0.0.7"}}, want: check.AddressNotAllowed},
+		{name: "private behind 6to4", main: [][]string{{"2002:a00:7::1"}}, ipv6: true, want: check.AddressNotAllowed},
+		{name: "loopback", main: [][]string{{"127.0.0.1"}}, want: check.AddressNotAllowed},
+		{name: "the primary is private", main: [][]string{{public}}, primary: [][]string{{private}}, want: check.AddressNotAllowed},
+		{name: "the target is private and its primary is not", main: [][]string{{private}}, primary: [][]string{{public}}, want: check.AddressNotAllowed},
 		{name: "a host with many addresses", main: [][]string{{
 			"203.0.112.1", "203.0.112.2", "203.0.112.3", "203.0.112.4", "203.0.112.5", "203.0.112.6",
 		}}, dialled: []string{"203.0.112.1", "203.0.112.2", "203.0.112.3", "203.0.112.4"}},
-		{name: "no address at all", main: [][]string{{}}, want: probe.NoIPv4Address},
+		{name: "no address at all", main: [][]string{{}}, want: check.NoIPv4Address},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +129,7 @@ func TestAPrimaryThatIsNotAllowedIsNamed(t *testing.T) {
 	if c, _ := report.FirstFailure(); c.Message != want {
 		t.Errorf("got %q, want %q", c.Message, want)
 	}
-	if got := status(report, database.CheckConnection); got != database.Skipped {
+	if got := status(report, check.Connection); got != check.Skipped {
 		t.Errorf("the connection is %s", got)
 	}
 }

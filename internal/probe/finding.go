@@ -4,15 +4,15 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 )
 
-func failed(name string, code database.Code, message, fix string) *database.Check {
-	return &database.Check{Name: name, Status: database.Failed, Code: code, Message: message, Fix: fix}
+func failed(name string, code check.Code, message, fix string) *check.Entry {
+	return &check.Entry{Name: name, Status: check.Failed, Code: code, Message: message, Fix: fix}
 }
 
-func warned(name string, code database.Code, message, fix string) *database.Check {
-	return &database.Check{Name: name, Status: database.Warned, Code: code, Message: message, Fix: fix}
+func warned(name string, code check.Code, message, fix string) *check.Entry {
+	return &check.Entry{Name: name, Status: check.Warned, Code: code, Message: message, Fix: fix}
 }
 
 // printable is text from a server, made fit for an answer: one line of at most

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe"
 )
 
@@ -92,7 +92,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		target := newTarget(1, 5432)
 		report, err := probe.JudgeAnswer(target, []byte(answer))
-		names := database.CheckNames()
+		names := check.Names()
 		for _, c := range report {
 			if len(names) > 1 && c.Name == names[1] {
 				names = names[1:]
@@ -100,14 +100,14 @@ func FuzzAnswer(f *testing.F) {
 			if c.Name != names[0] {
 				t.Fatalf("%s is out of order in%s", c.Name, describe(report))
 			}
-			if failed := c.Status == database.Failed || c.Status == database.Warned; failed != (c.Code != "") || failed != (c.Message != "") {
+			if failed := c.Status == check.Failed || c.Status == check.Warned; failed != (c.Code != "") || failed != (c.Message != "") {
 				t.Errorf("%+v is half a finding", c)
 			}
 		}
 		if text, jsonErr := json.Marshal(report); jsonErr != nil || len(text) > len(answer)*20+64<<10 {
 			t.Errorf("the report has %d bytes: %v", len(text), jsonErr)
 		}
-		if _, failed := report.FirstFailure(); err != nil && !failed && report[len(report)-1].Status == database.Passed {
+		if _, failed := report.FirstFailure(); err != nil && !failed && report[len(report)-1].Status == check.Passed {
 			t.Errorf("a bad answer (%v) passes:%s", err, describe(report))
 		}
 	})

@@ -3,7 +3,7 @@ package probe_test
 import (
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 )
 
 func TestAHealthySourcePassesEveryCheck(t *testing.T) {
@@ -12,14 +12,14 @@ func TestAHealthySourcePassesEveryCheck(t *testing.T) {
 		s := newSource(t, shared)
 		s.target.Endpoint.SSL = tls
 		report := s.probe()
-		want := map[string]database.Status{database.CheckStandby: database.Skipped}
+		want := map[string]check.Status{check.Standby: check.Skipped}
 		if !tls {
-			want[database.CheckTLS] = database.Skipped
+			want[check.TLS] = check.Skipped
 		}
-		for _, name := range database.CheckNames() {
+		for _, name := range check.Names() {
 			expected, ok := want[name]
 			if !ok {
-				expected = database.Passed
+				expected = check.Passed
 			}
 			if got := status(report, name); got != expected {
 				t.Errorf("ssl %v: %s is %s, want %s", tls, name, got, expected)

@@ -17,10 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/probe"
 )
 
 // mostAllocated bounds what one probe of a hostile target may allocate in all,
@@ -35,56 +33,56 @@ func TestHostileTargetsEndInTheirCode(t *testing.T) {
 		serve func(net.Conn)
 		tls   *tls.Config // offered by the stand-in
 		ssl   bool        // asked for by the source
-		want  database.Code
+		want  check.Code
 	}{
-		{name: "accepts and is silent", serve: untilClosed, want: probe.ConnectionTimeout},
-		{name: "accepts and is silent, TLS asked for", serve: untilClosed, ssl: true, want: probe.ConnectionTimeout},
-		{name: "closes at once", serve: func(net.Conn) {}, want: probe.ConnectionLost},
-		{name: "closes at once, TLS asked for", serve: func(net.Conn) {}, ssl: true, want: probe.ConnectionLost},
-		{name: "resets", serve: reset, want: probe.ConnectionLost},
-		{name: "closes after the request for TLS", serve: afterFirstRead(""), ssl: true, want: probe.ConnectionLost},
-		{name: "agrees to TLS and closes", serve: afterFirstRead("S"), ssl: true, want: probe.ConnectionLost},
-		{name: "agrees to TLS and is silent", serve: sayAndWait("S"), ssl: true, want: probe.ConnectionLost},
-		{name: "agrees to TLS and sends garbage", serve: sayAndWait("Sgarbage that is no record of TLS"), ssl: true, want: probe.NotPostgres},
-		{name: "silent inside TLS", serve: untilClosed, tls: serverTLS(t), ssl: true, want: probe.ConnectionLost},
-		{name: "speaks HTTP", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), want: probe.NotPostgres},
-		{name: "speaks HTTP, TLS asked for", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), ssl: true, want: probe.NotPostgres},
-		{name: "speaks HTTP inside TLS", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), tls: serverTLS(t), ssl: true, want: probe.NotPostgres},
-		{name: "speaks SSH", serve: sayAndWait("SSH-2.0-OpenSSH_9.9\r\n"), ssl: true, want: probe.NotPostgres},
-		{name: "floods with garbage", serve: flood([]byte("garbage")), want: probe.NotPostgres},
-		{name: "floods with garbage, TLS asked for", serve: flood([]byte("garbage")), ssl: true, want: probe.NotPostgres},
-		{name: "floods with zeros", serve: flood(make([]byte, 64)), want: probe.NotPostgres},
-		{name: "floods with notices", serve: flood(encode(&pgproto3.NoticeResponse{Severity: "NOTICE", Message: strings.Repeat("x", 1000)})), want: probe.ConnectionLost},
-		{name: "floods with small notices", serve: flood(encode(&pgproto3.NoticeResponse{})), want: probe.ConnectionLost},
-		{name: "floods with one parameter", serve: flood(encode(&pgproto3.ParameterStatus{Name: "a", Value: "b"})), want: probe.ConnectionLost},
-		{name: "floods with parameters", serve: floodParameters, want: probe.ConnectionLost},
-		{name: "floods inside TLS", serve: flood(encode(&pgproto3.NoticeResponse{})), tls: serverTLS(t), ssl: true, want: probe.ConnectionLost},
-		{name: "sends a huge length", serve: sayAndWait("R\x7f\xff\xff\xff"), want: probe.NotPostgres},
-		{name: "sends a negative length", serve: sayAndWait("R\xff\xff\xff\xff"), want: probe.NotPostgres},
-		{name: "sends a huge error", serve: sayAndWait("E\x7f\xff\xff\xff"), want: probe.NotPostgres},
-		{name: "asks for too many iterations", serve: challenging(",i=1000001"), want: probe.AuthenticationFailed},
-		{name: "hides the number of iterations", serve: challenging(",i=" + strings.Repeat("0", 100) + "9000000"), want: probe.AuthenticationFailed},
-		{name: "asks for Kerberos", serve: asking(&pgproto3.AuthenticationGSS{}), want: probe.ConnectionNotPermitted},
-		{name: "is silent after it asked for a password", serve: asking(&pgproto3.AuthenticationMD5Password{}), want: probe.ConnectionLost},
-		{name: "is silent after authentication", serve: asking(&pgproto3.AuthenticationOk{}), want: probe.ConnectionLost},
-		{name: "is silent during the query", serve: queried(func(b *backend) { untilClosed(b.conn) }), want: probe.ConnectionLost},
-		{name: "closes during the query", serve: queried(func(*backend) {}), want: probe.ConnectionLost},
+		{name: "accepts and is silent", serve: untilClosed, want: check.ConnectionTimeout},
+		{name: "accepts and is silent, TLS asked for", serve: untilClosed, ssl: true, want: check.ConnectionTimeout},
+		{name: "closes at once", serve: func(net.Conn) {}, want: check.ConnectionLost},
+		{name: "closes at once, TLS asked for", serve: func(net.Conn) {}, ssl: true, want: check.ConnectionLost},
+		{name: "resets", serve: reset, want: check.ConnectionLost},
+		{name: "closes after the request for TLS", serve: afterFirstRead(""), ssl: true, want: check.ConnectionLost},
+		{name: "agrees to TLS and closes", serve: afterFirstRead("S"), ssl: true, want: check.ConnectionLost},
+		{name: "agrees to TLS and is silent", serve: sayAndWait("S"), ssl: true, want: check.ConnectionLost},
+		{name: "agrees to TLS and sends garbage", serve: sayAndWait("Sgarbage that is no record of TLS"), ssl: true, want: check.NotPostgres},
+		{name: "silent inside TLS", serve: untilClosed, tls: serverTLS(t), ssl: true, want: check.ConnectionLost},
+		{name: "speaks HTTP", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), want: check.NotPostgres},
+		{name: "speaks HTTP, TLS asked for", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), ssl: true, want: check.NotPostgres},
+		{name: "speaks HTTP inside TLS", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), tls: serverTLS(t), ssl: true, want: check.NotPostgres},
+		{name: "speaks SSH", serve: sayAndWait("SSH-2.0-OpenSSH_9.9\r\n"), ssl: true, want: check.NotPostgres},
+		{name: "floods with garbage", serve: flood([]byte("garbage")), want: check.NotPostgres},
+		{name: "floods with garbage, TLS asked for", serve: flood([]byte("garbage")), ssl: true, want: check.NotPostgres},
+		{name: "floods with zeros", serve: flood(make([]byte, 64)), want: check.NotPostgres},
+		{name: "floods with notices", serve: flood(encode(&pgproto3.NoticeResponse{Severity: "NOTICE", Message: strings.Repeat("x", 1000)})), want: check.ConnectionLost},
+		{name: "floods with small notices", serve: flood(encode(&pgproto3.NoticeResponse{})), want: check.ConnectionLost},
+		{name: "floods with one parameter", serve: flood(encode(&pgproto3.ParameterStatus{Name: "a", Value: "b"})), want: check.ConnectionLost},
+		{name: "floods with parameters", serve: floodParameters, want: check.ConnectionLost},
+		{name: "floods inside TLS", serve: flood(encode(&pgproto3.NoticeResponse{})), tls: serverTLS(t), ssl: true, want: check.ConnectionLost},
+		{name: "sends a huge length", serve: sayAndWait("R\x7f\xff\xff\xff"), want: check.NotPostgres},
+		{name: "sends a negative length", serve: sayAndWait("R\xff\xff\xff\xff"), want: check.NotPostgres},
+		{name: "sends a huge error", serve: sayAndWait("E\x7f\xff\xff\xff"), want: check.NotPostgres},
+		{name: "asks for too many iterations", serve: challenging(",i=1000001"), want: check.AuthenticationFailed},
+		{name: "hides the number of iterations", serve: challenging(",i=" + strings.Repeat("0", 100) + "9000000"), want: check.AuthenticationFailed},
+		{name: "asks for Kerberos", serve: asking(&pgproto3.AuthenticationGSS{}), want: check.ConnectionNotPermitted},
+		{name: "is silent after it asked for a password", serve: asking(&pgproto3.AuthenticationMD5Password{}), want: check.ConnectionLost},
+		{name: "is silent after authentication", serve: asking(&pgproto3.AuthenticationOk{}), want: check.ConnectionLost},
+		{name: "is silent during the query", serve: queried(func(b *backend) { untilClosed(b.conn) }), want: check.ConnectionLost},
+		{name: "closes during the query", serve: queried(func(*backend) {}), want: check.ConnectionLost},
 		{name: "ends the session during the query", serve: queried(func(b *backend) {
 			_ = b.say(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
-		}), want: probe.ConnectionLost},
-		{name: "sends garbage during the query", serve: queried(func(b *backend) { sayAndWait("garbage")(b.conn) }), want: probe.ConnectionLost},
-		{name: "sends a huge length during the query", serve: queried(func(b *backend) { sayAndWait("D\x7f\xff\xff\xff")(b.conn) }), want: probe.ConnectionLost},
+		}), want: check.ConnectionLost},
+		{name: "sends garbage during the query", serve: queried(func(b *backend) { sayAndWait("garbage")(b.conn) }), want: check.ConnectionLost},
+		{name: "sends a huge length during the query", serve: queried(func(b *backend) { sayAndWait("D\x7f\xff\xff\xff")(b.conn) }), want: check.ConnectionLost},
 		{name: "sends rows for ever", serve: queried(func(b *backend) {
 			flood(encode(&pgproto3.DataRow{Values: [][]byte{[]byte("{}")}}))(b.conn)
-		}), want: probe.ConnectionLost},
-		{name: "sends notices for ever during the query", serve: queried(func(b *backend) { flood(encode(&pgproto3.NoticeResponse{}))(b.conn) }), want: probe.ConnectionLost},
-		{name: "answers with nothing", serve: answering("16.1", "null"), want: probe.ServerError},
-		{name: "answers with an empty object", serve: answering("16.1", "{}"), want: probe.ServerError},
-		{name: "answers with what is no JSON", serve: answering("16.1", "{"), want: probe.ServerError},
-		{name: "answers with names without parts", serve: answering("16.1", lying(`[[],[],[],[]]`)), want: probe.ServerError},
-		{name: "answers with more names than were asked for", serve: answering("16.1", lying("["+strings.Repeat(`["a","b"],`, 100)+`["a","b"]]`)), want: probe.ServerError},
-		{name: "answers with a huge name", serve: answering("16.1", lying(`[["a","`+strings.Repeat("b", 100000)+`"]]`)), want: probe.ServerError},
-		{name: "answers with fewer names than it counts", serve: answering("16.1", lying(`[["a","b"]]`)), want: probe.PublicationOperationsMissing},
+		}), want: check.ConnectionLost},
+		{name: "sends notices for ever during the query", serve: queried(func(b *backend) { flood(encode(&pgproto3.NoticeResponse{}))(b.conn) }), want: check.ConnectionLost},
+		{name: "answers with nothing", serve: answering("16.1", "null"), want: check.ServerError},
+		{name: "answers with an empty object", serve: answering("16.1", "{}"), want: check.ServerError},
+		{name: "answers with what is no JSON", serve: answering("16.1", "{"), want: check.ServerError},
+		{name: "answers with names without parts", serve: answering("16.1", lying(`[[],[],[],[]]`)), want: check.ServerError},
+		{name: "answers with more names than were asked for", serve: answering("16.1", lying("["+strings.Repeat(`["a","b"],`, 100)+`["a","b"]]`)), want: check.ServerError},
+		{name: "answers with a huge name", serve: answering("16.1", lying(`[["a","`+strings.Repeat("b", 100000)+`"]]`)), want: check.ServerError},
+		{name: "answers with fewer names than it counts", serve: answering("16.1", lying(`[["a","b"]]`)), want: check.PublicationOperationsMissing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			front := (&standIn{serve: c.serve, tls: c.tls}).start(t)
@@ -105,7 +103,7 @@ func TestHostileTargetsEndInTheirCode(t *testing.T) {
 
 // bounded probes s, whose server front plays, within bounds of memory, time and
 // goroutines.
-func bounded(t *testing.T, s *source, front *standIn) database.Report {
+func bounded(t *testing.T, s *source, front *standIn) check.Report {
 	t.Helper()
 	var before, after runtime.MemStats
 	goroutines := runtime.NumGoroutine() - 1 // the stand-in's own
@@ -142,7 +140,7 @@ func TestASessionThatEndsIsToldAsItEnded(t *testing.T) {
 		}, "the server ended the session with SQLSTATE 57P01: terminating connection"},
 	} {
 		report := facing(queried(c.then))(t).probe()
-		if found, ok := entry(report, probe.ConnectionLost); !ok || found.Message != c.says {
+		if found, ok := entry(report, check.ConnectionLost); !ok || found.Message != c.says {
 			t.Errorf("%q is not in%s", c.says, describe(report))
 		}
 	}
@@ -249,7 +247,7 @@ func TestARealWebServerIsNoPostgres(t *testing.T) {
 			report := s.probe()
 			// A server that waits for the rest of the line never says a word, and one
 			// that waits for TLS closes.
-			if c, _ := report.FirstFailure(); c.Name != database.CheckConnection {
+			if c, _ := report.FirstFailure(); c.Name != check.Connection {
 				t.Errorf("%s, ssl %v: %s", address.Scheme, ssl, describe(report))
 			}
 		}
@@ -260,9 +258,9 @@ func TestTheProbesOwnLimitOfTimeIsKept(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
 	defer all.Wait()
-	for code, serve := range map[database.Code]func(net.Conn){
-		probe.ConnectionTimeout: untilClosed,
-		probe.ConnectionLost:    queried(func(b *backend) { untilClosed(b.conn) }),
+	for code, serve := range map[check.Code]func(net.Conn){
+		check.ConnectionTimeout: untilClosed,
+		check.ConnectionLost:    queried(func(b *backend) { untilClosed(b.conn) }),
 	} {
 		s := facing(serve)(t)
 		s.limit = 0
@@ -296,7 +294,7 @@ func TestThePasswordIsNeverSentInClear(t *testing.T) {
 	s := at(t, front.port)
 	s.target.Endpoint.SSL = false
 	report := s.probe()
-	if c, _ := report.FirstFailure(); c.Code != probe.TLSRequired {
+	if c, _ := report.FirstFailure(); c.Code != check.TLSRequired {
 		t.Error(describe(report))
 	}
 	front.stop()

@@ -3,6 +3,7 @@ package probe
 import (
 	"strconv"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -23,12 +24,12 @@ func (e *evidence) provider() provider {
 // verdict is what one check says: nothing to look at, or its findings.
 type verdict struct {
 	skip     bool
-	findings []database.Check
+	findings []check.Entry
 }
 
 func skipped() verdict { return verdict{skip: true} }
 
-func found(cs ...*database.Check) verdict {
+func found(cs ...*check.Entry) verdict {
 	var v verdict
 	for _, c := range cs {
 		if c != nil {
@@ -39,17 +40,17 @@ func found(cs ...*database.Check) verdict {
 }
 
 // judge turns evidence into the report. It is a function of what it is given.
-func judge(t database.Target, e evidence, primary *evidence) database.Report {
-	var report database.Report
-	for _, name := range database.CheckNames() {
+func judge(t database.Target, e evidence, primary *evidence) check.Report {
+	var report check.Report
+	for _, name := range check.Names() {
 		v := verdictOn(name, t, e, primary)
 		switch {
 		case len(v.findings) > 0:
 			report = append(report, v.findings...)
 		case v.skip:
-			report = append(report, database.Check{Name: name, Status: database.Skipped})
+			report = append(report, check.Entry{Name: name, Status: check.Skipped})
 		default:
-			report = append(report, database.Check{Name: name, Status: database.Passed})
+			report = append(report, check.Entry{Name: name, Status: check.Passed})
 		}
 	}
 	return report
@@ -58,47 +59,47 @@ func judge(t database.Target, e evidence, primary *evidence) database.Report {
 func verdictOn(name string, t database.Target, e evidence, primary *evidence) verdict {
 	met := metBy(name, e)
 	switch name {
-	case database.CheckAddress:
+	case check.Address:
 		return judgeAddress(met, e, primary)
-	case database.CheckConnection:
+	case check.Connection:
 		return reaching(met, e, connected)
-	case database.CheckTLS:
+	case check.TLS:
 		if !t.Endpoint.SSL && len(met) == 0 {
 			return skipped()
 		}
 		return reaching(met, e, encrypted)
-	case database.CheckAuthentication:
+	case check.Authentication:
 		return judgeAuthentication(met, e)
-	case database.CheckPooler:
+	case check.Pooler:
 		return judgePooler(t, e)
-	case database.CheckServerVersion:
+	case check.ServerVersion:
 		return judgeVersion(e)
 	}
 	if e.reached < loggedIn || e.unsupported() {
 		return skipped()
 	}
 	switch name {
-	case database.CheckStandby:
+	case check.Standby:
 		return judgeStandby(e, primary)
-	case database.CheckWALLevel:
+	case check.WALLevel:
 		return judgeWALLevel(e, primary)
-	case database.CheckReplicationRole:
+	case check.ReplicationRole:
 		return judgeReplicationRole(e)
-	case database.CheckWALSenders:
+	case check.WALSenders:
 		return judgeWALSenders(e)
-	case database.CheckPublication:
+	case check.Publication:
 		return judgePublication(t.Slot, e)
-	case database.CheckReplicationSlot:
+	case check.ReplicationSlot:
 		return judgeSlot(t, e)
-	case database.CheckPublicationOrder:
+	case check.PublicationOrder:
 		return judgeOrder(t.Slot, e)
 	default:
 		return judgeTables(e)
 	}
 }
 
-func metBy(name string, e evidence) []database.Check {
-	var met []database.Check
+func metBy(name string, e evidence) []check.Entry {
+	var met []check.Entry
 	for _, c := range e.met {
 		if c.Name == name {
 			met = append(met, c)
@@ -108,13 +109,13 @@ func metBy(name string, e evidence) []database.Check {
 }
 
 // reaching is the verdict of a check that is passed by coming as far as s.
-func reaching(met []database.Check, e evidence, s stage) verdict {
+func reaching(met []check.Entry, e evidence, s stage) verdict {
 	return verdict{skip: e.reached < s, findings: met}
 }
 
 // judgeAddress has both hosts' findings, but that a primary is not in DNS is
 // left to the standby's check: it may not be needed at all.
-func judgeAddress(met []database.Check, e evidence, primary *evidence) verdict {
+func judgeAddress(met []check.Entry, e evidence, primary *evidence) verdict {
 	if primary != nil && !allowed(*primary) {
 		met = append(met, primary.met...)
 	}
@@ -123,12 +124,12 @@ func judgeAddress(met []database.Check, e evidence, primary *evidence) verdict {
 
 // judgeAuthentication also fails where a walsender was refused for a reason
 // that no other check has, though an ordinary session was not.
-func judgeAuthentication(met []database.Check, e evidence) verdict {
+func judgeAuthentication(met []check.Entry, e evidence) verdict {
 	if r := e.refused; r != nil && e.reached == loggedIn {
 		switch r.pgErr.Code {
 		case stateInsufficientPrivilege, stateTooManyConnections, stateProtocolViolation:
 		default:
-			met = append(met, r.Check)
+			met = append(met, r.Entry)
 		}
 	}
 	return reaching(met, e, loggedIn)
@@ -143,7 +144,7 @@ func judgeVersion(e evidence) verdict {
 	case version == 0:
 		return skipped()
 	case version < minVersion:
-		return found(failed(database.CheckServerVersion, UnsupportedServerVersion,
+		return found(failed(check.ServerVersion, check.UnsupportedServerVersion,
 			"the server is PostgreSQL "+strconv.Itoa(version)+"; the oldest supported is "+strconv.Itoa(minVersion),
 			"upgrade the server to a supported major version"))
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"strings"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -17,25 +18,25 @@ func judgePublication(s database.Slot, e evidence) verdict {
 	}
 	p := e.facts.Publication.Found
 	if p == nil {
-		return found(failed(database.CheckPublication, PublicationNotFound,
+		return found(failed(check.Publication, check.PublicationNotFound,
 			"publication "+name+" does not exist in this database", "CREATE PUBLICATION "+name+" FOR ALL TABLES"+onPrimary))
 	}
-	warn := func(code database.Code, message, fix string) *database.Check {
-		return warned(database.CheckPublication, code, message, fix+onPrimary)
+	warn := func(code check.Code, message, fix string) *check.Entry {
+		return warned(check.Publication, code, message, fix+onPrimary)
 	}
-	var findings []*database.Check
+	var findings []*check.Entry
 	t := e.facts.Tables
 	if !p.AllTables && t != nil && t.Count == 0 {
-		findings = append(findings, warn(PublicationEmpty, "publication "+name+" has no tables: nothing would be sent",
+		findings = append(findings, warn(check.PublicationEmpty, "publication "+name+" has no tables: nothing would be sent",
 			"add tables with ALTER PUBLICATION "+name+" ADD TABLE …"))
 	}
 	if missing := p.missing(); len(missing) > 0 {
-		findings = append(findings, warn(PublicationOperationsMissing,
+		findings = append(findings, warn(check.PublicationOperationsMissing,
 			"publication "+name+" leaves out "+strings.Join(missing, ", "),
 			"ALTER PUBLICATION "+name+" SET (publish = 'insert, update, delete, truncate')"))
 	}
 	if p.ViaRoot != nil && !*p.ViaRoot && t != nil && t.Partitions > 0 {
-		findings = append(findings, warn(PublicationNotViaRoot,
+		findings = append(findings, warn(check.PublicationNotViaRoot,
 			"publication "+name+" sends the changes of partitions under the partitions' names, not their table's",
 			"ALTER PUBLICATION "+name+" SET (publish_via_partition_root = true)"))
 	}
@@ -79,11 +80,11 @@ func judgeOrder(s database.Slot, e evidence) verdict {
 	}
 	name, publication := quoteName(s.SlotName), quoteIdentifier(s.PublicationName)
 	if e.peek == peekMissing {
-		return found(failed(database.CheckPublicationOrder, PublicationAfterSlot,
+		return found(failed(check.PublicationOrder, check.PublicationAfterSlot,
 			"publication "+publication+" was made after replication slot "+name+
 				": reading the slot starts before the publication exists, and fails or drops those changes", recreateSlot(s)))
 	}
-	return found(warned(database.CheckPublicationOrder, PublicationAfterSlotSuspected,
+	return found(warned(check.PublicationOrder, check.PublicationAfterSlotSuspected,
 		"publication "+publication+" may have been made or changed after replication slot "+name+
 			", and whether that matters could not be tried, because "+untried(e)+
 			". If reading the slot fails for want of the publication, make the slot anew", ""))

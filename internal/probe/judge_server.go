@@ -3,7 +3,7 @@ package probe
 import (
 	"strconv"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // judgeWALLevel looks at the primary too where the target is a standby: its WAL
@@ -12,7 +12,7 @@ func judgeWALLevel(e evidence, primary *evidence) verdict {
 	if e.facts.Server == nil {
 		return skipped()
 	}
-	findings := []*database.Check{walLevel(e, "the server")}
+	findings := []*check.Entry{walLevel(e, "the server")}
 	if primary != nil && primary.facts.Server != nil && e.facts.Server.InRecovery {
 		findings = append(findings, walLevel(*primary, "the primary"))
 	}
@@ -21,7 +21,7 @@ func judgeWALLevel(e evidence, primary *evidence) verdict {
 
 // walLevel prefers effective_wal_level (from 19), where a logical slot is enough
 // for logical decoding.
-func walLevel(e evidence, whose string) *database.Check {
+func walLevel(e evidence, whose string) *check.Entry {
 	settings := e.facts.Server.Settings
 	level, ok := settings["effective_wal_level"]
 	if !ok {
@@ -41,7 +41,7 @@ func walLevel(e evidence, whose string) *database.Check {
 	case neon:
 		fix = "enable logical replication in the project's settings"
 	}
-	return failed(database.CheckWALLevel, WALLevelNotLogical,
+	return failed(check.WALLevel, check.WALLevelNotLogical,
 		"wal_level of "+whose+" is "+quoteName(printable(level))+"; logical decoding needs \"logical\"", fix)
 }
 
@@ -69,7 +69,7 @@ func judgeReplicationRole(e evidence) verdict {
 			fix = "GRANT rds_replication TO " + quoteIdentifier(s.Role)
 		}
 	}
-	return found(failed(database.CheckReplicationRole, ReplicationNotPermitted, role+" may not start replication", fix))
+	return found(failed(check.ReplicationRole, check.ReplicationNotPermitted, role+" may not start replication", fix))
 }
 
 // isWALSender tells whether the session is what was asked for.
@@ -95,18 +95,18 @@ func judgeWALSenders(e evidence) verdict {
 	case !known || inUse == nil:
 		return skipped()
 	case full:
-		return found(warned(database.CheckWALSenders, WALSendersLow,
+		return found(warned(check.WALSenders, check.WALSendersLow,
 			"all "+strconv.Itoa(most)+" walsenders of the server are in use, this check's own included", raiseWALSenders(e, most)))
 	}
 	return found()
 }
 
-func noWALSender(e evidence, most int, known bool) *database.Check {
+func noWALSender(e evidence, most int, known bool) *check.Entry {
 	message := "the server has no walsender left"
 	if known {
 		message += " (max_wal_senders is " + strconv.Itoa(most) + ")"
 	}
-	return failed(database.CheckWALSenders, NoWALSenderAvailable, message, raiseWALSenders(e, most))
+	return failed(check.WALSenders, check.NoWALSenderAvailable, message, raiseWALSenders(e, most))
 }
 
 // raiseWALSenders has room for what is in use now and as much again.

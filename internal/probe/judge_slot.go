@@ -3,6 +3,7 @@ package probe
 import (
 	"strconv"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -42,30 +43,30 @@ func recreateSlot(s database.Slot) string {
 	return "SELECT pg_drop_replication_slot(" + name + "), pg_create_logical_replication_slot(" + name + ", '" + plugin + "')"
 }
 
-func slotMissing(s database.Slot, e evidence) *database.Check {
+func slotMissing(s database.Slot, e evidence) *check.Entry {
 	message := "replication slot " + quoteName(s.SlotName) + " does not exist on this server"
 	fix := createSlot(s)
 	if e.facts.Server != nil && e.facts.Server.InRecovery {
 		fix += " -- on the standby; SELECT pg_log_standby_snapshot() on the primary makes it quick"
 	}
-	return failed(database.CheckReplicationSlot, SlotNotFound, message, fix)
+	return failed(check.ReplicationSlot, check.SlotNotFound, message, fix)
 }
 
 // slotFailures are the reasons for which a slot can't be used, by code.
-func slotFailures(s *slot, server *serverFacts) []*database.Check {
-	var findings []*database.Check
-	add := func(code database.Code, is bool) {
+func slotFailures(s *slot, server *serverFacts) []*check.Entry {
+	var findings []*check.Entry
+	add := func(code check.Code, is bool) {
 		if is {
-			findings = append(findings, failed(database.CheckReplicationSlot, code, "", ""))
+			findings = append(findings, failed(check.ReplicationSlot, code, "", ""))
 		}
 	}
 	logical := s.SlotType == "logical"
-	add(SlotWrongDatabase, logical && server != nil && s.Database != server.Database)
-	add(SlotNotLogical, !logical)
-	add(SlotWrongPlugin, logical && s.Plugin != plugin)
-	add(SlotInvalidated, logical && s.invalid())
-	add(SlotTemporary, s.Temporary && !s.Synced) // a copy is temporary until it has caught up
-	add(SlotSynced, s.Synced)
+	add(check.SlotWrongDatabase, logical && server != nil && s.Database != server.Database)
+	add(check.SlotNotLogical, !logical)
+	add(check.SlotWrongPlugin, logical && s.Plugin != plugin)
+	add(check.SlotInvalidated, logical && s.invalid())
+	add(check.SlotTemporary, s.Temporary && !s.Synced) // a copy is temporary until it has caught up
+	add(check.SlotSynced, s.Synced)
 	return findings
 }
 
@@ -78,27 +79,27 @@ func (s *slot) invalid() bool {
 
 // describeSlot says what a failure means and how to mend it. A slot that
 // somebody uses, or another database's, is nobody's to drop on our word.
-func describeSlot(c *database.Check, want database.Slot, s *slot) {
+func describeSlot(c *check.Entry, want database.Slot, s *slot) {
 	name := "replication slot " + quoteName(want.SlotName)
 	recreate := recreateSlot(want)
 	if s.Active {
 		recreate = "stop what reads the slot" + by(s) + ", then run " + recreate
 	}
 	switch c.Code {
-	case SlotWrongDatabase:
+	case check.SlotWrongDatabase:
 		c.Message = name + " belongs to database " + quoteIdentifier(s.Database) + ", not to the one given"
 		c.Fix = `send "database": ` + jsonString(s.Database) + ", or another slot_name and, in the database given, " +
 			"SELECT pg_create_logical_replication_slot('<slot_name>', '" + plugin + "')"
-	case SlotNotLogical:
+	case check.SlotNotLogical:
 		c.Message, c.Fix = name+" is a physical slot; change data capture needs a logical one", recreate
-	case SlotWrongPlugin:
+	case check.SlotWrongPlugin:
 		c.Message, c.Fix = name+" uses the output plugin "+quoteName(printable(s.Plugin))+", not "+plugin, recreate
-	case SlotInvalidated:
+	case check.SlotInvalidated:
 		c.Message, c.Fix = name+" is invalidated"+reason(s)+": it can't be read any more, and what it had not sent is lost", recreate
-	case SlotTemporary:
+	case check.SlotTemporary:
 		c.Message = name + " is temporary and ends with the session that made it" + by(s)
 		c.Fix = "end that session, then run " + createSlot(want)
-	case SlotSynced:
+	case check.SlotSynced:
 		c.Message = name + " is a copy that the standby keeps of a slot on the primary; it can't be read before a failover"
 		c.Fix = "choose another slot_name and, on the standby, run SELECT pg_create_logical_replication_slot('<slot_name>', '" + plugin + "')"
 	}
@@ -118,32 +119,32 @@ func reason(s *slot) string {
 	return " (" + printable(*s.InvalidationReason) + ")"
 }
 
-func slotWarnings(want database.Slot, s *slot, e evidence) []*database.Check {
-	var findings []*database.Check
-	add := func(code database.Code, message, fix string) {
-		findings = append(findings, warned(database.CheckReplicationSlot, code, message, fix))
+func slotWarnings(want database.Slot, s *slot, e evidence) []*check.Entry {
+	var findings []*check.Entry
+	add := func(code check.Code, message, fix string) {
+		findings = append(findings, warned(check.ReplicationSlot, code, message, fix))
 	}
 	name := "replication slot " + quoteName(want.SlotName)
 	if s.Active {
-		add(SlotActive, name+" is being read by another process"+by(s)+"; only one can at a time", "stop the other reader before this one starts")
+		add(check.SlotActive, name+" is being read by another process"+by(s)+"; only one can at a time", "stop the other reader before this one starts")
 	}
 	if s.Retained != nil && *s.Retained > lagging {
-		add(SlotLagging, name+" keeps "+megabytes(*s.Retained)+" of WAL that was not confirmed: what was changed since then is sent first", "")
+		add(check.SlotLagging, name+" keeps "+megabytes(*s.Retained)+" of WAL that was not confirmed: what was changed since then is sent first", "")
 	}
 	if s.WALStatus == "unreserved" {
-		add(SlotAtRisk, "the WAL that "+name+" needs may be removed at the next checkpoint", "read from the slot now, or make it anew: "+recreateSlot(want))
+		add(check.SlotAtRisk, "the WAL that "+name+" needs may be removed at the next checkpoint", "read from the slot now, or make it anew: "+recreateSlot(want))
 	}
 	return append(findings, slotLimits(name, s, e)...)
 }
 
 // slotLimits are the settings that end a slot's life by themselves.
-func slotLimits(name string, s *slot, e evidence) []*database.Check {
+func slotLimits(name string, s *slot, e evidence) []*check.Entry {
 	if e.facts.Server == nil {
 		return nil
 	}
-	var findings []*database.Check
+	var findings []*check.Entry
 	add := func(message, fix string) {
-		findings = append(findings, warned(database.CheckReplicationSlot, SlotAtRisk, message, fix))
+		findings = append(findings, warned(check.ReplicationSlot, check.SlotAtRisk, message, fix))
 	}
 	settings := e.facts.Server.Settings
 	if v := settings["max_slot_wal_keep_size"]; v != "" && v != "-1" {

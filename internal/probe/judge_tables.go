@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 )
 
 func judgeTables(e evidence) verdict {
@@ -27,10 +27,10 @@ func judgeTables(e evidence) verdict {
 	return found(findings...)
 }
 
-func unreadable(t *tables, role, onPrimary string) []*database.Check {
-	var findings []*database.Check
+func unreadable(t *tables, role, onPrimary string) []*check.Entry {
+	var findings []*check.Entry
 	if len(t.Closed) > 0 {
-		findings = append(findings, warned(database.CheckTables, TablesUnreadable,
+		findings = append(findings, warned(check.Tables, check.TablesUnreadable,
 			"role "+role+" may not use schema "+t.Closed.list()+": its tables can't be read for a backfill",
 			"GRANT USAGE ON SCHEMA "+t.Closed.list()+" TO "+role+onPrimary))
 	}
@@ -39,7 +39,7 @@ func unreadable(t *tables, role, onPrimary string) []*database.Check {
 		if t.Totals.Unreadable > len(t.Unreadable) {
 			fix = "GRANT SELECT ON ALL TABLES IN SCHEMA " + t.Locked.list() + " TO " + role
 		}
-		findings = append(findings, warned(database.CheckTables, TablesUnreadable,
+		findings = append(findings, warned(check.Tables, check.TablesUnreadable,
 			"role "+role+" may not read "+t.Unreadable.some(t.Totals.Unreadable)+": changes come, a backfill can't", fix+onPrimary))
 	}
 	return findings
@@ -47,9 +47,9 @@ func unreadable(t *tables, role, onPrimary string) []*database.Check {
 
 // withoutIdentity is one finding for each table, since each needs a statement
 // of its own; the last says how many more there are.
-func withoutIdentity(t *tables, onPrimary string) []*database.Check {
+func withoutIdentity(t *tables, onPrimary string) []*check.Entry {
 	const most = 10
-	var findings []*database.Check
+	var findings []*check.Entry
 	for i, name := range t.NoIdentity {
 		if i == most {
 			break
@@ -59,7 +59,7 @@ func withoutIdentity(t *tables, onPrimary string) []*database.Check {
 			more = "; " + strconv.Itoa(rest) + " more tables are like it"
 		}
 		table := quoteParts(name)
-		findings = append(findings, warned(database.CheckTables, ReplicaIdentityMissing,
+		findings = append(findings, warned(check.Tables, check.ReplicaIdentityMissing,
 			"table "+table+" has no replica identity: while it is published, its updates and deletes fail on the server"+more,
 			"ALTER TABLE "+table+" REPLICA IDENTITY FULL"+onPrimary))
 	}

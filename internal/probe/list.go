@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // Tables lists what t's publication holds now. It needs no walsender, so that
 // none is taken.
-func (p *Prober) Tables(ctx context.Context, t database.Target) (database.Tables, database.Report) {
+func (p *Prober) Tables(ctx context.Context, t database.Target) (database.Tables, check.Report) {
 	ctx, cancel := context.WithTimeout(ctx, Time)
 	defer cancel()
 	l := login{endpoint: t.Endpoint, password: t.Passwords.Main}

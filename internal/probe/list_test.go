@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/probe"
 )
 
 func TestTablesAreListedAsTheyAre(t *testing.T) {
@@ -63,12 +63,12 @@ func TestTablesNeedNoReplication(t *testing.T) {
 
 func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
 	t.Parallel()
-	for code, change := range map[database.Code]func(*source){
-		probe.PublicationNotFound:  func(s *source) { s.target.Slot.PublicationName = "absent" },
-		probe.AuthenticationFailed: func(s *source) { s.target.Passwords.Main = "wrong" },
-		probe.ConnectionRefused:    func(s *source) { s.target.Endpoint.Port = closedPort(s.t) },
-		probe.AddressNotAllowed:    func(s *source) { s.target.Endpoint.Hostname = "169.254.169.254" },
-		probe.ServerError:          func(s *source) { s.exec("REVOKE SELECT ON pg_publication_tables FROM PUBLIC") },
+	for code, change := range map[check.Code]func(*source){
+		check.PublicationNotFound:  func(s *source) { s.target.Slot.PublicationName = "absent" },
+		check.AuthenticationFailed: func(s *source) { s.target.Passwords.Main = "wrong" },
+		check.ConnectionRefused:    func(s *source) { s.target.Endpoint.Port = closedPort(s.t) },
+		check.AddressNotAllowed:    func(s *source) { s.target.Endpoint.Hostname = "169.254.169.254" },
+		check.ServerError:          func(s *source) { s.exec("REVOKE SELECT ON pg_publication_tables FROM PUBLIC") },
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
@@ -107,19 +107,19 @@ func TestAListOfAnotherFormIsRefused(t *testing.T) {
 	for _, row := range [][]string{{"public"}, {"public", "t", strings.Repeat("x", 1000), "t"}} {
 		if tables, report := listedFrom(t, 10, row); len(tables.Tables) > 0 {
 			t.Errorf("%d tables are listed", len(tables.Tables))
-		} else if _, ok := entry(report, probe.ServerError); !ok {
+		} else if _, ok := entry(report, check.ServerError); !ok {
 			t.Error(describe(report))
 		}
 	}
 	if tables, report := listedFrom(t, 1_000_000, []string{"public", "t", "full", "t"}); len(tables.Tables) > 0 {
 		t.Error("a flood is listed")
-	} else if _, ok := entry(report, probe.ConnectionLost); !ok {
+	} else if _, ok := entry(report, check.ConnectionLost); !ok {
 		t.Error(describe(report))
 	}
 }
 
 // listedFrom lists the tables of a server that has so many of them, all alike.
-func listedFrom(t *testing.T, rows int, row []string) (database.Tables, database.Report) {
+func listedFrom(t *testing.T, rows int, row []string) (database.Tables, check.Report) {
 	t.Helper()
 	values := make([][]byte, len(row))
 	fields := make([]pgproto3.FieldDescription, len(row))

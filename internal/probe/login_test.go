@@ -9,18 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 const hostSSLOnly = "hostssl all all 127.0.0.1/32 scram-sha-256"
 
 // tlsFindings are those about the encryption.
-func tlsFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.TLSNotSupported: {database.CheckTLS, database.Failed, []state{
+func tlsFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.TLSNotSupported: {check.TLS, check.Failed, []state{
 			{cause: "ssl is off", fix: sql, bring: func(t *testing.T) *source {
 				server := pgtest.Start(t, pgserver.Options{})
 				s := newSource(t, server)
@@ -29,14 +29,14 @@ func tlsFindings() map[database.Code]finding {
 				return s
 			}},
 		}},
-		probe.TLSFailed: {database.CheckTLS, database.Failed, []state{
+		check.TLSFailed: {check.TLS, check.Failed, []state{
 			{cause: "only TLS 1.1", bring: func(t *testing.T) *source {
 				config := serverTLS(t)
 				config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 				return at(t, (&standIn{tls: config, serve: untilClosed}).start(t).port)
 			}},
 		}},
-		probe.TLSCertificateInvalid: {database.CheckTLS, database.Failed, []state{
+		check.TLSCertificateInvalid: {check.TLS, check.Failed, []state{
 			{cause: "an authority that is not known", fix: words, bring: verifying("127.0.0.1", ""), mend: trust},
 			{cause: "another authority", fix: words, mend: trust, bring: func(t *testing.T) *source {
 				return verifying("127.0.0.1", pemOf(serverTLS(t)))(t)
@@ -46,7 +46,7 @@ func tlsFindings() map[database.Code]finding {
 				s.target.Endpoint.Hostname = "localhost"
 			}},
 		}},
-		probe.TLSRequired: {database.CheckTLS, database.Failed, []state{
+		check.TLSRequired: {check.TLS, check.Failed, []state{
 			{cause: "hostssl only", fix: words, bring: withoutTLS(hostSSLOnly), mend: withTLS},
 			{cause: "a password in cleartext", fix: words, bring: withoutTLS("host all all 127.0.0.1/32 password"), mend: withTLS},
 			{cause: "a password in cleartext, and no TLS", fix: words, bring: func(t *testing.T) *source {
@@ -103,18 +103,18 @@ func setHBA(t *testing.T, server *pgserver.Server, lines ...string) {
 }
 
 // loginFindings are those about being let in.
-func loginFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.AuthenticationFailed: {database.CheckAuthentication, database.Failed, []state{
+func loginFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.AuthenticationFailed: {check.Authentication, check.Failed, []state{
 			{cause: "a wrong password", bring: changed(func(s *source) { s.target.Passwords.Main = "wrong" })},
 			{cause: "no such role", bring: changed(func(s *source) { s.target.Endpoint.Username = "nobody" })},
 			{cause: "a role without a password", bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " PASSWORD NULL") })},
 			{cause: "a proof that costs too much", bring: facing(challenging(",i=5000000"))},
 		}},
-		probe.DatabaseNotFound: {database.CheckAuthentication, database.Failed, []state{
+		check.DatabaseNotFound: {check.Authentication, check.Failed, []state{
 			{cause: "no such database", bring: changed(func(s *source) { s.target.Endpoint.Database = "absent" })},
 		}},
-		probe.ConnectionNotPermitted: {database.CheckAuthentication, database.Failed, []state{
+		check.ConnectionNotPermitted: {check.Authentication, check.Failed, []state{
 			{cause: "no line of pg_hba", fix: words, bring: func(t *testing.T) *source {
 				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all somebody 127.0.0.1/32 scram-sha-256"}}))
 			}, mend: addPrintedLine},
@@ -127,7 +127,7 @@ func loginFindings() map[database.Code]finding {
 				s.admin("ALTER DATABASE " + s.database() + " ALLOW_CONNECTIONS false")
 			})},
 		}},
-		probe.TooManyConnections: {database.CheckAuthentication, database.Failed, []state{
+		check.TooManyConnections: {check.Authentication, check.Failed, []state{
 			{cause: "max_connections", fix: words, bring: fullServer},
 			{cause: "the role's limit", fix: sql, more: true, bring: changed(func(s *source) {
 				// Up to some version walsenders are not counted, so that none is asked for.
@@ -138,13 +138,13 @@ func loginFindings() map[database.Code]finding {
 				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 0")
 			})},
 		}},
-		probe.ServerUnavailable: {database.CheckAuthentication, database.Failed, []state{
+		check.ServerUnavailable: {check.Authentication, check.Failed, []state{
 			{cause: "it is shutting down", bring: shuttingDown},
 			{cause: "it can't start a process", bring: func(t *testing.T) *source {
 				return at(t, (&standIn{serve: sayAndWait("Ecould not fork new process for connection\n\x00")}).start(t).port)
 			}},
 		}},
-		probe.ServerError: {database.CheckAuthentication, database.Failed, []state{
+		check.ServerError: {check.Authentication, check.Failed, []state{
 			{cause: "a database whose removal was interrupted", bring: changed(func(s *source) {
 				s.admin("UPDATE pg_database SET datconnlimit = -2 WHERE datname = " + literal(s.target.Endpoint.Database))
 			})},
@@ -152,7 +152,7 @@ func loginFindings() map[database.Code]finding {
 				s.exec("REVOKE SELECT ON pg_publication FROM PUBLIC")
 			})},
 		}},
-		probe.UnsupportedServerVersion: {database.CheckServerVersion, database.Failed, []state{
+		check.UnsupportedServerVersion: {check.ServerVersion, check.Failed, []state{
 			{cause: "PostgreSQL 11", fix: words, bring: facing(answering("11.22", "{}"))},
 			{cause: "PostgreSQL 9.6", fix: words, bring: facing(answering("9.6.24", "{}"))},
 		}},
@@ -171,7 +171,7 @@ func changed(change func(s *source)) func(t *testing.T) *source {
 // addPrintedLine puts the line that the fix has into pg_hba.conf.
 func addPrintedLine(s *source) {
 	s.t.Helper()
-	c, _ := entry(s.probe(), probe.ConnectionNotPermitted)
+	c, _ := entry(s.probe(), check.ConnectionNotPermitted)
 	_, line, _ := strings.Cut(c.Fix, "`")
 	line, _, _ = strings.Cut(line, "`")
 	setHBA(s.t, s.server, strings.ReplaceAll(line, "<this service's address>", "127.0.0.1"))
@@ -213,7 +213,7 @@ func TestVerifyFullPassesWithTheServersAuthority(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "localhost."} {
 		s := verifying(host, string(shared.RootCertPEM()))(t)
 		report := s.probe()
-		if failure, failed := report.FirstFailure(); failed || status(report, database.CheckTLS) != database.Passed {
+		if failure, failed := report.FirstFailure(); failed || status(report, check.TLS) != check.Passed {
 			t.Errorf("%s: %s%s", host, failure.Code, describe(report))
 		}
 	}
@@ -239,7 +239,7 @@ func TestWithTLSOnlyTheReportIsComplete(t *testing.T) {
 	s := withoutTLS(hostSSLOnly)(t)
 	s.target.Slot.SlotName = "absent"
 	report := s.probe()
-	for _, code := range []database.Code{probe.TLSRequired, probe.SlotNotFound} {
+	for _, code := range []check.Code{check.TLSRequired, check.SlotNotFound} {
 		if _, ok := entry(report, code); !ok {
 			t.Errorf("there is no %s in%s", code, describe(report))
 		}
@@ -258,7 +258,7 @@ func TestTheLimitOfTimeIsKeptWhileAStatementRuns(t *testing.T) {
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if _, ok := entry(report, probe.ConnectionLost); !ok {
+	if _, ok := entry(report, check.ConnectionLost); !ok {
 		t.Error(describe(report))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe"
 )
 
@@ -25,7 +26,7 @@ func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
 	for _, name := range awkward() {
 		s.target.Slot.PublicationName = name
 		before := s.exec(state)
-		if _, ok := entry(s.probe(), probe.PublicationNotFound); !ok {
+		if _, ok := entry(s.probe(), check.PublicationNotFound); !ok {
 			t.Errorf("%q is found before it is there", name)
 		}
 		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
@@ -50,7 +51,7 @@ func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
 		s.target.Slot.PublicationName = name
 		// Made by the fix, after the slot and a change: then the slot's fix is due.
 		s.exec("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
-		for _, code := range []string{string(probe.PublicationNotFound), string(probe.PublicationAfterSlot), ""} {
+		for _, code := range []string{string(check.PublicationNotFound), string(check.PublicationAfterSlot), ""} {
 			c, failed := s.probe().FirstFailure()
 			if string(c.Code) != code {
 				t.Fatalf("%q: got %q, want %q: %s", name, c.Code, code, c.Message)
@@ -78,7 +79,7 @@ func TestAwkwardNamesOfTablesAreFixed(t *testing.T) {
 	for range 20 {
 		fixes := 0
 		for _, c := range s.probe() {
-			if c.Code == probe.TablesUnreadable || c.Code == probe.ReplicaIdentityMissing {
+			if c.Code == check.TablesUnreadable || c.Code == check.ReplicaIdentityMissing {
 				s.apply(c.Fix)
 				fixes++
 			}

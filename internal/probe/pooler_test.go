@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/pgserver/localrun"
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
 const (

@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 )
@@ -51,7 +52,7 @@ const (
 // met with on the way, and what the session told.
 type evidence struct {
 	reached stage
-	met     []database.Check
+	met     []check.Entry
 	mode    mode
 	refused *refusal // why there is no walsender session, where there is another
 	pid     uint32
@@ -61,7 +62,7 @@ type evidence struct {
 }
 
 // add notes a finding and tells whether there was one.
-func (e *evidence) add(c *database.Check) bool {
+func (e *evidence) add(c *check.Entry) bool {
 	if c == nil {
 		return false
 	}
@@ -71,7 +72,7 @@ func (e *evidence) add(c *database.Check) bool {
 
 // Probe looks at t and reports every check in order. Replica and primary are
 // looked at side by side, after the addresses of both were judged.
-func (p *Prober) Probe(ctx context.Context, t database.Target) database.Report {
+func (p *Prober) Probe(ctx context.Context, t database.Target) check.Report {
 	ctx, cancel := context.WithTimeout(ctx, Time)
 	defer cancel()
 	main := login{endpoint: t.Endpoint, password: t.Passwords.Main}
@@ -103,7 +104,7 @@ func sideBySide(a, b func()) {
 // begin resolves l's host.
 func (p *Prober) begin(ctx context.Context, l *login, field string) evidence {
 	var e evidence
-	var refused *database.Check
+	var refused *check.Entry
 	if l.addrs, refused = p.resolve(ctx, l.endpoint, field); !e.add(refused) {
 		e.reached = resolved
 	}
@@ -112,7 +113,7 @@ func (p *Prober) begin(ctx context.Context, l *login, field string) evidence {
 
 // allowed tells whether an address was refused by the egress policy.
 func allowed(e evidence) bool {
-	return e.reached >= resolved || e.met[0].Code != AddressNotAllowed
+	return e.reached >= resolved || e.met[0].Code != check.AddressNotAllowed
 }
 
 // look opens a session with the target, asks it everything, and closes it.
@@ -165,7 +166,7 @@ func (p *Prober) enter(ctx context.Context, l login, first mode, wanted []part, 
 	if refused != nil {
 		e.refused = nil
 		e.reached = before(refused.Name)
-		e.add(&refused.Check)
+		e.add(&refused.Entry)
 		return nil
 	}
 	e.reached, e.mode, e.pid = loggedIn, s.mode, s.conn.PID()
@@ -185,21 +186,21 @@ func (p *Prober) retryWithTLS(ctx context.Context, l *login, m mode, first *refu
 	l.endpoint.SSL = true
 	s, refused := p.open(ctx, *l, m, "")
 	if refused != nil && (refused.pgErr == nil || refused.pgErr.Code == stateInvalidAuthorization) {
-		if first.cleartext && refused.Code == TLSNotSupported {
+		if first.cleartext && refused.Code == check.TLSNotSupported {
 			first.Fix = "use scram-sha-256 in place of password in pg_hba.conf, or turn TLS on on the server"
 		}
 		return nil, first
 	}
-	e.add(failed(database.CheckTLS, TLSRequired, "the server lets this role in over TLS only, and ssl is false", `send "ssl": true`))
+	e.add(failed(check.TLS, check.TLSRequired, "the server lets this role in over TLS only, and ssl is false", `send "ssl": true`))
 	return s, refused
 }
 
 // before is the stage that was passed where the check called name failed.
 func before(name string) stage {
 	switch name {
-	case database.CheckTLS:
+	case check.TLS:
 		return connected
-	case database.CheckAuthentication:
+	case check.Authentication:
 		return encrypted
 	}
 	return resolved

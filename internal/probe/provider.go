@@ -3,6 +3,7 @@ package probe
 import (
 	"strings"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -75,7 +76,7 @@ func judgePooler(t database.Target, e evidence) verdict {
 	if !refused && !behind {
 		return found()
 	}
-	return found(failed(database.CheckPooler, ConnectionPooler,
+	return found(failed(check.Pooler, check.ConnectionPooler,
 		"a connection pooler answers there, and replication does not pass through one", directly(t.Endpoint)))
 }
 

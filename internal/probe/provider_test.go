@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe"
 )
 
@@ -28,8 +28,8 @@ func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
 			report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{"wal_level":"replica","max_wal_senders":"1","max_slot_wal_keep_size":"5"`+
 				c.facts+`}},"walsenders":1,"publication":{"found":null},
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1"}}}`)
-			for code, want := range map[database.Code]string{
-				probe.WALLevelNotLogical: c.walLevel, probe.SlotAtRisk: c.keep, probe.WALSendersLow: c.walsenders,
+			for code, want := range map[check.Code]string{
+				check.WALLevelNotLogical: c.walLevel, check.SlotAtRisk: c.keep, check.WALSendersLow: c.walsenders,
 			} {
 				found, ok := entry(report, code)
 				if !ok || !strings.Contains(found.Fix, want) {
@@ -43,7 +43,7 @@ func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
 	}
 }
 
-func judged(t *testing.T, answer string) database.Report {
+func judged(t *testing.T, answer string) check.Report {
 	t.Helper()
 	report, err := probe.JudgeAnswer(newTarget(1, 5432), []byte(answer))
 	if err != nil {
@@ -54,14 +54,14 @@ func judged(t *testing.T, answer string) database.Report {
 
 func TestFromVersion19TheEffectiveLevelCounts(t *testing.T) {
 	t.Parallel()
-	for settings, want := range map[string]database.Status{
-		`"wal_level":"replica","effective_wal_level":"logical"`: database.Passed,
-		`"wal_level":"replica","effective_wal_level":"replica"`: database.Failed,
-		`"wal_level":"logical"`:                                 database.Passed,
-		`"max_wal_senders":"1"`:                                 database.Failed,
+	for settings, want := range map[string]check.Status{
+		`"wal_level":"replica","effective_wal_level":"logical"`: check.Passed,
+		`"wal_level":"replica","effective_wal_level":"replica"`: check.Failed,
+		`"wal_level":"logical"`:                                 check.Passed,
+		`"max_wal_senders":"1"`:                                 check.Failed,
 	} {
 		report := judged(t, `{"server":{"version":190001,"backend_type":"walsender","settings":{`+settings+`}},"publication":{"found":null},"slot":{"found":null}}`)
-		if got := status(report, database.CheckWALLevel); got != want {
+		if got := status(report, check.WALLevel); got != want {
 			t.Errorf("%s: %s, want %s", settings, got, want)
 		}
 	}
@@ -81,7 +81,7 @@ func TestADeadSlotIsSeenOnEveryVersion(t *testing.T) {
 	} {
 		report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{}},"publication":{"found":null},
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput",`+slot+`}}}`)
-		if _, got := entry(report, probe.SlotInvalidated); got != dead {
+		if _, got := entry(report, check.SlotInvalidated); got != dead {
 			t.Errorf("%s: dead is %v, want %v", slot, got, dead)
 		}
 	}
@@ -104,7 +104,7 @@ func TestAPoolerIsToldByTheHostOrThePort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found, _ := entry(report, probe.ConnectionPooler); found.Fix != c.want {
+		if found, _ := entry(report, check.ConnectionPooler); found.Fix != c.want {
 			t.Errorf("%s: the fix is %q, want %q", c.host, found.Fix, c.want)
 		}
 	}

@@ -4,16 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/probe"
 )
 
 // publicationFindings are those about the publication by itself.
-func publicationFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.PublicationNotFound: {database.CheckPublication, database.Failed, []state{
+func publicationFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.PublicationNotFound: {check.Publication, check.Failed, []state{
 			{cause: "it was never made", fix: sql, bring: altered("DROP PUBLICATION %[1]s")},
 			{cause: "it is in another database", fix: sql, bring: changed(func(s *source) {
 				s.exec("DROP PUBLICATION " + s.publication())
@@ -22,18 +20,18 @@ func publicationFindings() map[database.Code]finding {
 				other.exec("CREATE PUBLICATION elsewhere FOR ALL TABLES")
 			})},
 		}},
-		probe.PublicationEmpty: {database.CheckPublication, database.Warned, []state{
+		check.PublicationEmpty: {check.Publication, check.Warned, []state{
 			{cause: "it has no tables", fix: words, bring: altered("ALTER PUBLICATION %[1]s DROP TABLE t"), mend: func(s *source) {
 				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
 			}},
 			{cause: "its schema has no tables", fix: words, since: 15, bring: altered(
 				"CREATE SCHEMA bare; ALTER PUBLICATION %[1]s DROP TABLE t; ALTER PUBLICATION %[1]s ADD TABLES IN SCHEMA bare")},
 		}},
-		probe.PublicationOperationsMissing: {database.CheckPublication, database.Warned, []state{
+		check.PublicationOperationsMissing: {check.Publication, check.Warned, []state{
 			{cause: "inserts only", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert')")},
 			{cause: "no truncate", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete')")},
 		}},
-		probe.PublicationNotViaRoot: {database.CheckPublication, database.Warned, []state{
+		check.PublicationNotViaRoot: {check.Publication, check.Warned, []state{
 			{cause: "a partitioned table", fix: sql, since: 13, bring: altered(partitioned + "; ALTER PUBLICATION %[1]s ADD TABLE parted")},
 			{cause: "all tables, one of them partitioned", fix: sql, since: 13, bring: altered(partitioned +
 				"; DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES")},
@@ -59,10 +57,10 @@ func (s *source) sql(format string) string {
 }
 
 // orderFindings are those about what came first, the publication or the slot.
-func orderFindings() map[database.Code]finding {
+func orderFindings() map[check.Code]finding {
 	remade := "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t"
-	return map[database.Code]finding{
-		probe.PublicationAfterSlot: {database.CheckPublicationOrder, database.Failed, []state{
+	return map[check.Code]finding{
+		check.PublicationAfterSlot: {check.PublicationOrder, check.Failed, []state{
 			{cause: "made after a change", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s", "SELECT pg_drop_replication_slot(%[3]s)",
 				"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "INSERT INTO t VALUES (1)", "CREATE PUBLICATION %[1]s FOR TABLE t")},
 			{cause: "made anew with a change between", fix: sql, bring: inTurn("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s",
@@ -71,7 +69,7 @@ func orderFindings() map[database.Code]finding {
 			{cause: "made after many changes of other tables", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s",
 				"CREATE TABLE u AS SELECT generate_series(1, 2000)", "UPDATE u SET generate_series = 1", "CREATE PUBLICATION %[1]s FOR TABLE t")},
 		}},
-		probe.PublicationAfterSlotSuspected: {database.CheckPublicationOrder, database.Warned, []state{
+		check.PublicationAfterSlotSuspected: {check.PublicationOrder, check.Warned, []state{
 			{cause: "changed while the slot is being read", bring: changed(func(s *source) {
 				read(s)
 				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
@@ -125,7 +123,7 @@ func TestAPublicationAfterTheSlotPassesWhereNothingIsLost(t *testing.T) {
 			s := bring(t)
 			before := s.confirmed()
 			report := s.probe()
-			if got := status(report, database.CheckPublicationOrder); got != database.Passed {
+			if got := status(report, check.PublicationOrder); got != check.Passed {
 				t.Errorf("the order is %s:%s", got, describe(report))
 			}
 			if after := s.confirmed(); before != after {
@@ -142,9 +140,9 @@ func (s *source) confirmed() string {
 }
 
 // tableFindings are those about the publication's tables.
-func tableFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.TablesUnreadable: {database.CheckTables, database.Warned, []state{
+func tableFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.TablesUnreadable: {check.Tables, check.Warned, []state{
 			{cause: "no SELECT", fix: sql, bring: altered("REVOKE SELECT ON t FROM %[2]s")},
 			{cause: "no SELECT on many tables of two schemas", fix: sql, bring: altered(`CREATE SCHEMA "o'ther"; GRANT USAGE ON SCHEMA "o'ther" TO PUBLIC;
 DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY KEY)', 'm"any ' || i); EXECUTE format('CREATE TABLE "o''ther".%I (id int PRIMARY KEY)', i); END LOOP; END $$;
@@ -154,7 +152,7 @@ GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed
 			{cause: "neither of the two", fix: sql, bring: altered(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
 ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},
 		}},
-		probe.ReplicaIdentityMissing: {database.CheckTables, database.Warned, []state{
+		check.ReplicaIdentityMissing: {check.Tables, check.Warned, []state{
 			{cause: "no primary key", fix: sql, bring: altered("CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare")},
 			{cause: "the identity is nothing", fix: sql, bring: altered("ALTER TABLE t REPLICA IDENTITY NOTHING")},
 			{cause: "the identity's index is gone", fix: sql, bring: altered(`CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id);
@@ -178,7 +176,7 @@ ALTER PUBLICATION %[1]s SET (publish = 'insert')`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if report := altered(format)(t).probe(); status(report, database.CheckTables) != database.Passed {
+			if report := altered(format)(t).probe(); status(report, check.Tables) != check.Passed {
 				t.Error(describe(report))
 			}
 		})

@@ -9,27 +9,27 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/egress"
-	"github.com/headgate/headgate/internal/pgserver/localrun"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
 // reachFindings are those on the way to a server.
-func reachFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.HostnameNotFound: {database.CheckAddress, database.Failed, []state{
+func reachFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.HostnameNotFound: {check.Address, check.Failed, []state{
 			{cause: "the name does not exist", bring: unresolved(&net.DNSError{Err: "no such host", IsNotFound: true})},
 			{cause: "the name server is silent", bring: unresolved(&net.DNSError{Err: "i/o timeout", IsTimeout: true})},
 			{cause: "the look-up runs out of time", bring: unresolved(context.DeadlineExceeded)},
 		}},
-		probe.AddressNotAllowed: {database.CheckAddress, database.Failed, []state{
+		check.AddressNotAllowed: {check.Address, check.Failed, []state{
 			{cause: "loopback is not allowed", bring: publicOnly("127.0.0.1"), fix: words},
 			{cause: "localhost is not allowed", bring: publicOnly("localhost"), fix: words},
 			{cause: "a metadata service", bring: publicOnly("169.254.169.254")},
 			{cause: "an IPv6 address that is not asked for", bring: publicOnly("::1"), fix: words},
 		}},
-		probe.NoIPv4Address: {database.CheckAddress, database.Failed, []state{
+		check.NoIPv4Address: {check.Address, check.Failed, []state{
 			{cause: "an IPv6 literal", fix: words, bring: otherFamily("::1", false), mend: func(s *source) {
 				s.target.Endpoint.IPv6 = true
 				if !localrun.HasIPv6() {
@@ -37,15 +37,15 @@ func reachFindings() map[database.Code]finding {
 				}
 			}},
 		}},
-		probe.NoIPv6Address: {database.CheckAddress, database.Failed, []state{
+		check.NoIPv6Address: {check.Address, check.Failed, []state{
 			{cause: "an IPv4 literal", fix: words, bring: otherFamily("127.0.0.1", true), mend: func(s *source) {
 				s.target.Endpoint.IPv6 = false
 			}},
 		}},
-		probe.ConnectionRefused: {database.CheckConnection, database.Failed, []state{
+		check.ConnectionRefused: {check.Connection, check.Failed, []state{
 			{cause: "nothing listens", fix: words, bring: func(t *testing.T) *source { return at(t, closedPort(t)) }},
 		}},
-		probe.ConnectionTimeout: {database.CheckConnection, database.Failed, []state{
+		check.ConnectionTimeout: {check.Connection, check.Failed, []state{
 			{cause: "packets are dropped", fix: words, bring: func(t *testing.T) *source {
 				s := at(t, 1)
 				s.prober = dials(t, func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -56,15 +56,15 @@ func reachFindings() map[database.Code]finding {
 			}},
 			{cause: "it accepts and is silent", fix: words, bring: facing(untilClosed)},
 		}},
-		probe.NetworkUnreachable: {database.CheckConnection, database.Failed, []state{
+		check.NetworkUnreachable: {check.Connection, check.Failed, []state{
 			{cause: "no route to the network", bring: unreachable(syscall.ENETUNREACH)},
 			{cause: "no route to the host", bring: unreachable(syscall.EHOSTUNREACH)},
 		}},
-		probe.NotPostgres: {database.CheckConnection, database.Failed, []state{
+		check.NotPostgres: {check.Connection, check.Failed, []state{
 			{cause: "it speaks HTTP", fix: words, bring: facing(sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"))},
 			{cause: "it speaks SSH", fix: words, bring: facing(sayAndWait("SSH-2.0-OpenSSH_9.9\r\n"))},
 		}},
-		probe.ConnectionLost: {database.CheckConnection, database.Failed, []state{
+		check.ConnectionLost: {check.Connection, check.Failed, []state{
 			{cause: "it closes at once", bring: facing(func(net.Conn) {})},
 			{cause: "the server is stopped meanwhile", bring: killedMeanwhile},
 		}},

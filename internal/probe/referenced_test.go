@@ -3,26 +3,26 @@ package probe_test
 import (
 	"testing"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 func TestAReferencedPasswordIsSaidToAVerifiedServerOnly(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 password"}})
 	s := newSource(t, server)
-	if report := s.probe(); status(report, database.CheckAuthentication) != database.Passed {
+	if report := s.probe(); status(report, check.Authentication) != check.Passed {
 		t.Fatalf("a password of its own:%s", describe(report))
 	}
 	s.target.Endpoint.PasswordSecretARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:theirs"
 	report := s.probe()
-	if found, ok := entry(report, probe.ConnectionNotPermitted); !ok || found.Name != database.CheckAuthentication || found.Fix == "" {
+	if found, ok := entry(report, check.ConnectionNotPermitted); !ok || found.Name != check.Authentication || found.Fix == "" {
 		t.Errorf("unverified:%s", describe(report))
 	}
 	s.target.Endpoint.SSLMode, s.target.Endpoint.SSLRootCert = database.SSLModeVerifyFull, string(server.RootCertPEM())
-	if report := s.probe(); status(report, database.CheckAuthentication) != database.Passed {
+	if report := s.probe(); status(report, check.Authentication) != check.Passed {
 		t.Errorf("verified:%s", describe(report))
 	}
 }

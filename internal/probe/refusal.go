@@ -3,9 +3,8 @@ package probe
 import (
 	"strings"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/headgate/headgate/internal/database"
 )
 
 // The SQLSTATEs that decide something here.
@@ -30,37 +29,37 @@ const (
 )
 
 // serverRefusal is what a server's refusal of a login means.
-func serverRefusal(l login, e *pgconn.PgError) *database.Check {
+func serverRefusal(l login, e *pgconn.PgError) *check.Entry {
 	role, db := quoteIdentifier(l.endpoint.Username), quoteIdentifier(l.endpoint.Database)
-	fail := func(code database.Code, message, fix string) *database.Check {
-		return failed(database.CheckAuthentication, code, message, fix)
+	fail := func(code check.Code, message, fix string) *check.Entry {
+		return failed(check.Authentication, code, message, fix)
 	}
 	switch {
 	case e.Code == stateInvalidPassword:
-		return fail(AuthenticationFailed, "the server does not accept this password for role "+role+
+		return fail(check.AuthenticationFailed, "the server does not accept this password for role "+role+
 			", or has no such role", "")
 	case e.Code == stateInvalidAuthorization && e.Routine == inRoleLogin:
-		return fail(ConnectionNotPermitted, "role "+role+" does not exist or may not log in", "ALTER ROLE "+role+" LOGIN")
+		return fail(check.ConnectionNotPermitted, "role "+role+" does not exist or may not log in", "ALTER ROLE "+role+" LOGIN")
 	case e.Code == stateInvalidAuthorization:
-		return fail(ConnectionNotPermitted, "pg_hba.conf does not let role "+role+" into database "+db+" from here: "+said(l, e),
+		return fail(check.ConnectionNotPermitted, "pg_hba.conf does not let role "+role+" into database "+db+" from here: "+said(l, e),
 			"add a line such as `"+hbaLine(l)+"` to pg_hba.conf and reload the server")
 	case e.Code == stateInvalidCatalogName:
-		return fail(DatabaseNotFound, "database "+db+" does not exist on this server", "")
+		return fail(check.DatabaseNotFound, "database "+db+" does not exist on this server", "")
 	case e.Code == stateInsufficientPrivilege:
-		return fail(ConnectionNotPermitted, "role "+role+" lacks the CONNECT privilege on database "+db,
+		return fail(check.ConnectionNotPermitted, "role "+role+" lacks the CONNECT privilege on database "+db,
 			"GRANT CONNECT ON DATABASE "+db+" TO "+role)
 	case e.Code == stateTooManyConnections:
 		return tooMany(e, role, db)
 	case e.Code == stateNotInPrerequisite && e.Routine == inDatabaseCheck:
-		return fail(ConnectionNotPermitted, "database "+db+" does not accept connections",
+		return fail(check.ConnectionNotPermitted, "database "+db+" does not accept connections",
 			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true -- in another database, such as postgres")
 	case strings.HasPrefix(e.Code, classOperatorIntervention), strings.HasPrefix(e.Code, classInsufficientResources):
-		return fail(ServerUnavailable, "the server takes no sessions at the moment: "+said(l, e), "")
+		return fail(check.ServerUnavailable, "the server takes no sessions at the moment: "+said(l, e), "")
 	}
-	return fail(ServerError, "the server refused the session with SQLSTATE "+printable(e.Code)+": "+said(l, e), "")
+	return fail(check.ServerError, "the server refused the session with SQLSTATE "+printable(e.Code)+": "+said(l, e), "")
 }
 
-func tooMany(e *pgconn.PgError, role, db string) *database.Check {
+func tooMany(e *pgconn.PgError, role, db string) *check.Entry {
 	message, fix := "the server has no connection left", "close connections that idle, or raise max_connections and restart the server"
 	switch e.Routine {
 	case inRoleLogin:
@@ -68,7 +67,7 @@ func tooMany(e *pgconn.PgError, role, db string) *database.Check {
 	case inDatabaseCheck:
 		message, fix = "database "+db+" has reached its connection limit", "ALTER DATABASE "+db+" CONNECTION LIMIT -1"
 	}
-	return failed(database.CheckAuthentication, TooManyConnections, message, fix)
+	return failed(check.Authentication, check.TooManyConnections, message, fix)
 }
 
 // said is the server's own message. A server that repeats the password it was

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/link"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/link"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // pass passes one connection on to a server of this machine.
@@ -139,7 +139,7 @@ func TestNoSessionIsLeftOnTheServer(t *testing.T) {
 	t.Parallel()
 	for _, change := range []string{"SELECT 1", "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t"} {
 		s := altered(change)(t)
-		if got := status(s.probe(), database.CheckAuthentication); got != database.Passed {
+		if got := status(s.probe(), check.Authentication); got != check.Passed {
 			t.Errorf("authentication is %s", got)
 		}
 		left := "SELECT count(*) FROM pg_stat_activity WHERE usename = " + literal(s.target.Endpoint.Username)

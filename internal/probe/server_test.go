@@ -3,23 +3,22 @@ package probe_test
 import (
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // serverFindings are those about the server as a whole, and the role on it.
-func serverFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.ConnectionPooler: {database.CheckPooler, database.Failed, []state{
+func serverFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.ConnectionPooler: {check.Pooler, check.Failed, []state{
 			{cause: "PgBouncer refuses replication", fix: words, bring: pooled(""), mend: direct},
 			{
 				cause: "PgBouncer passes replication over", fix: words, mend: direct,
 				bring: pooled(ignoredByPooler),
 			},
 		}},
-		probe.WALLevelNotLogical: {database.CheckWALLevel, database.Failed, []state{
+		check.WALLevelNotLogical: {check.WALLevel, check.Failed, []state{
 			{cause: "replica", fix: sql, more: true, bring: func(t *testing.T) *source {
 				return withoutSlot(t, map[string]string{"wal_level": "replica"})
 			}},
@@ -27,10 +26,10 @@ func serverFindings() map[database.Code]finding {
 				return withoutSlot(t, map[string]string{"wal_level": "minimal", "max_wal_senders": "0"})
 			}},
 		}},
-		probe.ReplicationNotPermitted: {database.CheckReplicationRole, database.Failed, []state{
+		check.ReplicationNotPermitted: {check.ReplicationRole, check.Failed, []state{
 			{cause: "NOREPLICATION", fix: sql, bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOREPLICATION") })},
 		}},
-		probe.NoWALSenderAvailable: {database.CheckWALSenders, database.Failed, []state{
+		check.NoWALSenderAvailable: {check.WALSenders, check.Failed, []state{
 			{cause: "all are in use", fix: sql, bring: func(t *testing.T) *source {
 				s := fewWALSenders(t, "1")
 				hold(t, s.server, "postgres", map[string]string{"replication": "database"})
@@ -38,7 +37,7 @@ func serverFindings() map[database.Code]finding {
 			}},
 			{cause: "there are none", fix: sql, bring: func(t *testing.T) *source { return fewWALSenders(t, "0") }},
 		}},
-		probe.WALSendersLow: {database.CheckWALSenders, database.Warned, []state{
+		check.WALSendersLow: {check.WALSenders, check.Warned, []state{
 			{cause: "only this one", fix: sql, bring: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
 		}},
 	}
@@ -62,16 +61,16 @@ func TestWithoutReplicationTheReportIsComplete(t *testing.T) {
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
 	s.exec(s.sql("REVOKE SELECT ON t FROM %[2]s"))
 	report := s.probe()
-	want := map[string]database.Status{
-		database.CheckStandby: database.Skipped, database.CheckReplicationRole: database.Failed, database.CheckTables: database.Warned,
+	want := map[string]check.Status{
+		check.Standby: check.Skipped, check.ReplicationRole: check.Failed, check.Tables: check.Warned,
 	}
-	for _, name := range database.CheckNames() {
+	for _, name := range check.Names() {
 		expected, ok := want[name]
 		if !ok {
-			expected = database.Passed
+			expected = check.Passed
 		}
 		// The order can't be settled for a role that may not read the slot.
-		if got := status(report, name); got != expected && name != database.CheckPublicationOrder {
+		if got := status(report, name); got != expected && name != check.PublicationOrder {
 			t.Errorf("%s is %s, want %s", name, got, expected)
 		}
 	}
@@ -95,17 +94,17 @@ func TestWhatIsRefusedCostsNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		refuse string
-		costs  map[string]database.Status
+		costs  map[string]check.Status
 	}{
 		{"REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", nil},
-		{"REVOKE EXECUTE ON FUNCTION pg_stat_get_wal_senders() FROM PUBLIC", map[string]database.Status{database.CheckWALSenders: database.Skipped}},
-		{"REVOKE SELECT ON pg_publication_tables FROM PUBLIC", map[string]database.Status{database.CheckTables: database.Skipped}},
-		{"REVOKE SELECT ON pg_replication_slots FROM PUBLIC", map[string]database.Status{
-			database.CheckAuthentication: database.Failed, database.CheckReplicationSlot: database.Skipped, database.CheckPublicationOrder: database.Skipped,
+		{"REVOKE EXECUTE ON FUNCTION pg_stat_get_wal_senders() FROM PUBLIC", map[string]check.Status{check.WALSenders: check.Skipped}},
+		{"REVOKE SELECT ON pg_publication_tables FROM PUBLIC", map[string]check.Status{check.Tables: check.Skipped}},
+		{"REVOKE SELECT ON pg_replication_slots FROM PUBLIC", map[string]check.Status{
+			check.Authentication: check.Failed, check.ReplicationSlot: check.Skipped, check.PublicationOrder: check.Skipped,
 		}},
-		{"REVOKE SELECT ON pg_settings FROM PUBLIC", map[string]database.Status{
-			database.CheckAuthentication: database.Failed, database.CheckPooler: database.Skipped,
-			database.CheckWALLevel: database.Skipped, database.CheckWALSenders: database.Skipped, database.CheckPublicationOrder: database.Skipped,
+		{"REVOKE SELECT ON pg_settings FROM PUBLIC", map[string]check.Status{
+			check.Authentication: check.Failed, check.Pooler: check.Skipped,
+			check.WALLevel: check.Skipped, check.WALSenders: check.Skipped, check.PublicationOrder: check.Skipped,
 		}},
 	} {
 		t.Run(c.refuse, func(t *testing.T) {
@@ -113,12 +112,12 @@ func TestWhatIsRefusedCostsNothingElse(t *testing.T) {
 			s := newSource(t, shared)
 			s.exec(c.refuse)
 			report := s.probe()
-			for _, name := range database.CheckNames() {
+			for _, name := range check.Names() {
 				want, ok := c.costs[name]
 				if !ok {
-					want = database.Passed
+					want = check.Passed
 				}
-				if got := status(report, name); got != want && name != database.CheckStandby {
+				if got := status(report, name); got != want && name != check.Standby {
 					t.Errorf("%s is %s, want %s", name, got, want)
 				}
 			}
@@ -139,7 +138,7 @@ func TestALockedTableCostsNothingElse(t *testing.T) {
 	if failure, failed := report.FirstFailure(); failed {
 		t.Errorf("%s:%s", failure.Code, describe(report))
 	}
-	if got := status(report, database.CheckReplicationSlot); got != database.Passed {
+	if got := status(report, check.ReplicationSlot); got != check.Passed {
 		t.Errorf("the slot is %s:%s", got, describe(report))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -68,13 +69,13 @@ func (l login) maySayPassword() bool {
 
 // refusal is why there is no session: the finding, and what the server said.
 type refusal struct {
-	database.Check
+	check.Entry
 	pgErr     *pgconn.PgError
 	cleartext bool
 	ahead     bool // a statement was sent ahead
 }
 
-func refuse(c *database.Check) *refusal { return &refusal{Check: *c} }
+func refuse(c *check.Entry) *refusal { return &refusal{Entry: *c} }
 
 // open makes one session, whose first statement is first. Where that is sent
 // ahead and the connection ends, it tries without: something in between may not
@@ -84,7 +85,7 @@ func (p *Prober) open(ctx context.Context, l login, m mode, first string) (*sess
 		first = ""
 	}
 	s, refused := p.openOnce(ctx, l, m, first)
-	if refused != nil && refused.ahead && refused.Code == ConnectionLost && ctx.Err() == nil {
+	if refused != nil && refused.ahead && refused.Code == check.ConnectionLost && ctx.Err() == nil {
 		return p.openOnce(ctx, l, m, "")
 	}
 	return s, refused
@@ -95,7 +96,7 @@ func (p *Prober) open(ctx context.Context, l login, m mode, first string) (*sess
 func (p *Prober) openOnce(ctx context.Context, l login, m mode, first string) (*session, *refusal) {
 	config, err := startup(l, m)
 	if err != nil {
-		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
+		return nil, refuse(failed(check.Authentication, check.ServerError, "the session could not be set up", ""))
 	}
 	conn, refused := p.transport(ctx, l)
 	if refused != nil {
@@ -105,7 +106,7 @@ func (p *Prober) openOnce(ctx context.Context, l login, m mode, first string) (*
 	out, err := newAhead(conn, sniff, first)
 	if err != nil {
 		_ = conn.Close() // nothing was said yet
-		return nil, refuse(failed(database.CheckAuthentication, ServerError, "the session could not be set up", ""))
+		return nil, refuse(failed(check.Authentication, check.ServerError, "the session could not be set up", ""))
 	}
 	s := &session{mode: m, login: l, sniff: sniff, wire: conn.wire}
 	config.DialFunc = oneShot(conn.Conn)
@@ -138,7 +139,7 @@ type transport struct {
 	wire *wire
 }
 
-func (p *Prober) transport(ctx context.Context, l login) (transport, *database.Check) {
+func (p *Prober) transport(ctx context.Context, l login) (transport, *check.Entry) {
 	t, again, refused := p.tryTransport(ctx, l, fastCurves())
 	if again {
 		t, _, refused = p.tryTransport(ctx, l, nil)
@@ -146,7 +147,7 @@ func (p *Prober) transport(ctx context.Context, l login) (transport, *database.C
 	return t, refused
 }
 
-func (p *Prober) tryTransport(ctx context.Context, l login, curves []tls.CurveID) (t transport, again bool, refused *database.Check) {
+func (p *Prober) tryTransport(ctx context.Context, l login, curves []tls.CurveID) (t transport, again bool, refused *check.Entry) {
 	w, refused := p.dial(ctx, l.addrs)
 	if refused != nil {
 		return t, false, refused
@@ -230,7 +231,7 @@ func oneShot(conn net.Conn) pgconn.DialFunc {
 // text can hold the password and is never passed on.
 func loginFailure(l login, sniff *sniffer, err error) *refusal {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return &refusal{Check: *serverRefusal(l, pgErr), pgErr: pgErr}
+		return &refusal{Entry: *serverRefusal(l, pgErr), pgErr: pgErr}
 	}
 	switch {
 	case isTimeout(err), isClosed(err):
@@ -239,18 +240,18 @@ func loginFailure(l login, sniff *sniffer, err error) *refusal {
 		}
 		return refuse(silence(err, false))
 	case sniff.auth == authCleartext && l.endpoint.SSL && !l.maySayPassword():
-		return refuse(failed(database.CheckAuthentication, ConnectionNotPermitted,
+		return refuse(failed(check.Authentication, check.ConnectionNotPermitted,
 			"the server asks for the password in cleartext, and one that a secret of somebody else's has goes to a verified server only",
 			`send "ssl_mode": "verify-full"`))
 	case sniff.auth == authCleartext && !l.endpoint.SSL:
-		return &refusal{cleartext: true, Check: *failed(database.CheckTLS, TLSRequired,
+		return &refusal{cleartext: true, Entry: *failed(check.TLS, check.TLSRequired,
 			"the server asks for the password in cleartext, which goes over TLS only, and ssl is false", `send "ssl": true`)}
 	case sniff.auth == authGSS, sniff.auth == authSSPI:
-		return refuse(failed(database.CheckAuthentication, ConnectionNotPermitted,
+		return refuse(failed(check.Authentication, check.ConnectionNotPermitted,
 			"the server wants Kerberos (GSSAPI or SSPI) from this role, not a password",
 			"add a line with scram-sha-256 for this role and database to pg_hba.conf"))
 	case sniff.spoke && sniff.auth != 0:
-		return refuse(failed(database.CheckAuthentication, AuthenticationFailed,
+		return refuse(failed(check.Authentication, check.AuthenticationFailed,
 			"the login could not be completed: server and client could not agree on the proof of the password", ""))
 	}
 	return refuse(notPostgres())

@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // TestTheEnvironmentOfTheProcessChangesNothing is not parallel, since it sets
@@ -60,7 +59,7 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 			t.Errorf("the session is %q, want %q", seen, want)
 		}
 		mustDo(t, lock, "ROLLBACK")
-		if c, ok := entry(<-done, probe.ServerError); ok {
+		if c, ok := entry(<-done, check.ServerError); ok {
 			t.Error(c.Message)
 		}
 	}
@@ -70,10 +69,10 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 // name of its session while it does, and where its report comes. A probe that
 // ends before its session was seen is followed by another, but not for ever:
 // whoever holds the lock holds others up.
-func (s *source) waitingSession() (string, chan database.Report) {
+func (s *source) waitingSession() (string, chan check.Report) {
 	s.t.Helper()
 	for range 3 {
-		done := make(chan database.Report, 1)
+		done := make(chan check.Report, 1)
 		go func() { done <- s.probe() }()
 		for len(done) == 0 {
 			seen := s.admin("SELECT backend_type || ' ' || application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = " +

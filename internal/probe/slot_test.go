@@ -3,21 +3,20 @@ package probe_test
 import (
 	"testing"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 const dropSlot = "SELECT pg_drop_replication_slot(%[3]s)"
 
 // slotFailureFindings are the slots that can't be used.
-func slotFailureFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.SlotNotFound: {database.CheckReplicationSlot, database.Failed, []state{
+func slotFailureFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.SlotNotFound: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "it was never made", fix: sql, bring: inTurn(dropSlot)},
 		}},
-		probe.SlotWrongDatabase: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotWrongDatabase: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "it is another source's", fix: words, bring: func(t *testing.T) *source {
 				s, other := newSource(t, shared), newSource(t, shared)
 				s.dropSlot()
@@ -28,28 +27,28 @@ func slotFailureFindings() map[database.Code]finding {
 				s.target.Endpoint.Database = s.admin("SELECT database FROM pg_replication_slots WHERE slot_name = " + s.slot())
 			}},
 		}},
-		probe.SlotNotLogical: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotNotLogical: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "it is physical", fix: sql, bring: inTurn(dropSlot, "SELECT pg_create_physical_replication_slot(%[3]s)")},
 			{cause: "it is physical and keeps WAL", fix: sql, bring: inTurn(dropSlot, "SELECT pg_create_physical_replication_slot(%[3]s, true)")},
 		}},
-		probe.SlotWrongPlugin: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotWrongPlugin: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "test_decoding", fix: sql, bring: inTurn(dropSlot, "SELECT pg_create_logical_replication_slot(%[3]s, 'test_decoding')")},
 		}},
-		probe.SlotInvalidated: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotInvalidated: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "its WAL is gone", fix: sql, since: 13, bring: func(t *testing.T) *source {
 				s := outrun(t)
 				s.admin("CHECKPOINT")
 				return s
 			}},
 		}},
-		probe.SlotTemporary: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotTemporary: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "another session's", fix: words, bring: changed(func(s *source) {
 				s.dropSlot()
 				owner := hold(s.t, s.server, s.target.Endpoint.Database, nil)
 				mustDo(s.t, owner, s.sql("SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput', true)"))
 			})},
 		}},
-		probe.SlotSynced: {database.CheckReplicationSlot, database.Failed, []state{
+		check.SlotSynced: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "a standby's copy", fix: words, bring: syncedSlot},
 		}},
 	}
@@ -75,19 +74,19 @@ func (s *source) switchWAL(n int) {
 }
 
 // slotWarningFindings are the slots that can be used with care.
-func slotWarningFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.SlotActive: {database.CheckReplicationSlot, database.Warned, []state{
+func slotWarningFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.SlotActive: {check.ReplicationSlot, check.Warned, []state{
 			{cause: "somebody reads it", fix: words, bring: changed(read)},
 		}},
-		probe.SlotLagging: {database.CheckReplicationSlot, database.Warned, []state{
+		check.SlotLagging: {check.ReplicationSlot, check.Warned, []state{
 			{cause: "272 MB", bring: func(t *testing.T) *source {
 				s := newSource(t, pgtest.Start(t, pgserver.Options{}))
 				s.switchWAL(17)
 				return s
 			}},
 		}},
-		probe.SlotAtRisk: {database.CheckReplicationSlot, database.Warned, []state{
+		check.SlotAtRisk: {check.ReplicationSlot, check.Warned, []state{
 			{cause: "a limit on the WAL it keeps", fix: sql, since: 13, bring: limited("max_slot_wal_keep_size", "1GB")},
 			{cause: "a limit on its idleness", fix: sql, since: 18, bring: limited("idle_replication_slot_timeout", "1d")},
 			{cause: "its WAL may be removed", fix: words, since: 13, bring: outrun},
@@ -108,7 +107,7 @@ func TestASlotThatIsInvalidIsNotAskedForTheOrder(t *testing.T) {
 		"wrong plugin": inTurn(dropSlot, "SELECT pg_create_logical_replication_slot(%[3]s, 'test_decoding')"),
 		"absent":       inTurn(dropSlot),
 	} {
-		if report := bring(t).probe(); status(report, database.CheckPublicationOrder) != database.Skipped {
+		if report := bring(t).probe(); status(report, check.PublicationOrder) != check.Skipped {
 			t.Errorf("%s: %s", name, describe(report))
 		}
 	}

@@ -14,11 +14,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/pgserver/pgtest"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // shared is the server on which most of the tests make sources of their own.
@@ -136,7 +137,7 @@ func (s *source) execIn(db, sql string) string {
 	return out
 }
 
-func (s *source) probe() database.Report {
+func (s *source) probe() check.Report {
 	s.t.Helper()
 	p, ctx := s.prober, s.t.Context()
 	if p == nil {
@@ -250,17 +251,17 @@ func (f dialerFunc) DialContext(ctx context.Context, network, address string) (n
 }
 
 // entry is the report's entry with this code.
-func entry(r database.Report, code database.Code) (database.Check, bool) {
+func entry(r check.Report, code check.Code) (check.Entry, bool) {
 	for _, c := range r {
 		if c.Code == code {
 			return c, true
 		}
 	}
-	return database.Check{}, false
+	return check.Entry{}, false
 }
 
 // status is the status of the report's first entry called name.
-func status(r database.Report, name string) database.Status {
+func status(r check.Report, name string) check.Status {
 	for _, c := range r {
 		if c.Name == name {
 			return c.Status
@@ -270,7 +271,7 @@ func status(r database.Report, name string) database.Status {
 }
 
 // describe is the report in lines, for failures of tests.
-func describe(r database.Report) string {
+func describe(r check.Report) string {
 	var b strings.Builder
 	for _, c := range r {
 		fmt.Fprintf(&b, "\n%-18s %-8s %s %s", c.Name, c.Status, c.Code, c.Message)

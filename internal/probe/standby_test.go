@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/pgserver"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
 )
 
 const (
@@ -139,32 +138,32 @@ func (s *source) slotOnStandby(sql string) {
 }
 
 // standbyFindings are those about replicas and their primaries.
-func standbyFindings() map[database.Code]finding {
-	return map[database.Code]finding{
-		probe.PrimaryRequired: {database.CheckStandby, database.Failed, []state{
+func standbyFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.PrimaryRequired: {check.Standby, check.Failed, []state{
 			{cause: "no primary is given", fix: words, bring: replica(func(s *source) { s.target.Primary = nil }), mend: givePrimary},
 		}},
-		probe.StandbyUnsupported: {database.CheckStandby, database.Failed, []state{
+		check.StandbyUnsupported: {check.Standby, check.Failed, []state{
 			{cause: "a version that can't decode there", fix: words, bring: func(t *testing.T) *source {
 				return newReplica(t, pairOf(t, min(old, major())))
 			}},
 		}},
-		probe.PrimaryUnreachable: {database.CheckStandby, database.Failed, []state{
+		check.PrimaryUnreachable: {check.Standby, check.Failed, []state{
 			{cause: "nothing listens", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = closedPort(s.t) }), mend: givePrimary},
 			{cause: "a wrong password", bring: replica(func(s *source) { s.target.Passwords.Primary = "wrong" })},
 			{cause: "it is not in DNS", bring: replica(func(s *source) { s.target.Primary.Hostname = "absent.invalid" })},
 		}},
-		probe.PrimaryIsStandby: {database.CheckStandby, database.Failed, []state{
+		check.PrimaryIsStandby: {check.Standby, check.Failed, []state{
 			{cause: "it is the standby itself", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = s.server.Port() }), mend: givePrimary},
 		}},
-		probe.PrimaryMismatch: {database.CheckStandby, database.Failed, []state{
+		check.PrimaryMismatch: {check.Standby, check.Failed, []state{
 			{cause: "another cluster", fix: words, bring: replica(func(s *source) {
 				other := newSource(s.t, shared)
 				*s.target.Primary = other.target.Endpoint
 			}), mend: givePrimary},
 			{cause: "another database", fix: words, bring: replica(func(s *source) { s.target.Primary.Database = "postgres" }), mend: givePrimary},
 		}},
-		probe.HotStandbyFeedbackOff: {database.CheckStandby, database.Warned, []state{
+		check.HotStandbyFeedbackOff: {check.Standby, check.Warned, []state{
 			{cause: "it is off", fix: sql, bring: func(t *testing.T) *source {
 				p, err := startPair(decoding(firstToDecode), map[string]string{"hot_standby_feedback": "off"})
 				if err != nil {
@@ -173,7 +172,7 @@ func standbyFindings() map[database.Code]finding {
 				return newReplica(t, p)
 			}},
 		}},
-		probe.PrimaryNotNeeded: {database.CheckStandby, database.Warned, []state{
+		check.PrimaryNotNeeded: {check.Standby, check.Warned, []state{
 			{cause: "the database is a primary", fix: words, bring: changed(func(s *source) {
 				primary := s.target.Endpoint
 				s.target.Primary, s.target.Passwords.Primary = &primary, password
@@ -200,8 +199,8 @@ func givePrimary(s *source) {
 func TestAHealthyReplicaPassesEveryCheck(t *testing.T) {
 	t.Parallel()
 	report := replica(func(*source) {})(t).probe()
-	for _, name := range database.CheckNames() {
-		if got := status(report, name); got != database.Passed {
+	for _, name := range check.Names() {
+		if got := status(report, name); got != check.Passed {
 			t.Errorf("%s is %s", name, got)
 		}
 	}
@@ -212,12 +211,12 @@ func TestAHealthyReplicaPassesEveryCheck(t *testing.T) {
 
 func TestTheFixesForAReplicaWork(t *testing.T) {
 	t.Parallel()
-	for code, change := range map[database.Code]string{
-		probe.SlotNotFound:           "",
-		probe.PublicationNotFound:    "DROP PUBLICATION %[1]s",
-		probe.TablesUnreadable:       "REVOKE SELECT ON t FROM %[2]s",
-		probe.ReplicaIdentityMissing: "ALTER TABLE t REPLICA IDENTITY NOTHING",
-		probe.PublicationAfterSlot:   "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t",
+	for code, change := range map[check.Code]string{
+		check.SlotNotFound:           "",
+		check.PublicationNotFound:    "DROP PUBLICATION %[1]s",
+		check.TablesUnreadable:       "REVOKE SELECT ON t FROM %[2]s",
+		check.ReplicaIdentityMissing: "ALTER TABLE t REPLICA IDENTITY NOTHING",
+		check.PublicationAfterSlot:   "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t",
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -19,7 +20,7 @@ import (
 func sslRequest() []byte { return []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f} }
 
 // askTLS asks the server on w whether it speaks TLS.
-func askTLS(w *wire) *database.Check {
+func askTLS(w *wire) *check.Entry {
 	if _, err := w.Write(sslRequest()); err != nil {
 		return silence(err, false)
 	}
@@ -31,21 +32,21 @@ func askTLS(w *wire) *database.Check {
 	case 'S':
 		return nil
 	case 'N':
-		return failed(database.CheckTLS, TLSNotSupported, "the server does not offer TLS, and ssl is true",
+		return failed(check.TLS, check.TLSNotSupported, "the server does not offer TLS, and ssl is true",
 			"ALTER SYSTEM SET ssl = on -- with ssl_cert_file and ssl_key_file in place, then SELECT pg_reload_conf()")
 	case 'E':
 		// What a postmaster sends that can't start a process for a connection.
-		return failed(database.CheckAuthentication, ServerUnavailable, "the server could not take another connection", "")
+		return failed(check.Authentication, check.ServerUnavailable, "the server could not take another connection", "")
 	}
 	return notPostgres()
 }
 
 // encrypt shakes hands on w. again tells whether the handshake failed for want
 // of a curve in common, so that a second one with all of Go's may succeed.
-func (p *Prober) encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, refused *database.Check) {
+func (p *Prober) encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, refused *check.Entry) {
 	config, err := p.tlsConfig(e, curves)
 	if err != nil {
-		return nil, false, failed(database.CheckTLS, TLSCertificateInvalid, "the authorities to verify the server with could not be read", "")
+		return nil, false, failed(check.TLS, check.TLSCertificateInvalid, "the authorities to verify the server with could not be read", "")
 	}
 	conn = tls.Client(w, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -79,9 +80,9 @@ func (p *Prober) tlsConfig(e database.Endpoint, curves []tls.CurveID) (*tls.Conf
 	return config, err
 }
 
-func handshakeFailure(err error) *database.Check {
+func handshakeFailure(err error) *check.Entry {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return failed(database.CheckTLS, TLSCertificateInvalid,
+		return failed(check.TLS, check.TLSCertificateInvalid,
 			"the server's certificate could not be verified: "+printable(err.Error()),
 			"send the authority's certificate in ssl_root_cert, and the host name that the certificate has")
 	}
@@ -91,7 +92,7 @@ func handshakeFailure(err error) *database.Check {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return notPostgres() // it began with an S, as SSH does
 	}
-	return failed(database.CheckTLS, TLSFailed, "the TLS handshake failed: "+printable(err.Error()), "")
+	return failed(check.TLS, check.TLSFailed, "the TLS handshake failed: "+printable(err.Error()), "")
 }
 
 // refusesCurves tells whether a handshake failed in the way it does where

@@ -10,8 +10,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // The detail-types of the events that answer.
@@ -42,7 +44,7 @@ type Created struct {
 type Rejected struct {
 	RequestID string           `json:"request_id"`
 	AccountID string           `json:"account_id"`
-	Error     database.Refusal `json:"error"`
+	Error     apierror.Refusal `json:"error"`
 }
 
 // Handler answers the events that ask for databases.
@@ -64,7 +66,7 @@ const (
 // once. What may pass is returned as an error, so that Lambda tries again and
 // keeps the event where that ends.
 func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
-	ctx, cancel := context.WithTimeout(database.CountRetries(ctx), budget)
+	ctx, cancel := context.WithTimeout(requestlog.CountRetries(ctx), budget)
 	defer cancel()
 	began := time.Now()
 	account, p, err := database.ParseEvent(e.Detail)
@@ -78,7 +80,7 @@ func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
 		answered = h.Bus.Put(ctx, CreatedType, Created{e.ID, account, made.Database.Object()})
 	case final(err):
 		outcome = "rejected"
-		refused, _ := errors.AsType[*database.Error](err)
+		refused, _ := errors.AsType[*apierror.Error](err)
 		answered = h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, refusal(refused)})
 	default:
 		outcome, answered = "to be repeated", fmt.Errorf("the database was not registered yet: %w", err)
@@ -92,8 +94,8 @@ func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
 func (h *Handler) create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error) {
 	for {
 		made, err := h.Service.Create(ctx, account, p, key)
-		e, ok := errors.AsType[*database.Error](err)
-		if !ok || e.Code != database.RequestInProgress {
+		e, ok := errors.AsType[*apierror.Error](err)
+		if !ok || e.Code != apierror.RequestInProgress {
 			return made, err
 		}
 		timer := time.NewTimer(poll)
@@ -109,18 +111,18 @@ func (h *Handler) create(ctx context.Context, account string, p database.Payload
 // final tells whether an error is the request's to mend. A target that starts
 // up, or that has no room for one session more, is not.
 func final(err error) bool {
-	e, ok := errors.AsType[*database.Error](err)
+	e, ok := errors.AsType[*apierror.Error](err)
 	if !ok {
 		return false
 	}
 	switch e.Kind {
-	case database.Malformed:
+	case apierror.Malformed:
 		return true
-	case database.Conflict:
-		return e.Code == database.IdempotencyKeyReused
-	case database.Invalid:
+	case apierror.Conflict:
+		return e.Code == apierror.IdempotencyKeyReused
+	case apierror.Invalid:
 		switch e.Code {
-		case probe.ServerUnavailable, probe.TooManyConnections, probe.NoWALSenderAvailable, probe.ConnectionLost:
+		case check.ServerUnavailable, check.TooManyConnections, check.NoWALSenderAvailable, check.ConnectionLost:
 			return false
 		}
 		return true
@@ -129,10 +131,10 @@ func final(err error) bool {
 }
 
 // refusal is the body of a 422, also for what a request is answered otherwise.
-func refusal(e *database.Error) database.Refusal {
+func refusal(e *apierror.Error) apierror.Refusal {
 	r := e.Refusal()
 	if r.Code == "" {
-		r.Code = database.InvalidPayload
+		r.Code = apierror.InvalidPayload
 	}
 	return r
 }
@@ -141,12 +143,12 @@ func refusal(e *database.Error) database.Refusal {
 func (h *Handler) log(ctx context.Context, id, account, outcome, made string, err, answered error, began time.Time) {
 	attrs := []slog.Attr{
 		slog.String("event", id), slog.String("account", account), slog.String("outcome", outcome),
-		slog.Int64("duration_ms", time.Since(began).Milliseconds()), slog.Int64("retries", database.Retries(ctx)),
+		slog.Int64("duration_ms", time.Since(began).Milliseconds()), slog.Int64("retries", requestlog.Retries(ctx)),
 	}
 	if made != "" {
 		attrs = append(attrs, slog.String("database", made))
 	}
-	if e, ok := errors.AsType[*database.Error](err); ok && e.Code != "" {
+	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Code != "" {
 		attrs = append(attrs, slog.String("code", string(e.Code)))
 	}
 	level := slog.LevelInfo

@@ -15,10 +15,10 @@ import (
 
 	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/mototest"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
 	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/mototest"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 	"github.com/headgate/headgate/internal/vault"
 )
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -166,7 +167,7 @@ func (s *Sweeper) isMissing(ctx context.Context, secret Secret) (bool, error) {
 	switch {
 	case err == nil:
 		return false, nil
-	case database.KindOf(err) == database.NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		return true, nil
 	}
 	return false, fmt.Errorf("looking for database %s: %w", secret.Database, err)

@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
 	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 	"github.com/headgate/headgate/internal/vault"
 )
 
@@ -214,7 +215,7 @@ func (c *counted) Get(_ context.Context, _, id string) (database.Database, error
 		return database.Database{}, err
 	}
 	if n < c.orphans {
-		return database.Database{}, database.NewError(database.NotFound, "not found", nil)
+		return database.Database{}, apierror.New(apierror.NotFound, "not found", nil)
 	}
 	return database.Database{}, nil
 }

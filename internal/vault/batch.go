@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -87,8 +88,8 @@ func (v *Vault) batch(ctx context.Context, ds []database.Database) (map[string]v
 		in.SecretIdList = append(in.SecretIdList, *v.name(d.Account, d.ID))
 	}
 	found := make(map[string]value, len(ds))
-	policy := awscall.Policy{Budget: budget, Attempt: attemptTime, Persist: true, Insist: true, Read: readAnswer}
-	err := awscall.Do(ctx, policy, func(ctx context.Context) error {
+	policy := awsretry.Policy{Budget: budget, Attempt: attemptTime, Persist: true, Insist: true, Read: readAnswer}
+	err := awsretry.Do(ctx, policy, func(ctx context.Context) error {
 		out, err := v.client.BatchGetSecretValue(ctx, in, once)
 		if err != nil {
 			return err
@@ -193,5 +194,5 @@ func each(ctx context.Context, n int, do func(context.Context, int) error) error
 
 // ended is the error of work that its context has ended.
 func ended(ctx context.Context) error {
-	return database.NewError(database.Unavailable, "a store is not available for now", ctx.Err())
+	return apierror.New(apierror.Unavailable, "a store is not available for now", ctx.Err())
 }

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // createMany keeps the passwords of n databases of one account.
@@ -134,18 +135,18 @@ func TestManyPasswordsThatAreGivenUp(t *testing.T) {
 	denied := refusal("AccessDeniedException")
 	tests := map[string]struct {
 		faults map[string]faultwire.Fault
-		kind   database.Kind
+		kind   apierror.Kind
 	}{
-		"always throttled":        {map[string]faultwire.Fault{"BatchGetSecretValue": throttled}, database.Throttled},
-		"never connected":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.NoConnection}, database.Unavailable},
-		"reset each time":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.LoseRequest}, database.Unavailable},
-		"never answered":          {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.Hang}, database.Unavailable},
-		"batches denied":          {map[string]faultwire.Fault{"BatchGetSecretValue": denied}, database.Internal},
-		"one of a batch denied":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("AccessDeniedException"), "GetSecretValue": denied}, database.Internal},
-		"one of them throttled":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InternalServiceError"), "GetSecretValue": throttled}, database.Throttled},
-		"invalid, not deleted":    {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InvalidRequestException"), "GetSecretValue": invalid}, database.Internal},
-		"an answer that quotes":   {map[string]faultwire.Fault{"BatchGetSecretValue": quoting}, database.Internal},
-		"a batch in another form": {map[string]faultwire.Fault{"BatchGetSecretValue": otherForm}, database.Internal},
+		"always throttled":        {map[string]faultwire.Fault{"BatchGetSecretValue": throttled}, apierror.Throttled},
+		"never connected":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.NoConnection}, apierror.Unavailable},
+		"reset each time":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.LoseRequest}, apierror.Unavailable},
+		"never answered":          {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.Hang}, apierror.Unavailable},
+		"batches denied":          {map[string]faultwire.Fault{"BatchGetSecretValue": denied}, apierror.Internal},
+		"one of a batch denied":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("AccessDeniedException"), "GetSecretValue": denied}, apierror.Internal},
+		"one of them throttled":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InternalServiceError"), "GetSecretValue": throttled}, apierror.Throttled},
+		"invalid, not deleted":    {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InvalidRequestException"), "GetSecretValue": invalid}, apierror.Internal},
+		"an answer that quotes":   {map[string]faultwire.Fault{"BatchGetSecretValue": quoting}, apierror.Internal},
+		"a batch in another form": {map[string]faultwire.Fault{"BatchGetSecretValue": otherForm}, apierror.Internal},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -187,14 +188,14 @@ func TestASecretScheduledForDeletionIsNotWaitedFor(t *testing.T) {
 	}
 	begun := time.Now()
 	_, err := b.Read(storetest.Context(t), ds[0].Account, ds[0].ID, ds[0].SecretVersion)
-	wantKind(t, err, database.NotFound)
+	wantKind(t, err, apierror.NotFound)
 	b.wantRequests(t, "GetSecretValue", 1)
 	b.wantRequests(t, "DescribeSecret", 1)
 	ps[0] = database.Passwords{}
 	b.wantAll(t, ds, ps)
 	b.wantRequests(t, "GetSecretValue", 2)
 	b.wantRequests(t, "DescribeSecret", 2)
-	wantKind(t, b.Promote(storetest.Context(t), ds[0].Account, ds[0].ID, ds[0].ID), database.NotFound)
+	wantKind(t, b.Promote(storetest.Context(t), ds[0].Account, ds[0].ID, ds[0].ID), apierror.NotFound)
 	b.wantRequests(t, "DescribeSecret", 3)
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("it took %s", took)

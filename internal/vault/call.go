@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
 // errScheduled says that a secret is scheduled for deletion.
@@ -22,15 +22,15 @@ var errMoved = errors.New("the label has moved")
 
 // do makes a call in as many attempts as it takes.
 func do(ctx context.Context, call func(context.Context) error) error {
-	policy := awscall.Policy{Budget: budget, Attempt: attemptTime, Read: readAnswer}
-	return awscall.Do(ctx, policy, call)
+	policy := awsretry.Policy{Budget: budget, Attempt: attemptTime, Read: readAnswer}
+	return awsretry.Do(ctx, policy, call)
 }
 
 // readAnswer reads the error of one attempt. Since every call may be repeated,
 // an answer tells all there is to know, whatever became of earlier attempts.
-func readAnswer(err error, fault awscall.Fault) awscall.Fault {
-	if fault == awscall.Refused || errors.Is(err, errScheduled) {
-		return awscall.Settled
+func readAnswer(err error, fault awsretry.Fault) awsretry.Fault {
+	if fault == awsretry.Refused || errors.Is(err, errScheduled) {
+		return awsretry.Settled
 	}
 	return fault
 }
@@ -40,21 +40,21 @@ func readAnswer(err error, fault awscall.Fault) awscall.Fault {
 // move under its hands.
 func patient(ctx context.Context, call func(context.Context) error) error {
 	var missing error
-	policy := awscall.Policy{
+	policy := awsretry.Policy{
 		Budget: budget, Attempt: attemptTime, Persist: true,
-		Read: func(err error, fault awscall.Fault) awscall.Fault {
+		Read: func(err error, fault awsretry.Fault) awsretry.Fault {
 			if isNotFound(err) && !errors.Is(err, errScheduled) {
 				missing = err
-				return awscall.Contended
+				return awsretry.Contended
 			}
 			if errors.Is(err, errMoved) {
-				return awscall.Contended
+				return awsretry.Contended
 			}
 			return readAnswer(err, fault)
 		},
 	}
-	err := awscall.Do(ctx, policy, call)
-	if failure, ok := errors.AsType[*awscall.Failure](err); ok && failure.Fault != awscall.Settled && missing != nil {
+	err := awsretry.Do(ctx, policy, call)
+	if failure, ok := errors.AsType[*awsretry.Failure](err); ok && failure.Fault != awsretry.Settled && missing != nil {
 		// The end of the time may have cut off the last attempt, whose error
 		// says less.
 		return missing
@@ -62,5 +62,5 @@ func patient(ctx context.Context, call func(context.Context) error) error {
 	return err
 }
 
-// once leaves repeating a call to awscall.Do.
+// once leaves repeating a call to awsretry.Do.
 func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }

@@ -9,22 +9,22 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/headgate/headgate/internal/awscall"
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// fail is the error of a call that awscall.Do gave up. Every call may be
+// fail is the error of a call that awsretry.Do gave up. Every call may be
 // repeated, so one in doubt is no worse than one that did not happen.
 func fail(operation string, err error) error {
 	cause := quieten(operation, err)
 	if isNotFound(err) {
-		return database.NewError(database.NotFound, "the passwords were not found", cause)
+		return apierror.New(apierror.NotFound, "the passwords were not found", cause)
 	}
-	return awscall.Error(err, cause, database.Unavailable)
+	return awsretry.Error(err, cause, apierror.Unavailable)
 }
 
 func internal(cause error) error {
-	return database.NewError(database.Internal, "the request could not be completed", cause)
+	return apierror.New(apierror.Internal, "the request could not be completed", cause)
 }
 
 func isNotFound(err error) bool {

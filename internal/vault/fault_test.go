@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // refusal is an answer of Secrets Manager.
@@ -115,19 +116,19 @@ func TestASecretThatExistsCountsAsCreatedOnlyIfItIsOurs(t *testing.T) {
 	tests := map[string]struct {
 		prepare func(*testing.T, bench, database.Database, database.Passwords)
 		done    bool
-		kind    database.Kind
+		kind    apierror.Kind
 	}{
 		"the same passwords in the same version": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
 			mustCreate(t, b, d, p)
 		}, true, 0},
 		"other passwords in the same version": {func(t *testing.T, b bench, d database.Database, _ database.Passwords) {
 			mustCreate(t, b, d, storetest.Passwords())
-		}, false, database.Internal},
-		"no such version": {func(*testing.T, bench, database.Database, database.Passwords) {}, false, database.Internal},
+		}, false, apierror.Internal},
+		"no such version": {func(*testing.T, bench, database.Database, database.Passwords) {}, false, apierror.Internal},
 		"a vault that is away when asked": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
 			mustCreate(t, b, d, p)
 			b.wire.Script("GetSecretValue", faultwire.NoConnection)
-		}, false, database.Unavailable},
+		}, false, apierror.Unavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,19 +159,19 @@ func TestACreateThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		fault faultwire.Fault
-		kind  database.Kind
+		kind  apierror.Kind
 	}{
-		"throttled":                  {throttled, database.Throttled},
-		"never connected":            {faultwire.NoConnection, database.Unavailable},
-		"reset each time":            {faultwire.LoseRequest, database.Unavailable},
-		"never answered":             {faultwire.Hang, database.Unavailable},
-		"an error of theirs":         {broken, database.Unavailable},
-		"denied":                     {refusal("AccessDeniedException"), database.Internal},
-		"a quota used up":            {refusal("LimitExceededException"), database.Internal},
-		"a key that is not there":    {missing, database.Internal},
-		"a name that is being freed": {invalid, database.Internal},
-		"an answer that quotes":      {quoting, database.Internal},
-		"an answer that is not JSON": {garbage, database.Internal},
+		"throttled":                  {throttled, apierror.Throttled},
+		"never connected":            {faultwire.NoConnection, apierror.Unavailable},
+		"reset each time":            {faultwire.LoseRequest, apierror.Unavailable},
+		"never answered":             {faultwire.Hang, apierror.Unavailable},
+		"an error of theirs":         {broken, apierror.Unavailable},
+		"denied":                     {refusal("AccessDeniedException"), apierror.Internal},
+		"a quota used up":            {refusal("LimitExceededException"), apierror.Internal},
+		"a key that is not there":    {missing, apierror.Internal},
+		"a name that is being freed": {invalid, apierror.Internal},
+		"an answer that quotes":      {quoting, apierror.Internal},
+		"an answer that is not JSON": {garbage, apierror.Internal},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -228,10 +229,10 @@ func TestADeletionRefusedForAnotherReasonIsADefect(t *testing.T) {
 	b := newBench(t)
 	d, _ := b.create(t)
 	b.wire.Script("DeleteSecret", invalid)
-	wantKind(t, b.ScheduleDeletion(storetest.Context(t), d.Account, d.ID), database.Internal)
+	wantKind(t, b.ScheduleDeletion(storetest.Context(t), d.Account, d.ID), apierror.Internal)
 	b.wire.Script("GetSecretValue", invalid)
 	_, err := b.Read(storetest.Context(t), d.Account, d.ID, d.ID)
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 }
 
 func TestAScheduledSecretTakesNoVersion(t *testing.T) {
@@ -240,12 +241,12 @@ func TestAScheduledSecretTakesNoVersion(t *testing.T) {
 	d, p := b.create(t)
 	b.wire.Script("PutSecretValue", invalid)
 	_, err := b.AddVersion(storetest.Context(t), d, p, storetest.ID())
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	if err := b.ScheduleDeletion(storetest.Context(t), d.Account, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.AddVersion(storetest.Context(t), d, p, storetest.ID())
-	wantKind(t, err, database.NotFound)
+	wantKind(t, err, apierror.NotFound)
 }
 
 func TestALabelThatKeepsMovingIsUnavailable(t *testing.T) {
@@ -257,5 +258,5 @@ func TestALabelThatKeepsMovingIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wire.Script("UpdateSecretVersionStage", moved)
-	wantKind(t, b.Promote(quick(t), d.Account, d.ID, version), database.Unavailable)
+	wantKind(t, b.Promote(quick(t), d.Account, d.ID, version), apierror.Unavailable)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/uuid"
 
-	"github.com/headgate/headgate/internal/awscall"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/sweep"
 )
@@ -81,8 +81,8 @@ func (v *Sweepable) listInput() *secretsmanager.ListSecretsInput {
 
 func (v *Sweepable) page(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
 	var page *secretsmanager.ListSecretsOutput
-	policy := awscall.Policy{Budget: pageTime, Attempt: pageTime / 3, Persist: true, Insist: true, Read: readAnswer}
-	err := awscall.Do(ctx, policy, func(ctx context.Context) (err error) {
+	policy := awsretry.Policy{Budget: pageTime, Attempt: pageTime / 3, Persist: true, Insist: true, Read: readAnswer}
+	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		page, err = v.client.ListSecrets(ctx, in, once)
 		return err
 	})

@@ -7,10 +7,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/mototest"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/mototest"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 	"github.com/headgate/headgate/internal/vault"
 )
 
@@ -62,9 +63,9 @@ func TestVault(t *testing.T) {
 	storetest.RunVault(t, func(t *testing.T) database.Vault { return newBench(t).Vault })
 }
 
-func wantKind(t *testing.T, err error, kind database.Kind) {
+func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	t.Helper()
-	if err == nil || database.KindOf(err) != kind {
-		t.Fatalf("error %v of kind %d, want kind %d", err, database.KindOf(err), kind)
+	if err == nil || apierror.KindOf(err) != kind {
+		t.Fatalf("error %v of kind %d, want kind %d", err, apierror.KindOf(err), kind)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -45,7 +46,7 @@ func (r *References) Open(ctx context.Context, account, arn string) (database.Re
 		return none, openFailure("DescribeSecret", err)
 	}
 	if !shared {
-		return none, database.NewError(database.NotFound, "the secret is not shared with the account", nil)
+		return none, apierror.New(apierror.NotFound, "the secret is not shared with the account", nil)
 	}
 	var secret string
 	err = do(ctx, func(ctx context.Context) error {
@@ -69,9 +70,9 @@ func openFailure(operation string, err error) error {
 	}
 	switch api.ErrorCode() {
 	case "AccessDeniedException":
-		return database.NewError(database.NotFound, "the secret may not be read", quieten(operation, err))
+		return apierror.New(apierror.NotFound, "the secret may not be read", quieten(operation, err))
 	case "InvalidRequestException", "InvalidParameterException", "ValidationException", "DecryptionFailure":
-		return database.NewError(database.Invalid, "names a secret that can't be read: it is scheduled for deletion, or its key is out of reach", quieten(operation, err))
+		return apierror.New(apierror.Invalid, "names a secret that can't be read: it is scheduled for deletion, or its key is out of reach", quieten(operation, err))
 	}
 	return fail(operation, err)
 }
@@ -87,7 +88,7 @@ func parseReferenced(secret string) (database.Referenced, error) {
 		Password string      `json:"password"`
 	}
 	invalid := func(what string) (database.Referenced, error) {
-		return database.Referenced{}, database.NewError(database.Invalid, "names a secret "+what, nil)
+		return database.Referenced{}, apierror.New(apierror.Invalid, "names a secret "+what, nil)
 	}
 	// The decoder's error may quote the secret.
 	if json.Unmarshal([]byte(secret), &s) != nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/uuid"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
-	"github.com/headgate/headgate/internal/storetest/faultwire"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 	"github.com/headgate/headgate/internal/vault"
 )
 
@@ -66,7 +67,7 @@ func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
 			wire := faultwire.New(t)
 			arn := make(t, wire)
 			_, err := vault.NewReferences(wire.SecretsManager(moto.url)).Open(storetest.Context(t), "acme", arn)
-			if database.KindOf(err) != database.NotFound {
+			if apierror.KindOf(err) != apierror.NotFound {
 				t.Errorf("error %v", err)
 			}
 			if n := len(wire.Requests("GetSecretValue")); n != 0 {
@@ -90,8 +91,8 @@ func TestASecretOfAnotherFormIsInvalidAndNotQuoted(t *testing.T) {
 	} {
 		arn := theirs(t, wire, value, vault.TagSharedWith, "acme")
 		_, err := references.Open(storetest.Context(t), "acme", arn)
-		if database.KindOf(err) != database.Invalid || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: error of kind %v", name, database.KindOf(err))
+		if apierror.KindOf(err) != apierror.Invalid || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error of kind %v", name, apierror.KindOf(err))
 		}
 	}
 }

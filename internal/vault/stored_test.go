@@ -10,8 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/storetest"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // describe is what Secrets Manager says about a database's secret.
@@ -174,8 +175,8 @@ func TestASecretOfAnotherFormIsADefectThatDoesNotShowIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.Read(storetest.Context(t), d.Account, d.ID, version)
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 	wantQuiet(t, err, "hunter2")
 	_, err = b.Read(storetest.Context(t), d.Account, d.ID, "")
-	wantKind(t, err, database.Internal)
+	wantKind(t, err, apierror.Internal)
 }

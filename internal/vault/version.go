@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -35,7 +36,7 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, account, id) {
-		return database.Passwords{}, database.NewError(database.NotFound, "the passwords were not found", quieten("GetSecretValue", err))
+		return database.Passwords{}, apierror.New(apierror.NotFound, "the passwords were not found", quieten("GetSecretValue", err))
 	}
 	if err != nil {
 		return database.Passwords{}, fail("GetSecretValue", err)

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -65,7 +66,7 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, d.Account, d.ID) {
-		return "", database.NewError(database.NotFound, "the passwords were not found", quieten("PutSecretValue", err))
+		return "", apierror.New(apierror.NotFound, "the passwords were not found", quieten("PutSecretValue", err))
 	}
 	return v.kept(ctx, "PutSecretValue", d, token, secret, err)
 }

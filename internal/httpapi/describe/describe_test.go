@@ -13,7 +13,7 @@ import (
 
 	"github.com/headgate/headgate/internal/httpapi"
 	"github.com/headgate/headgate/internal/httpapi/describe"
-	"github.com/headgate/headgate/internal/httpapi/openapitest"
+	"github.com/headgate/headgate/internal/testkit/openapitest"
 )
 
 func TestTheDocumentIsServedWithoutAKey(t *testing.T) {

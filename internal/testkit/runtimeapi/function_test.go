@@ -1,0 +1,316 @@
+package runtimeapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/testkit/runtimeapi"
+)
+
+// TestFunction builds one function for all its parts, which is what takes long.
+func TestFunction(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	for name, test := range map[string]func(*testing.T, string){
+		"Echo":                                 testEcho,
+		"StopEndsTheProcessAndKnowsWhatItTook": testStopEndsTheProcessAndKnowsWhatItTook,
+		"FunctionErrors":                       testFunctionErrors,
+		"PanicEndsTheProcess":                  testPanicEndsTheProcess,
+		"ExitTellsTheStatus":                   testExitTellsTheStatus,
+		"KillDuringAnInvocation":               testKillDuringAnInvocation,
+		"InitFailure":                          testInitFailure,
+		"Timeout":                              testTimeout,
+		"CallerGivesUp":                        testCallerGivesUp,
+		"TooLargeAnAnswer":                     testTooLargeAnAnswer,
+		"EventsMustBeJSON":                     testEventsMustBeJSON,
+		"ConcurrentInvocationsTakeTurns":       testConcurrentInvocationsTakeTurns,
+		"InvokeCommand":                        testInvokeCommand,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, binary)
+		})
+	}
+}
+
+func testEcho(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	for n := range 3 {
+		text := fmt.Sprint("hello ", n)
+		result := invoke(t, function, "echo", text)
+		if result.FunctionError != nil || string(result.Payload) != fmt.Sprintf("%q", text) {
+			t.Errorf("got %s, %v", result.Payload, result.FunctionError)
+		}
+		if result.Duration <= 0 {
+			t.Errorf("the duration is %s", result.Duration)
+		}
+	}
+	if function.TimeToFirstNext() <= 0 {
+		t.Errorf("time to first next is %s", function.TimeToFirstNext())
+	}
+	if !strings.Contains(function.Logs(), "asked to echo") {
+		t.Errorf("the log is %q", function.Logs())
+	}
+}
+
+func testStopEndsTheProcessAndKnowsWhatItTook(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	pid := function.PID()
+	if took := function.CPUTime(); took != 0 {
+		t.Errorf("while it runs the CPU time is %s, want 0", took)
+	}
+	function.Stop()
+	function.Stop()
+	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		t.Errorf("the process: %v", err)
+	}
+	if peak := function.MaxRSS(); peak < 1<<20 || peak > 200<<20 {
+		t.Errorf("peak memory is %d bytes", peak)
+	}
+	if took := function.CPUTime(); took <= 0 || took > 10*time.Second {
+		t.Errorf("the CPU time is %s", took)
+	}
+	if _, err := function.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, runtimeapi.ErrEnded) {
+		t.Errorf("after the stop: %v", err)
+	}
+}
+
+func testFunctionErrors(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	result := invoke(t, function, "fail", "no luck")
+	if failure := result.FunctionError; failure == nil || failure.Message != "no luck" || failure.Type != "errorString" {
+		t.Errorf("got %v", failure)
+	}
+	if !json.Valid(result.Payload) {
+		t.Errorf("the payload is %q", result.Payload)
+	}
+	if result := invoke(t, function, "echo", "well"); result.FunctionError != nil {
+		t.Errorf("after an error: %v", result.FunctionError)
+	}
+}
+
+func testPanicEndsTheProcess(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	result := invoke(t, function, "panic", "oh no")
+	if failure := result.FunctionError; failure == nil || failure.Message != "oh no" {
+		t.Errorf("got %v", failure)
+	}
+	if _, err := function.Invoke(deadline(t), event("echo", "")); !errors.Is(err, runtimeapi.ErrEnded) {
+		t.Errorf("the next invocation: %v", err)
+	}
+}
+
+func testExitTellsTheStatus(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	_, err := function.Invoke(deadline(t), event("exit", ""))
+	var exit *exec.ExitError
+	if !errors.Is(err, runtimeapi.ErrEnded) || !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func testKillDuringAnInvocation(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := function.Invoke(context.Background(), event("hang", ""))
+		failed <- err
+	}()
+	waitForLog(t, function, "asked to hang")
+	function.Kill()
+	if err := <-failed; !errors.Is(err, runtimeapi.ErrEnded) || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func testInitFailure(t *testing.T, binary string) {
+	_, err := runtimeapi.Start(deadline(t), runtimeapi.Config{Binary: binary, Env: []string{"FAIL_AT_START=1"}})
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(err.Error(), "fails as wished") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := runtimeapi.Start(deadline(t), runtimeapi.Config{Binary: "no/such/bootstrap"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a binary: %v", err)
+	}
+}
+
+func testTimeout(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary, Timeout: 200 * time.Millisecond})
+	if _, err := function.Invoke(deadline(t), event("hang", "")); !errors.Is(err, runtimeapi.ErrTimeout) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func testCallerGivesUp(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	ctx, cancel := context.WithCancel(context.Background())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := function.Invoke(ctx, event("hang", ""))
+		failed <- err
+	}()
+	waitForLog(t, function, "asked to hang")
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func testTooLargeAnAnswer(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	result := invoke(t, function, "grow", "")
+	if failure := result.FunctionError; failure == nil || failure.Type != "Function.ResponseSizeTooLarge" {
+		t.Errorf("got %v", failure)
+	}
+}
+
+func testEventsMustBeJSON(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	if _, err := function.Invoke(deadline(t), []byte("{")); err == nil {
+		t.Error("half an object was taken")
+	}
+}
+
+func testConcurrentInvocationsTakeTurns(t *testing.T, binary string) {
+	function := start(t, runtimeapi.Config{Binary: binary})
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Go(func() {
+			text := fmt.Sprint(n)
+			result, err := function.Invoke(deadline(t), event("echo", text))
+			if err != nil || string(result.Payload) != fmt.Sprintf("%q", text) {
+				t.Errorf("invocation %d: %s, %v", n, result.Payload, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestWhatTheFunctionSees(t *testing.T) {
+	t.Setenv("OF_THE_PARENT", "secret")
+	function := start(t, runtimeapi.Config{
+		Binary: build(t),
+		Env:    []string{"TABLE_NAME=databases", "AWS_REGION=eu-central-1"}, Timeout: 5 * time.Second, FunctionName: "greeter",
+	})
+	before := time.Now()
+	result := invoke(t, function, "describe", "")
+	var seen struct {
+		Deadline                           int64
+		Request, ARN, Name, Version, Trace string
+		Memory                             int
+		Environment                        []string
+	}
+	if err := json.Unmarshal(result.Payload, &seen); err != nil {
+		t.Fatalf("%s: %v", result.Payload, err)
+	}
+	until := time.UnixMilli(seen.Deadline).Sub(before)
+	if until < 4*time.Second || until > 10*time.Second {
+		t.Errorf("the deadline is in %s", until)
+	}
+	if seen.ARN != "arn:aws:lambda:eu-central-1:123456789012:function:greeter" || seen.Name != "greeter" {
+		t.Errorf("name %q, ARN %q", seen.Name, seen.ARN)
+	}
+	if len(seen.Request) != 36 || seen.Version != "$LATEST" || seen.Memory != 256 || !strings.HasPrefix(seen.Trace, "Root=1-") {
+		t.Errorf("got %+v", seen)
+	}
+	for _, wanted := range []string{"TABLE_NAME=databases", "AWS_REGION=eu-central-1", "_HANDLER=bootstrap"} {
+		if !slices.Contains(seen.Environment, wanted) {
+			t.Errorf("the environment lacks %s", wanted)
+		}
+	}
+	if slices.Contains(seen.Environment, "OF_THE_PARENT=secret") {
+		t.Error("the parent's environment was handed on")
+	}
+}
+
+func testInvokeCommand(t *testing.T, binary string) {
+	run := func(do string) (string, string, error) {
+		file := filepath.Join(t.TempDir(), "event.json")
+		if err := os.WriteFile(file, event(do, "hello"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var answer, log strings.Builder
+		cmd := exec.CommandContext(deadline(t), "go", "run", "./invoke", "-binary", binary, "-event", file)
+		cmd.Stdout, cmd.Stderr = &answer, &log
+		err := cmd.Run()
+		return answer.String(), log.String(), err
+	}
+	answer, log, err := run("echo")
+	if err != nil || answer != "\"hello\"\n" || !strings.Contains(log, "asked to echo") {
+		t.Errorf("echo: %q, %q, %v", answer, log, err)
+	}
+	answer, log, err = run("fail")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(answer, `"errorMessage": "hello"`) ||
+		!strings.Contains(log, "the function failed") {
+		t.Errorf("fail: %q, %q, %v", answer, log, err)
+	}
+}
+
+// build builds the function of testdata; the build cache makes all but the
+// first time cheap.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "bootstrap")
+	cmd := exec.CommandContext(deadline(t), "go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/echo")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the function: %v\n%s", err, output)
+	}
+	return binary
+}
+
+func start(t *testing.T, config runtimeapi.Config) *runtimeapi.Function {
+	t.Helper()
+	function, err := runtimeapi.Start(deadline(t), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(function.Stop)
+	return function
+}
+
+func event(do, text string) []byte {
+	return fmt.Appendf(nil, `{"do":%q,"text":%q}`, do, text)
+}
+
+func invoke(t *testing.T, function *runtimeapi.Function, do, text string) runtimeapi.Result {
+	t.Helper()
+	result, err := function.Invoke(deadline(t), event(do, text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, function.Logs())
+	}
+	return result
+}
+
+func waitForLog(t *testing.T, function *runtimeapi.Function, text string) {
+	t.Helper()
+	ctx := deadline(t)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !strings.Contains(function.Logs(), text) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the log never said %q", text)
+		case <-ticker.C:
+		}
+	}
+}
+
+func deadline(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}

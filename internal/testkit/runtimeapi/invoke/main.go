@@ -1,0 +1,94 @@
+// Command invoke runs a built function once for one event, without Docker, and
+// prints what it answers.
+//
+//	go run ./internal/testkit/runtimeapi/invoke -binary bin/create-database/bootstrap -event events/create-database.json
+//
+// The function sees the variables that headgate's functions read and every
+// AWS_* variable of the caller. The answer goes to standard output, the
+// function's log to standard error; the exit status is 1 when it failed.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/headgate/headgate/internal/testkit/runtimeapi"
+)
+
+func main() {
+	binary := flag.String("binary", "", "the `path` of the function's bootstrap")
+	event := flag.String("event", "", "the `file` with the event as JSON, - for standard input")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *binary, *event, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "invoke:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, binary, event string, answer, log io.Writer) error {
+	if binary == "" || event == "" {
+		return fmt.Errorf("both -binary and -event are needed")
+	}
+	payload, err := read(event)
+	if err != nil {
+		return fmt.Errorf("read the event: %w", err)
+	}
+	function, err := runtimeapi.Start(ctx, runtimeapi.Config{Binary: binary, Env: environment(os.Environ())})
+	if err != nil {
+		return err
+	}
+	result, err := function.Invoke(ctx, payload)
+	function.Stop()
+	if _, logErr := io.WriteString(log, function.Logs()); logErr != nil {
+		return fmt.Errorf("write the log: %w", logErr)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := answer.Write(pretty(result.Payload)); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	if result.FunctionError != nil {
+		return fmt.Errorf("the function failed: %w", result.FunctionError)
+	}
+	return nil
+}
+
+func read(event string) ([]byte, error) {
+	if event == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(event)
+}
+
+// environment picks the variables that the function is to see.
+func environment(all []string) []string {
+	wanted := []string{"TABLE_NAME", "SECRET_PREFIX", "SECRET_KMS_KEY_ID", "EGRESS_ALLOW", "EVENT_BUS_NAME", "SWEEP_AGE"}
+	return slices.DeleteFunc(slices.Clone(all), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !strings.HasPrefix(name, "AWS_") && !slices.Contains(wanted, name)
+	})
+}
+
+// pretty indents JSON and ends the text with a line end.
+func pretty(payload []byte) []byte {
+	var text bytes.Buffer
+	if err := json.Indent(&text, payload, "", "  "); err != nil {
+		text.Reset()
+		text.Write(payload)
+	}
+	text.WriteByte('\n')
+	return text.Bytes()
+}

@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
+)
+
+// batchTests are of Vault.ReadAll.
+func batchTests() map[string]func(*testing.T, database.Vault) {
+	return map[string]func(*testing.T, database.Vault){
+		"all passwords are read in their order":            allAreRead,
+		"no databases have no passwords":                   noneAreRead,
+		"among many a version that is not current is read": otherVersionsAreRead,
+		"among many those that are gone have no passwords": goneHaveNone,
+		"many are not read when the context has ended":     endedContextBatch,
+	}
+}
+
+// createMany keeps the passwords of n databases of one account.
+func createMany(t *testing.T, v database.Vault, n int) ([]database.Database, []database.Passwords) {
+	t.Helper()
+	account, ds, ps := Account(), make([]database.Database, n), make([]database.Passwords, n)
+	for _, err := range race(n, func(i int) (err error) {
+		ds[i], ps[i] = Database(account, "orders"), Passwords()
+		ds[i].SecretVersion, err = v.Create(Context(t), ds[i], ps[i])
+		return err
+	}) {
+		must(t, err)
+	}
+	return ds, ps
+}
+
+func wantAll(t *testing.T, v database.Vault, ds []database.Database, want []database.Passwords) {
+	t.Helper()
+	got, err := v.ReadAll(Context(t), ds)
+	must(t, err)
+	if len(got) != len(want) {
+		t.Fatalf("%d passwords, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("other passwords in place %d", i)
+		}
+	}
+}
+
+func allAreRead(t *testing.T, v database.Vault) {
+	ds, ps := createMany(t, v, 45)
+	wantAll(t, v, ds, ps)
+	wantAll(t, v, ds[:20], ps[:20])
+	wantAll(t, v, ds[44:], ps[44:])
+}
+
+func noneAreRead(t *testing.T, v database.Vault) {
+	wantAll(t, v, nil, nil)
+}
+
+func otherVersionsAreRead(t *testing.T, v database.Vault) {
+	ds, ps := createMany(t, v, 25)
+	for _, i := range []int{0, 19, 20, 24} {
+		var err error
+		ps[i] = Passwords()
+		ds[i].SecretVersion, err = v.AddVersion(Context(t), ds[i], ps[i], ID())
+		must(t, err)
+	}
+	// One that is current, and one that was.
+	must(t, v.Promote(Context(t), ds[0].Account, ds[0].ID, ds[0].SecretVersion))
+	_, err := v.AddVersion(Context(t), ds[1], Passwords(), ds[2].ID)
+	must(t, err)
+	must(t, v.Promote(Context(t), ds[1].Account, ds[1].ID, ds[2].ID))
+	wantAll(t, v, ds, ps)
+}
+
+func goneHaveNone(t *testing.T, v database.Vault) {
+	ds, ps := createMany(t, v, 45)
+	must(t, v.ScheduleDeletion(Context(t), ds[3].Account, ds[3].ID))
+	must(t, v.Discard(Context(t), ds[21].Account, ds[21].ID))
+	ds[22].SecretVersion = ID()
+	ds[44].ID = ID()
+	for _, i := range []int{3, 21, 22, 44} {
+		ps[i] = database.Passwords{}
+	}
+	wantAll(t, v, ds, ps)
+	for i := range ds[:20] {
+		must(t, v.ScheduleDeletion(Context(t), ds[i].Account, ds[i].ID))
+	}
+	wantAll(t, v, ds[:20], make([]database.Passwords, 20))
+}
+
+func endedContextBatch(t *testing.T, v database.Vault) {
+	ds, _ := createMany(t, v, 3)
+	ctx, cancel := context.WithCancel(Context(t))
+	cancel()
+	_, err := v.ReadAll(ctx, ds)
+	wantKind(t, err, apierror.Unavailable)
+}

@@ -1,0 +1,86 @@
+package storetest
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/apikey"
+)
+
+// RunKeys tests the stores of API keys that open gives.
+func RunKeys(t *testing.T, open func(*testing.T) apikey.Store) {
+	tests := map[string]func(*testing.T, apikey.Store){
+		"an inserted key is found by its hash":           insertedIsFound,
+		"the same key again counts as inserted":          sameKeyIsDone,
+		"an unknown hash is not found":                   unknownHash,
+		"a revoked key keeps the time of its revocation": revokedKey,
+		"an unknown key can't be revoked":                unknownIsNotRevoked,
+		"another account's key can't be revoked":         othersKeyIsNotRevoked,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// newKey is a key of a new account.
+func newKey(expiresAt time.Time) apikey.Key {
+	_, k := apikey.New(Account(), "a key's näme", expiresAt, time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC))
+	return k
+}
+
+func wantKey(t *testing.T, s apikey.Store, want apikey.Key) {
+	t.Helper()
+	got, err := s.Find(Context(t), want.Hash)
+	must(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("found %+v, want %+v", got, want)
+	}
+}
+
+func insertedIsFound(t *testing.T, s apikey.Store) {
+	for _, expiresAt := range []time.Time{{}, time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)} {
+		k := newKey(expiresAt)
+		must(t, s.Insert(Context(t), k))
+		wantKey(t, s, k)
+	}
+}
+
+func sameKeyIsDone(t *testing.T, s apikey.Store) {
+	k := newKey(time.Time{})
+	for range 2 {
+		must(t, s.Insert(Context(t), k))
+	}
+	wantKey(t, s, k)
+}
+
+func unknownHash(t *testing.T, s apikey.Store) {
+	_, err := s.Find(Context(t), newKey(time.Time{}).Hash)
+	wantKind(t, err, apierror.NotFound)
+}
+
+func revokedKey(t *testing.T, s apikey.Store) {
+	k := newKey(time.Time{})
+	must(t, s.Insert(Context(t), k))
+	k.RevokedAt = time.Date(2026, 4, 5, 6, 7, 8, 9, time.UTC)
+	must(t, s.Revoke(Context(t), k.Account, k.ID, k.RevokedAt))
+	wantKey(t, s, k)
+	must(t, s.Revoke(Context(t), k.Account, k.ID, k.RevokedAt.Add(time.Hour)))
+	wantKey(t, s, k)
+}
+
+func unknownIsNotRevoked(t *testing.T, s apikey.Store) {
+	k := newKey(time.Time{})
+	wantKind(t, s.Revoke(Context(t), k.Account, k.ID, k.CreatedAt), apierror.NotFound)
+}
+
+func othersKeyIsNotRevoked(t *testing.T, s apikey.Store) {
+	k := newKey(time.Time{})
+	must(t, s.Insert(Context(t), k))
+	wantKind(t, s.Revoke(Context(t), Account(), k.ID, k.CreatedAt), apierror.NotFound)
+	wantKey(t, s, k)
+}

@@ -1,0 +1,251 @@
+package storetest
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
+)
+
+// RunVault tests the vaults that open gives.
+func RunVault(t *testing.T, open func(*testing.T) database.Vault) {
+	tests := map[string]func(*testing.T, database.Vault){
+		"kept passwords are read back":                            createdIsRead,
+		"a database without a primary has one password":           withoutPrimary,
+		"the same create again gives the same version":            sameCreateIsDone,
+		"a create with other passwords is refused":                otherCreateIsRefused,
+		"of 32 racing creates all give the same version":          racingCreates,
+		"two databases do not share a secret":                     secretsAreApart,
+		"an added version is read beside the first":               addedIsRead,
+		"the same version again counts as added":                  sameVersionIsDone,
+		"a version with other passwords is refused":               otherVersionIsRefused,
+		"two versions can wait at once":                           twoVersionsWait,
+		"a version is promoted, and again":                        promotedTwice,
+		"a version that is not there is not promoted":             missingIsNotPromoted,
+		"a dropped version leaves the current one, dropped again": droppedVersion,
+		"an unknown version or secret is not found":               missingIsNotRead,
+		"a secret scheduled for deletion is not read":             scheduledIsNotRead,
+		"a discarded secret is gone, discarded again":             discardedIsGone,
+		"a version is promoted again after late promotions":       promotedAgain,
+		"a scheduled secret takes no promotion":                   scheduledTakesNoPromotion,
+	}
+	maps.Copy(tests, batchTests())
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// create keeps passwords of a new database.
+func create(t *testing.T, v database.Vault) (database.Database, database.Passwords, string) {
+	t.Helper()
+	d, p := Database(Account(), "orders"), Passwords()
+	version, err := v.Create(Context(t), d, p)
+	must(t, err)
+	if version == "" {
+		t.Fatal("no version")
+	}
+	return d, p, version
+}
+
+func wantPasswords(t *testing.T, v database.Vault, d database.Database, version string, want database.Passwords) {
+	t.Helper()
+	got, err := v.Read(Context(t), d.Account, d.ID, version)
+	must(t, err)
+	if got != want {
+		t.Errorf("version %s is not as it was kept", version)
+	}
+}
+
+// wantNoPasswords is quick to believe that there are none.
+func wantNoPasswords(t *testing.T, v database.Vault, account, id, version string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(Context(t), time.Second)
+	defer cancel()
+	_, err := v.Read(ctx, account, id, version)
+	wantKind(t, err, apierror.NotFound)
+}
+
+func createdIsRead(t *testing.T, v database.Vault) {
+	d, p, version := create(t, v)
+	wantPasswords(t, v, d, version, p)
+}
+
+func withoutPrimary(t *testing.T, v database.Vault) {
+	d, p := Database(Account(), "orders"), database.Passwords{Main: Passwords().Main}
+	d.Primary = nil
+	version, err := v.Create(Context(t), d, p)
+	must(t, err)
+	wantPasswords(t, v, d, version, p)
+}
+
+func sameCreateIsDone(t *testing.T, v database.Vault) {
+	d, p, version := create(t, v)
+	again, err := v.Create(Context(t), d, p)
+	must(t, err)
+	if again != version {
+		t.Errorf("version %s, want %s", again, version)
+	}
+	wantPasswords(t, v, d, version, p)
+}
+
+func otherCreateIsRefused(t *testing.T, v database.Vault) {
+	d, p, version := create(t, v)
+	_, err := v.Create(Context(t), d, Passwords())
+	wantKind(t, err, apierror.Internal)
+	wantPasswords(t, v, d, version, p)
+}
+
+func racingCreates(t *testing.T, v database.Vault) {
+	d, p := Database(Account(), "orders"), Passwords()
+	versions := make([]string, racers)
+	for _, err := range race(racers, func(i int) (err error) {
+		versions[i], err = v.Create(Context(t), d, p)
+		return err
+	}) {
+		must(t, err)
+	}
+	for _, version := range versions {
+		if version != versions[0] {
+			t.Errorf("versions %s and %s", version, versions[0])
+		}
+	}
+	wantPasswords(t, v, d, versions[0], p)
+}
+
+func secretsAreApart(t *testing.T, v database.Vault) {
+	first, p, version := create(t, v)
+	second, q, _ := create(t, v)
+	wantPasswords(t, v, first, version, p)
+	wantPasswords(t, v, second, second.ID, q)
+	wantNoPasswords(t, v, second.Account, first.ID, version)
+}
+
+// add keeps another version.
+func add(t *testing.T, v database.Vault, d database.Database) (string, database.Passwords) {
+	t.Helper()
+	p := Passwords()
+	version, err := v.AddVersion(Context(t), d, p, ID())
+	must(t, err)
+	return version, p
+}
+
+func addedIsRead(t *testing.T, v database.Vault) {
+	d, p, first := create(t, v)
+	second, q := add(t, v, d)
+	wantPasswords(t, v, d, first, p)
+	wantPasswords(t, v, d, second, q)
+	_, err := v.AddVersion(Context(t), Database(d.Account, "other"), q, ID())
+	wantKind(t, err, apierror.NotFound)
+}
+
+func sameVersionIsDone(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	version, q := add(t, v, d)
+	again, err := v.AddVersion(Context(t), d, q, version)
+	must(t, err)
+	if again != version {
+		t.Errorf("version %s, want %s", again, version)
+	}
+}
+
+func otherVersionIsRefused(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	version, q := add(t, v, d)
+	_, err := v.AddVersion(Context(t), d, Passwords(), version)
+	wantKind(t, err, apierror.Internal)
+	wantPasswords(t, v, d, version, q)
+}
+
+func twoVersionsWait(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	second, q := add(t, v, d)
+	third, r := add(t, v, d)
+	must(t, v.Promote(Context(t), d.Account, d.ID, third))
+	wantPasswords(t, v, d, second, q)
+	wantPasswords(t, v, d, third, r)
+	must(t, v.Promote(Context(t), d.Account, d.ID, second))
+	wantPasswords(t, v, d, second, q)
+}
+
+func promotedTwice(t *testing.T, v database.Vault) {
+	d, p, first := create(t, v)
+	must(t, v.Promote(Context(t), d.Account, d.ID, first))
+	second, q := add(t, v, d)
+	must(t, v.Promote(Context(t), d.Account, d.ID, second))
+	must(t, v.Promote(Context(t), d.Account, d.ID, second))
+	// A request that read the catalog just before needs the one before.
+	wantPasswords(t, v, d, first, p)
+	wantPasswords(t, v, d, second, q)
+}
+
+// promotedAgain has three updates in a row promoted in the wrong order, which
+// takes every label from the last one's version.
+func promotedAgain(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	second, _ := add(t, v, d)
+	third, q := add(t, v, d)
+	fourth, r := add(t, v, d)
+	for _, version := range []string{fourth, third, second} {
+		must(t, v.Promote(Context(t), d.Account, d.ID, version))
+	}
+	wantPasswords(t, v, d, fourth, r)
+	must(t, v.Promote(Context(t), d.Account, d.ID, fourth))
+	wantPasswords(t, v, d, fourth, r)
+	wantPasswords(t, v, d, third, q)
+}
+
+func scheduledTakesNoPromotion(t *testing.T, v database.Vault) {
+	d, _, version := create(t, v)
+	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	wantKind(t, v.Promote(Context(t), d.Account, d.ID, version), apierror.NotFound)
+	must(t, v.DropVersion(Context(t), d.Account, d.ID, version))
+}
+
+func missingIsNotPromoted(t *testing.T, v database.Vault) {
+	d, p, first := create(t, v)
+	ctx, cancel := context.WithTimeout(Context(t), time.Second)
+	defer cancel()
+	wantKind(t, v.Promote(ctx, d.Account, d.ID, ID()), apierror.NotFound)
+	wantPasswords(t, v, d, first, p)
+}
+
+func droppedVersion(t *testing.T, v database.Vault) {
+	d, p, first := create(t, v)
+	second, _ := add(t, v, d)
+	for _, version := range []string{second, second, first, ID()} {
+		must(t, v.DropVersion(Context(t), d.Account, d.ID, version))
+	}
+	must(t, v.DropVersion(Context(t), d.Account, ID(), second))
+	wantPasswords(t, v, d, first, p)
+}
+
+func missingIsNotRead(t *testing.T, v database.Vault) {
+	d, _, version := create(t, v)
+	wantNoPasswords(t, v, d.Account, d.ID, ID())
+	wantNoPasswords(t, v, d.Account, ID(), version)
+	wantNoPasswords(t, v, Account(), d.ID, version)
+}
+
+func scheduledIsNotRead(t *testing.T, v database.Vault) {
+	d, _, version := create(t, v)
+	for range 2 {
+		must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	}
+	must(t, v.ScheduleDeletion(Context(t), d.Account, ID()))
+	wantNoPasswords(t, v, d.Account, d.ID, version)
+	must(t, v.Discard(Context(t), d.Account, d.ID))
+}
+
+func discardedIsGone(t *testing.T, v database.Vault) {
+	d, _, version := create(t, v)
+	for range 2 {
+		must(t, v.Discard(Context(t), d.Account, d.ID))
+	}
+	wantNoPasswords(t, v, d.Account, d.ID, version)
+}
