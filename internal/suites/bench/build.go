@@ -21,7 +21,7 @@ func build(ctx context.Context, dir string) ([]string, error) {
 	functions := strings.Fields(string(listed))
 	arguments := slices.Concat(
 		[]string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir + "/"},
-		functions, []string{module + "internal/bench/" + naive, module + "internal/bench/" + hello, module + "internal/bench/" + clients})
+		functions, []string{module + "internal/suites/bench/" + naive, module + "internal/suites/bench/" + hello, module + "internal/suites/bench/" + clients})
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {

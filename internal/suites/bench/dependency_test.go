@@ -16,7 +16,7 @@ func TestOnlyTheNaiveCreateIsLinkedWithTheConfigModule(t *testing.T) {
 		linked   bool
 	}{
 		{"functions/...", false},
-		{"internal/bench/naive", true},
+		{"internal/suites/bench/naive", true},
 	} {
 		listed, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+c.packages).Output()
 		if err != nil {
