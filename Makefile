@@ -102,9 +102,9 @@ lint:
 	$(STATICCHECK) ./...
 	@$(GOVULNCHECK) ./... || { test $$? -ne 3 && echo "govulncheck: its database could not be reached"; }
 
-.PHONY: licences
-licences: ## docs/licences.md, from what is linked into the functions; a test compares it
-	go test -count 1 ./internal/suites/licences -update
+.PHONY: docs
+docs: ## writes the generated pages: docs/checks.md from internal/check, docs/licences.md from what is linked in
+	go test -count 1 ./internal/check ./internal/suites/licences -update
 
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters

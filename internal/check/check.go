@@ -1,17 +1,22 @@
+// Package check defines what the report on a target consists of: the checks, the
+// outcome of each, and the codes of what they find.
+//
+// [Table] documents every code. docs/checks.md is generated from it, and tests hold
+// that the table, the constants and the OpenAPI document have the same codes.
 package check
 
-// Status is the outcome of a
+// Status is the outcome of a check.
 type Status string
 
-// The outcomes of a
+// The outcomes of a check.
 const (
 	Passed  Status = "passed"
 	Failed  Status = "failed"
 	Warned  Status = "warning"
-	Skipped Status = "skipped"
+	Skipped Status = "skipped" // not reached, or does not apply
 )
 
-// The names of the checks, in the order in which a report has them.
+// The names of the checks.
 const (
 	Address          = "address"
 	Connection       = "connection"
@@ -29,7 +34,7 @@ const (
 	Tables           = "tables"
 )
 
-// Names lists the names of all checks in the order of a report.
+// Names returns the names of all checks in the order of a report.
 func Names() []string {
 	return []string{
 		Address, Connection, TLS, Authentication, Pooler,
@@ -38,9 +43,9 @@ func Names() []string {
 	}
 }
 
-// Entry is one entry of a report: what was looked at and what was found. Code
-// and Message are set for a failure or a warning, Fix where a statement or a
-// setting mends it.
+// Entry is one line of a report: a check that passed or was skipped, or one
+// finding of a check. Only a finding has a code and a message, and a fix where a
+// statement or a setting removes its cause.
 type Entry struct {
 	Name    string `json:"name"`
 	Status  Status `json:"status"`
@@ -49,43 +54,43 @@ type Entry struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
-// Report is what a probe found: at least one entry for each check, in order.
+// Report lists the outcome of every check in the order of [Names]. A check with
+// several findings has one entry for each.
 type Report []Entry
 
-// FirstFailure is the first failed entry, and whether there is one.
+// FirstFailure returns the first failed entry, and whether there is one.
 func (r Report) FirstFailure() (Entry, bool) {
-	for _, c := range r {
-		if c.Status == Failed {
-			return c, true
+	for _, e := range r {
+		if e.Status == Failed {
+			return e, true
 		}
 	}
 	return Entry{}, false
 }
 
-// Warnings are the entries that warn, in the form the database object has them.
+// Warnings returns the findings that do not prevent a registration.
 func (r Report) Warnings() []Warning {
-	var ws []Warning
-	for _, c := range r {
-		if c.Status == Warned {
-			ws = append(ws, Warning{Name: c.Name, Code: c.Code, Message: c.Message, Fix: c.Fix})
+	var warnings []Warning
+	for _, e := range r {
+		if e.Status == Warned {
+			warnings = append(warnings, Warning{Name: e.Name, Code: e.Code, Message: e.Message, Fix: e.Fix})
 		}
 	}
-	return ws
+	return warnings
 }
 
-// Count is the number of entries with status s.
+// Count returns the number of entries with status s.
 func (r Report) Count(s Status) int {
 	n := 0
-	for _, c := range r {
-		if c.Status == s {
+	for _, e := range r {
+		if e.Status == s {
 			n++
 		}
 	}
 	return n
 }
 
-// Warning is a finding that does not stop a registration, in the form in which
-// the database object has it.
+// Warning is a finding as the database object shows it.
 type Warning struct {
 	Name    string `json:"name"`
 	Code    Code   `json:"code"`

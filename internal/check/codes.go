@@ -1,9 +1,9 @@
 package check
 
-// Code is the machine-readable name of a finding or of an error, as the API has it.
+// Code is the machine-readable name of a finding or of an error in the API.
 type Code string
 
-// The codes of what a check can find, as api.md lists them.
+// The codes of findings. Each has a row in [Table].
 const (
 	HostnameNotFound  Code = "hostname_not_found"
 	AddressNotAllowed Code = "address_not_allowed"

@@ -74,33 +74,88 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 	}
 }
 
-func TestTheDocumentHasTheCodesOfTheCode(t *testing.T) {
+func TestOpenAPI_Codes(t *testing.T) {
 	t.Parallel()
-	want := map[string]bool{}
-	for _, file := range []string{"../check/codes.go", "../apierror/error.go"} {
-		for _, code := range codeConstants(t, file) {
-			want[code] = true
+	d := document(t)
+	schema := func(name string) object { return at(t, d, "components", "schemas", name) }
+	var failures, warnings []string
+	ofCheck := map[string][]string{}
+	for _, c := range check.Table() {
+		for _, definition := range c.Codes {
+			code := string(definition.Code)
+			ofCheck[c.Name] = append(ofCheck[c.Name], code)
+			if definition.Status == check.Failed {
+				failures = append(failures, code)
+			} else {
+				warnings = append(warnings, code)
+			}
 		}
 	}
-	if len(want) < 50 {
-		t.Fatalf("only %d codes were found in the code", len(want))
+	t.Run("failures and warnings are those of the table", func(t *testing.T) {
+		t.Parallel()
+		sameCodes(t, "FailureCode", enumeration(t, d, schema("FailureCode")), failures)
+		sameCodes(t, "WarningCode", enumeration(t, d, schema("WarningCode")), warnings)
+	})
+	t.Run("each check has the codes of the table", func(t *testing.T) {
+		t.Parallel()
+		documented := map[string][]string{}
+		for _, one := range schema("CodeOfItsCheck")["oneOf"].([]any) {
+			properties := at(t, one.(object), "properties")
+			name := at(t, properties, "name")["const"].(string)
+			documented[name] = enumeration(t, d, at(t, properties, "code"))
+		}
+		for name, codes := range ofCheck {
+			sameCodes(t, name, documented[name], codes)
+		}
+		if len(documented) != len(ofCheck) {
+			t.Errorf("the document has the codes of %d checks, the table those of %d", len(documented), len(ofCheck))
+		}
+	})
+	t.Run("errors have the codes of apierror", func(t *testing.T) {
+		t.Parallel()
+		got := slices.Concat(
+			enumeration(t, d, schema("InvalidPayloadCode")), enumeration(t, d, schema("NameTakenCode")),
+			enumeration(t, d, at(t, schema("KeyConflict"), "properties", "code")),
+			enumeration(t, d, at(t, schema("VersionConflict"), "properties", "code")))
+		sameCodes(t, "errors", got, codeConstants(t, "../apierror/error.go"))
+	})
+}
+
+func sameCodes(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if len(want) == 0 {
+		t.Fatalf("%s: the code has no codes", what)
 	}
-	got := map[string]bool{}
-	for name, schema := range at(t, document(t), "components", "schemas") {
-		if s, ok := schema.(object); ok {
-			collectCodes(name, s, got)
+	for _, code := range got {
+		if !slices.Contains(want, code) {
+			t.Errorf("%s: the code does not have the document's %s", what, code)
 		}
 	}
-	for code := range want {
-		if !got[code] {
-			t.Errorf("the document does not have the code %s", code)
+	for _, code := range want {
+		if !slices.Contains(got, code) {
+			t.Errorf("%s: the document does not have %s", what, code)
 		}
 	}
-	for code := range got {
-		if !want[code] {
-			t.Errorf("the code does not have the document's %s", code)
-		}
+}
+
+// enumeration returns the values that a schema allows, through its references.
+func enumeration(t *testing.T, d, schema object) []string {
+	t.Helper()
+	schema = follow(t, d, schema)
+	var values []string
+	for _, v := range list(schema["enum"]) {
+		values = append(values, v.(string))
 	}
+	for _, one := range list(schema["anyOf"]) {
+		values = append(values, enumeration(t, d, one.(object))...)
+	}
+	return values
+}
+
+// list returns v as an array, nil where it is absent.
+func list(v any) []any {
+	l, _ := v.([]any)
+	return l
 }
 
 // codeConstants are the values of a file's constants of the type Code.
@@ -140,27 +195,6 @@ func isCode(e ast.Expr) bool {
 		return e.Sel.Name == "Code"
 	}
 	return false
-}
-
-// collectCodes adds the values of a schema that is one of codes by its name, and
-// of members called code.
-func collectCodes(name string, schema object, codes map[string]bool) {
-	isCodes := name == "code"
-	for _, suffix := range []string{"Failure", "Warning", "Code"} {
-		isCodes = isCodes || strings.HasSuffix(name, suffix)
-	}
-	if values, ok := schema["enum"].([]any); ok && isCodes {
-		for _, v := range values {
-			if code, ok := v.(string); ok {
-				codes[code] = true
-			}
-		}
-	}
-	if properties, ok := schema["properties"].(object); ok {
-		if code, ok := properties["code"].(object); ok {
-			collectCodes("code", code, codes)
-		}
-	}
 }
 
 func TestTheDocumentHasTheChecksInOrder(t *testing.T) {

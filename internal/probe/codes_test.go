@@ -2,9 +2,6 @@ package probe_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"slices"
@@ -150,46 +147,22 @@ func holdsNoPassword(t *testing.T, report check.Report) {
 	}
 }
 
-func TestEveryCodeOfThePackageIsTried(t *testing.T) {
+func TestEveryCodeOfTheTableIsTried(t *testing.T) {
 	t.Parallel()
 	tried := findings()
-	declared := codes(t)
-	for _, code := range declared {
-		if len(tried[code].states) == 0 {
-			t.Errorf("no state is tried for %s", code)
+	for _, c := range check.Table() {
+		for _, d := range c.Codes {
+			f := tried[d.Code]
+			if len(f.states) == 0 {
+				t.Errorf("no state is tried for %s", d.Code)
+			}
+			if f.check != c.Name || f.status != d.Status {
+				t.Errorf("%s is tried as %s of %s, the table has it as %s of %s", d.Code, f.status, f.check, d.Status, c.Name)
+			}
+			delete(tried, d.Code)
 		}
 	}
 	for code := range tried {
-		if !slices.Contains(declared, code) {
-			t.Errorf("%s is tried and is no code of the package", code)
-		}
+		t.Errorf("%s is tried and is not in the table", code)
 	}
-}
-
-// codes are the constants of type database.Code in doc.go.
-func codes(t *testing.T) []check.Code {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []check.Code
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		for _, v := range spec.Values {
-			value, err := strconv.Unquote(v.(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = append(found, check.Code(value))
-		}
-		return true
-	})
-	if !slices.Contains(found, check.HostnameNotFound) || !slices.Contains(found, check.ReplicaIdentityMissing) {
-		t.Fatalf("doc.go was misread: %v", found)
-	}
-	return found
 }

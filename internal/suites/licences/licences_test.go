@@ -1,5 +1,5 @@
 // Package licences_test lists what is linked into the functions, and on whose
-// terms. `make licences` writes the list.
+// terms. `make docs` writes the list.
 package licences_test
 
 import (
@@ -66,7 +66,7 @@ func TestTheListIsOfWhatIsLinkedIntoTheFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(written, page) {
-		t.Errorf("docs/licences.md is not what is linked: run `make licences`. It should be:\n%s", page)
+		t.Errorf("docs/licences.md is not what is linked: run `make docs`. It should be:\n%s", page)
 	}
 }
 
@@ -186,7 +186,7 @@ func licencesIn(t *testing.T, dir string) []string {
 func render(t *testing.T, modules map[string][]string) []byte {
 	t.Helper()
 	var page bytes.Buffer
-	page.WriteString("# Licences\n\nWhat is linked into the functions, beside headgate itself (Apache-2.0). `make licences` writes this page, and a\n" +
+	page.WriteString("# Licences\n\nWhat is linked into the functions, beside headgate itself (Apache-2.0). `make docs` writes this page, and a\n" +
 		"test fails when it is out of date or a licence is not one of " + strings.Join(allowed(), ", ") + ".\n\n" +
 		"| module | version | licence |\n|---|---|---|\n" +
 		"| Go's standard library and runtime | the toolchain's | BSD-3-Clause |\n")
