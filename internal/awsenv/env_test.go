@@ -89,21 +89,6 @@ func TestAVariableThatIsMissingOrMalformedIsNamed(t *testing.T) {
 	}
 }
 
-// A misconfigured deployment must fail at its start, not write to a disk that
-// vanishes; and each start is as quick as what it links lets it be.
-func TestFunctionsLinkNothingOfTheLocalStoreOrTheSDKsConfiguration(t *testing.T) {
-	t.Parallel()
-	out, err := exec.Command("go", "list", "-deps", "../../functions/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pkg := range []string{"go.etcd.io/bbolt", "internal/embedded", "internal/devserver", "aws-sdk-go-v2/config", "aws-sdk-go-v2/credentials", "internal/pgserver"} {
-		if strings.Contains(string(out), pkg) {
-			t.Errorf("%s is linked into a function", pkg)
-		}
-	}
-}
-
 // A client that a function does not call would be initialised at each of its
 // starts.
 func TestFunctionsLinkOnlyTheClientsThatTheyCall(t *testing.T) {

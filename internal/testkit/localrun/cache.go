@@ -45,25 +45,6 @@ func Lock(ctx context.Context, path string) (func(), error) {
 	}
 }
 
-// RepositoryRoot is the nearest directory, from the working directory upwards,
-// that holds a go.mod.
-func RepositoryRoot() (string, error) {
-	directory, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the repository: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
-			return directory, nil
-		}
-		parent := filepath.Dir(directory)
-		if parent == directory {
-			return "", errors.New("find the repository: no go.mod in the working directory or above it")
-		}
-		directory = parent
-	}
-}
-
 // Cache makes and returns the directory .cache/<name> of the repository, or
 // one of the same name in TempCache where there is no repository or it cannot
 // be written.

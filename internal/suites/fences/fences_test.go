@@ -1,0 +1,145 @@
+// Package fences_test holds the rules about which package may import which.
+package fences_test
+
+import (
+	"slices"
+	"testing"
+)
+
+// fence forbids imports to a set of packages. Patterns are import paths, those
+// of this repository relative to its root; /... includes all packages below.
+type fence struct {
+	name string
+	// of are the packages that the fence is about, without those in except.
+	of, except []string
+	// never must not be imported, not even by a dependency.
+	never []string
+	// neverDirectly must not be imported by the packages themselves.
+	neverDirectly []string
+}
+
+func fences() []fence {
+	return []fence{
+		{
+			name:   "production imports neither the test kit nor the suites",
+			of:     []string{"functions/...", "internal/..."},
+			except: []string{"internal/testkit/...", "internal/suites/...", "internal/devserver/..."},
+			never:  []string{"internal/testkit/...", "internal/suites/...", "testing/..."},
+		},
+		{
+			// A misconfigured deployment must fail at its start, not write to a disk
+			// that vanishes.
+			name:  "no function links the local store or the development server",
+			of:    []string{"functions/..."},
+			never: []string{"internal/localstore/...", "go.etcd.io/bbolt/...", "internal/devserver/..."},
+		},
+		{
+			// The SDK's config package links the clients of the sign-on services, which
+			// makes every cold start slower.
+			name:  "no function links the SDK's configuration",
+			of:    []string{"functions/..."},
+			never: []string{"github.com/aws/aws-sdk-go-v2/config/...", "github.com/aws/aws-sdk-go-v2/credentials/..."},
+		},
+	}
+}
+
+func TestFences_Repository(t *testing.T) {
+	t.Parallel()
+	imports := listImports(t)
+	for _, f := range fences() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			for _, breach := range imports.breaches(f) {
+				t.Error(breach)
+			}
+		})
+	}
+}
+
+// sound returns imports that break no fence, of at least one package for each
+// pattern.
+func sound() graph {
+	const sdk = "github.com/aws/aws-sdk-go-v2/"
+	return graph{
+		"functions/create-database":   {"internal/httpapi", sdk + "aws"},
+		"internal/httpapi":            {"internal/database"},
+		"internal/database":           {"net"},
+		"internal/localstore":         {"internal/database", "go.etcd.io/bbolt"},
+		"internal/devserver":          {"internal/httpapi", "internal/localstore", "internal/testkit/pgserver"},
+		"internal/testkit/pgserver":   {"testing"},
+		"internal/suites/functions":   {"internal/testkit/pgserver", "internal/devserver"},
+		"internal/suites/bench/naive": {sdk + "config"},
+		"go.etcd.io/bbolt":            nil,
+		sdk + "aws":                   nil,
+		sdk + "config":                {sdk + "credentials"},
+		sdk + "credentials":           {"net"},
+		"net":                         nil,
+		"testing":                     nil,
+	}
+}
+
+func allBreaches(imports graph) []string {
+	var found []string
+	for _, f := range fences() {
+		found = append(found, imports.breaches(f)...)
+	}
+	return found
+}
+
+func TestFences_SoundImports(t *testing.T) {
+	t.Parallel()
+	if found := allBreaches(sound()); len(found) > 0 {
+		t.Errorf("breaches %q, want none", found)
+	}
+}
+
+func TestFences_WrongImport(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name           string
+		from, imported string
+		want           string
+	}{
+		{
+			"production imports the test kit", "internal/database", "internal/testkit/pgserver",
+			"internal/database imports internal/testkit/pgserver",
+		},
+		{
+			"production imports a suite", "internal/localstore", "internal/suites/functions",
+			"internal/localstore imports internal/suites/functions",
+		},
+		{
+			"a function imports the test kit through another package", "internal/database", "internal/testkit/pgserver",
+			"functions/create-database imports internal/httpapi imports internal/database imports internal/testkit/pgserver",
+		},
+		{
+			"production imports testing", "internal/httpapi", "testing",
+			"internal/httpapi imports testing",
+		},
+		{
+			"a function links the local store", "internal/httpapi", "internal/localstore",
+			"functions/create-database imports internal/httpapi imports internal/localstore",
+		},
+		{
+			"a function links the SDK's configuration", "functions/create-database", "github.com/aws/aws-sdk-go-v2/config",
+			"functions/create-database imports github.com/aws/aws-sdk-go-v2/config",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			imports := sound()
+			imports[tt.from] = append(imports[tt.from], tt.imported)
+			if found := allBreaches(imports); !slices.Contains(found, tt.want) {
+				t.Errorf("breaches %q, want %q among them", found, tt.want)
+			}
+		})
+	}
+	t.Run("a pattern that matches no package", func(t *testing.T) {
+		t.Parallel()
+		imports := sound()
+		delete(imports, "internal/localstore")
+		if found := allBreaches(imports); !slices.Contains(found, "no package matches internal/localstore/...") {
+			t.Errorf("breaches %q, want the pattern among them", found)
+		}
+	})
+}
