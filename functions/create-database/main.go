@@ -18,5 +18,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.CreateDatabase, httpapi.Create(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.CreateDatabase, httpapi.Databases{Service: service}.Create))
 }

@@ -19,5 +19,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.DeleteDatabase, httpapi.Delete(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.DeleteDatabase, httpapi.Databases{Service: service}.Delete))
 }

@@ -18,5 +18,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.GetDatabase, httpapi.Get(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.GetDatabase, httpapi.Databases{Service: service}.Get))
 }

@@ -18,5 +18,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.ListDatabases, httpapi.List(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.ListDatabases, httpapi.Databases{Service: service}.List))
 }

@@ -19,5 +19,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.RefreshTables, httpapi.Refresh(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.RefreshTables, httpapi.Databases{Service: service}.RefreshTables))
 }

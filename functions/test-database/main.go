@@ -19,5 +19,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.TestDatabase, httpapi.Test(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.TestConnection, httpapi.Databases{Service: service}.TestConnection))
 }

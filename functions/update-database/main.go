@@ -19,5 +19,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(httpapi.Serve(log, httpapi.UpdateDatabase, httpapi.Update(service)))
+	lambda.Start(httpapi.Serve(log, httpapi.UpdateDatabase, httpapi.Databases{Service: service}.Update))
 }

@@ -51,7 +51,7 @@ func digest(b []byte) string {
 // kept; after a delete they are gone, and the answer shows none.
 func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Created, error) {
 	if held.Result == nil {
-		return Created{}, inProgress()
+		return Created{}, requestInProgress()
 	}
 	if held.PayloadHash != mine.PayloadHash {
 		return Created{}, keyReused()
@@ -77,12 +77,4 @@ func (s *Service) release(ctx context.Context, c Claim) {
 	if err := s.Catalog.Release(ctx, c); err != nil {
 		s.Log.WarnContext(ctx, "an idempotency key stays claimed for a minute", "error", err)
 	}
-}
-
-func inProgress() *apierror.Error {
-	return &apierror.Error{Kind: apierror.Conflict, Code: apierror.RequestInProgress, Summary: "a request with this Idempotency-Key is still running: ask again shortly"}
-}
-
-func keyReused() *apierror.Error {
-	return &apierror.Error{Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused, Summary: "this Idempotency-Key was used for another payload: send a new one"}
 }

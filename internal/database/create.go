@@ -82,7 +82,7 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 	case errors.Is(err, ErrNameTaken):
 		return Database{}, nameTaken(p.Name)
 	case errors.Is(err, ErrClaimLost):
-		return Database{}, inProgress()
+		return Database{}, requestInProgress()
 	}
 	return Database{}, fmt.Errorf("keeping database %s: %w", d.ID, err)
 }
@@ -136,7 +136,7 @@ func (s *Service) examine(ctx context.Context, account string, nameFree func(con
 		return nil, t, unresolved
 	}
 	if failure, failed := report.FirstFailure(); failed {
-		return nil, t, refused(report, failure)
+		return nil, t, targetRefused(report, failure)
 	}
 	return report, resolved, nil
 }

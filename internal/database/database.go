@@ -93,6 +93,11 @@ type Target struct {
 	Slot      Slot
 }
 
+// target returns what a probe of d needs.
+func (d Database) target(p Passwords) Target {
+	return Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot}
+}
+
 // Table is one table of a publication. ReplicaIdentity is default, nothing, full
 // or index.
 type Table struct {

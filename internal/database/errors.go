@@ -2,25 +2,57 @@ package database
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
-// What a catalog returns for a conditional write whose condition did not hold.
+// The errors of a Catalog for a conditional write whose condition failed.
 var (
-	// ErrNameTaken: another database of the account has the name.
+	// ErrNameTaken says that another database of the account has the name.
 	ErrNameTaken = errors.New("name taken")
-	// ErrVersionConflict: the database is at another version than was read.
+	// ErrVersionConflict says that the database is not at the version that was
+	// read.
 	ErrVersionConflict = errors.New("version conflict")
-	// ErrClaimLost: the idempotency key is another request's now.
+	// ErrClaimLost says that another request has claimed the idempotency key.
 	ErrClaimLost = errors.New("claim lost")
 )
 
-// nameTaken returns the error of a request whose name another database has.
 func nameTaken(name string) *apierror.Error {
 	return &apierror.Error{
 		Kind: apierror.Invalid, Code: apierror.NameTaken,
 		Summary: `a database named "` + name + `" exists already`,
 		Fields:  apierror.FieldErrors{"name": {"has already been taken"}},
 	}
+}
+
+func versionConflict() *apierror.Error {
+	return &apierror.Error{
+		Kind: apierror.Conflict, Code: apierror.VersionConflict,
+		Summary: "the database was changed by another request: read it and try again",
+	}
+}
+
+func requestInProgress() *apierror.Error {
+	return &apierror.Error{
+		Kind: apierror.Conflict, Code: apierror.RequestInProgress,
+		Summary: "a request with this Idempotency-Key is still running: ask again shortly",
+	}
+}
+
+func keyReused() *apierror.Error {
+	return &apierror.Error{
+		Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused,
+		Summary: "this Idempotency-Key was used for another payload: send a new one",
+	}
+}
+
+// targetRefused returns the error of a target that failed a check.
+func targetRefused(report check.Report, first check.Entry) *apierror.Error {
+	summary := fmt.Sprintf("the database can't be used as a source yet: %s", first.Message)
+	if n := report.Count(check.Failed); n > 1 {
+		summary = fmt.Sprintf("the database can't be used as a source yet, for %d reasons; the first: %s", n, first.Message)
+	}
+	return &apierror.Error{Kind: apierror.Invalid, Code: first.Code, Summary: summary, Fields: apierror.FieldErrors{}, Checks: report}
 }

@@ -35,7 +35,7 @@ func (p *prober) Probe(ctx context.Context, t database.Target) check.Report {
 	return append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...)
 }
 
-func (p *prober) Tables(context.Context, database.Target) (database.Tables, check.Report) {
+func (p *prober) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, p.findings
 }
 

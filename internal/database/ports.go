@@ -13,10 +13,9 @@ type Prober interface {
 	// target is in the report and not an error; it ends within 10 seconds, and
 	// early when ctx does.
 	Probe(ctx context.Context, t Target) check.Report
-	// Tables lists what t's publication holds now, ordered by schema and name.
-	// Where they could not be had, the report says why and has a failure;
-	// otherwise it is of no interest. The time is that of Probe.
-	Tables(ctx context.Context, t Target) (Tables, check.Report)
+	// RefreshTables returns the tables of t's publication, ordered by schema and
+	// name, or a report with a failed check. It ends when Probe would.
+	RefreshTables(ctx context.Context, t Target) (Tables, check.Report)
 }
 
 // Catalog keeps databases without their passwords. Every read is consistent.

@@ -48,7 +48,7 @@ func TestAReferencedPasswordIsUsedAndNeitherCopiedNorShown(t *testing.T) {
 		t.Errorf("object %s", object)
 	}
 	secrets[arn] = database.Referenced{Username: "theirs_2", Password: "rotated"}
-	if _, err := f.service.Test(t.Context(), "acme", d.ID); err != nil {
+	if _, err := f.service.TestConnection(t.Context(), "acme", d.ID); err != nil {
 		t.Fatal(err)
 	}
 	asked := f.prober.asked()
@@ -56,7 +56,7 @@ func TestAReferencedPasswordIsUsedAndNeitherCopiedNorShown(t *testing.T) {
 		t.Error("after a rotation it is tested with what was before")
 	}
 	delete(secrets, arn)
-	report, err := f.service.Test(t.Context(), "acme", d.ID)
+	report, err := f.service.TestConnection(t.Context(), "acme", d.ID)
 	if failure, failed := report.FirstFailure(); err != nil || !failed || failure.Code != "authentication_failed" || len(report) != 14 {
 		t.Errorf("a secret that is gone: %+v, %v", report, err)
 	}

@@ -2,13 +2,11 @@ package database
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/headgate/headgate/internal/apierror"
-	"github.com/headgate/headgate/internal/check"
 )
 
 // cleanupTime is what a request keeps back of its time, to take away again what
@@ -35,15 +33,6 @@ func newID() (string, error) {
 		return "", apierror.New(apierror.Internal, "no ID could be made", err)
 	}
 	return id.String(), nil
-}
-
-// refused is the error of a target that failed a check.
-func refused(report check.Report, first check.Entry) *apierror.Error {
-	summary := fmt.Sprintf("the database can't be used as a source yet: %s", first.Message)
-	if n := report.Count(check.Failed); n > 1 {
-		summary = fmt.Sprintf("the database can't be used as a source yet, for %d reasons; the first: %s", n, first.Message)
-	}
-	return &apierror.Error{Kind: apierror.Invalid, Code: first.Code, Summary: summary, Fields: apierror.FieldErrors{}, Checks: report}
 }
 
 // reserve is ctx with a deadline that is earlier by d.

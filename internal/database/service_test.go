@@ -40,7 +40,7 @@ func TestAnotherAccountSeesNothing(t *testing.T) {
 		if _, err := f.service.Delete(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("delete: %v", err)
 		}
-		if _, err := f.service.Test(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
+		if _, err := f.service.TestConnection(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("test: %v", err)
 		}
 		p, err := database.ParsePatch([]byte(`{"name":"mine"}`))

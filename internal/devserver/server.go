@@ -40,7 +40,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 	service := &database.Service{
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
 	}
-	endpoints := httpapi.Endpoints(service)
+	endpoints := httpapi.Databases{Service: service}.Endpoints()
 	endpoints[httpapi.DescribeAPI] = describe.Endpoint()
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
 	s.http = &http.Server{

@@ -31,7 +31,7 @@ func (p passing) Probe(context.Context, database.Target) check.Report {
 	return append(check.Report{{Name: check.Address, Status: check.Passed}}, p.findings...)
 }
 
-func (p passing) Tables(context.Context, database.Target) (database.Tables, check.Report) {
+func (p passing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, p.findings
 }
 
@@ -52,7 +52,7 @@ func service(t *testing.T, p database.Prober) *database.Service {
 
 func creating(t *testing.T) httpapi.Endpoint {
 	t.Helper()
-	return httpapi.Create(service(t, passing{}))
+	return httpapi.Databases{Service: service(t, passing{})}.Create
 }
 
 func failing(err error) httpapi.Endpoint {
@@ -303,7 +303,7 @@ func TestARequestEndsWithinItsBudget(t *testing.T) {
 func TestTheObjectIsTheContracts(t *testing.T) {
 	t.Parallel()
 	warning := check.Entry{Name: "tables", Status: check.Warned, Code: "c", Message: "m > n"}
-	answer, _ := handle(t, httpapi.Create(service(t, passing{check.Report{warning}})), event(func(e *events.APIGatewayProxyRequest) {
+	answer, _ := handle(t, httpapi.Databases{Service: service(t, passing{check.Report{warning}})}.Create, event(func(e *events.APIGatewayProxyRequest) {
 		e.Body = `{"name":"n","hostname":"h","database":"d","username":"u","password":"w","ssl_mode":"verify-full",
 			"primary":{"hostname":"ph","database":"d","username":"pu","password":"pw"},
 			"replication_slots":[{"publication_name":"p","slot_name":"s"}]}`

@@ -19,7 +19,7 @@ const (
 	GetDatabase    Operation = "get-database"
 	UpdateDatabase Operation = "update-database"
 	DeleteDatabase Operation = "delete-database"
-	TestDatabase   Operation = "test-database"
+	TestConnection Operation = "test-database"
 	RefreshTables  Operation = "refresh-tables"
 	DescribeAPI    Operation = "describe-api"
 )
@@ -46,7 +46,7 @@ func Routes() []Route {
 		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one},
 		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one},
 		{Operation: DeleteDatabase, Method: http.MethodDelete, Path: one},
-		{Operation: TestDatabase, Method: http.MethodPost, Path: one + "/test_connection"},
+		{Operation: TestConnection, Method: http.MethodPost, Path: one + "/test_connection"},
 		{Operation: RefreshTables, Method: http.MethodPost, Path: one + "/refresh_tables"},
 		{Operation: DescribeAPI, Method: http.MethodGet, Path: "/api/openapi.json", Public: true},
 	}

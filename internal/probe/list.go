@@ -20,9 +20,9 @@ const (
 	mostListRead = 8 << 20
 )
 
-// Tables lists what t's publication holds now. It needs no walsender, so that
+// RefreshTables lists what t's publication holds now. It needs no walsender, so that
 // none is taken.
-func (p *Prober) Tables(ctx context.Context, t database.Target) (database.Tables, check.Report) {
+func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database.Tables, check.Report) {
 	ctx, cancel := context.WithTimeout(ctx, Time)
 	defer cancel()
 	l := login{endpoint: t.Endpoint, password: t.Passwords.Main}

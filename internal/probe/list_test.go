@@ -20,7 +20,7 @@ func TestTablesAreListedAsTheyAre(t *testing.T) {
 CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; CREATE TABLE bare (id int); ALTER TABLE bare REPLICA IDENTITY NOTHING;
 CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); ALTER TABLE indexed REPLICA IDENTITY USING INDEX i;
 ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
-	tables, report := prober(t).Tables(t.Context(), s.target)
+	tables, report := prober(t).RefreshTables(t.Context(), s.target)
 	if failure, failed := report.FirstFailure(); failed {
 		t.Fatalf("%s: %s", failure.Code, failure.Message)
 	}
@@ -45,7 +45,7 @@ func TestTablesOfAnAwkwardPublicationAreListed(t *testing.T) {
 		}
 		s.target.Slot.PublicationName = name
 		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
-		if tables, report := prober(t).Tables(t.Context(), s.target); len(tables.Tables) != 1 {
+		if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 1 {
 			t.Errorf("%q: %d tables are listed:%s", name, len(tables.Tables), describe(report))
 		}
 		s.exec("DROP PUBLICATION " + identifier(name))
@@ -56,7 +56,7 @@ func TestTablesNeedNoReplication(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
-	if tables, report := prober(t).Tables(t.Context(), s.target); len(tables.Tables) != 1 {
+	if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 1 {
 		t.Error(describe(report))
 	}
 }
@@ -72,7 +72,7 @@ func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			tables, report := prober(t).Tables(t.Context(), changed(change)(t).target)
+			tables, report := prober(t).RefreshTables(t.Context(), changed(change)(t).target)
 			if c, _ := report.FirstFailure(); c.Code != code || len(tables.Tables) > 0 {
 				t.Errorf("got %d tables and %s", len(tables.Tables), describe(report))
 			}
@@ -149,7 +149,7 @@ func listedFrom(t *testing.T, rows int, row []string) (database.Tables, check.Re
 	})(t)
 	s.limit = 0
 	begin := time.Now()
-	tables, report := prober(t).Tables(t.Context(), s.target)
+	tables, report := prober(t).RefreshTables(t.Context(), s.target)
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}

@@ -110,7 +110,7 @@ func Lister(many int) (func(context.Context) error, error) {
 		catalog.all = append(catalog.all, sample(fmt.Sprintf("01a205d5-9db7-7210-844a-%012x", i), p))
 	}
 	log := slog.New(slog.DiscardHandler)
-	handle := httpapi.Serve(log, httpapi.ListDatabases, httpapi.List(&database.Service{Catalog: catalog, Now: time.Now, Log: log}))
+	handle := httpapi.Serve(log, httpapi.ListDatabases, httpapi.Databases{Service: &database.Service{Catalog: catalog, Now: time.Now, Log: log}}.List)
 	e := post("")
 	e.HTTPMethod = http.MethodGet
 	e.QueryStringParameters = map[string]string{"limit": fmt.Sprint(many)}

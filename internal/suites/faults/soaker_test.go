@@ -160,7 +160,7 @@ func (w *soaker) request(ctx context.Context, name string) (string, error) {
 		_, err := w.faulty.Delete(ctx, account, name)
 		return "delete", err
 	case 7:
-		_, err := w.faulty.Test(ctx, account, name)
+		_, err := w.faulty.TestConnection(ctx, account, name)
 		return "test", err
 	case 8:
 		_, err := w.faulty.List(ctx, account, database.ListOptions{Sensitive: true})

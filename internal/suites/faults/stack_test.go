@@ -48,7 +48,7 @@ func (willing) Probe(context.Context, database.Target) check.Report {
 	return check.Report{{Name: check.Connection, Status: check.Passed}}
 }
 
-func (willing) Tables(context.Context, database.Target) (database.Tables, check.Report) {
+func (willing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, nil
 }
 

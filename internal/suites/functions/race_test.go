@@ -165,7 +165,7 @@ func updateAtOnce(t *testing.T, service *database.Service, d database.Database, 
 			t.Errorf("a rival was refused by %v", err)
 		}
 	}
-	report, err := service.Test(t.Context(), "acme", d.ID)
+	report, err := service.TestConnection(t.Context(), "acme", d.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

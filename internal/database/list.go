@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/headgate/headgate/internal/apierror"
@@ -17,54 +16,6 @@ import (
 // mostListBytes bounds the objects of one list: a Lambda answers with at most
 // 6 MB.
 const mostListBytes = 5_000_000
-
-// Get is the account's database that ref names: its ID where ref has the form of
-// one, else its name. The error's kind is NotFound, Throttled, Unavailable or
-// Internal.
-func (s *Service) Get(ctx context.Context, account, ref string) (Database, error) {
-	id := strings.ToLower(ref)
-	if !IsUUID(ref) {
-		if nameRule(ref) != "" {
-			return Database{}, apierror.New(apierror.NotFound, "there is no such database", nil)
-		}
-		var err error
-		if id, err = s.Catalog.NameOwner(ctx, account, ref); err != nil {
-			return Database{}, fmt.Errorf("looking for the name: %w", err)
-		}
-	}
-	d, err := s.Catalog.Get(ctx, account, id)
-	if err != nil {
-		return Database{}, fmt.Errorf("reading database %s: %w", id, err)
-	}
-	return d, nil
-}
-
-// Passwords are those of d as it was read. The error's kind is NotFound or
-// Unavailable where it was removed or changed since, Throttled, Unavailable or
-// Internal.
-func (s *Service) Passwords(ctx context.Context, d Database) (Passwords, error) {
-	p, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
-	if err == nil {
-		return p, nil
-	}
-	if apierror.KindOf(err) == apierror.NotFound {
-		return p, s.missing(ctx, d, err)
-	}
-	return p, fmt.Errorf("reading the passwords of %s: %w", d.ID, err)
-}
-
-// missing tells a database that was removed or changed since d was read from one
-// whose passwords are lost, which no caller can mend.
-func (s *Service) missing(ctx context.Context, d Database, cause error) error {
-	now, err := s.Catalog.Get(ctx, d.Account, d.ID)
-	switch {
-	case err != nil:
-		return fmt.Errorf("reading database %s again: %w", d.ID, err)
-	case now.SecretVersion != d.SecretVersion:
-		return apierror.New(apierror.Unavailable, "the database is being changed: try again", cause)
-	}
-	return apierror.New(apierror.Internal, "a database's passwords are missing", cause)
-}
 
 // ListOptions say which part of a list is wanted.
 type ListOptions struct {
