@@ -54,6 +54,16 @@ type Entry struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
+// Fail returns a failed entry of the check called name.
+func Fail(name string, code Code, message, fix string) Entry {
+	return Entry{Name: name, Status: Failed, Code: code, Message: message, Fix: fix}
+}
+
+// Warn returns a warning of the check called name.
+func Warn(name string, code Code, message, fix string) Entry {
+	return Entry{Name: name, Status: Warned, Code: code, Message: message, Fix: fix}
+}
+
 // Report lists the outcome of every check in the order of [Names]. A check with
 // several findings has one entry for each.
 type Report []Entry

@@ -1,6 +1,6 @@
-// Package probe asks a Postgres server what it is, and turns the answer into
-// checks. Asking (the network: address, dial, session, ask) and judging (pure
-// functions from evidence to checks: judge and what it calls) are apart.
+// Package probe checks a target: package ask collects facts from the server over
+// the network, and package judge turns them into a report. Package facts is all
+// that the two share.
 //
-// Facts about servers were tried on PostgreSQL 13 to 18.
+// What the packages assume about servers was tried on PostgreSQL 13 to 18.
 package probe

@@ -31,7 +31,7 @@ func (w *watched) prober(t *testing.T, allow string) *probe.Prober {
 	}
 	p := probe.New(policy)
 	w.lookups = map[string]int{}
-	p.Resolver = resolverFunc(func(_ context.Context, _, host string) ([]netip.Addr, error) {
+	p.Client.Resolver = resolverFunc(func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		answers := w.answers[host]
@@ -43,7 +43,7 @@ func (w *watched) prober(t *testing.T, allow string) *probe.Prober {
 		}
 		return found, nil
 	})
-	p.Dialer = dialerFunc(func(_ context.Context, _, address string) (net.Conn, error) {
+	p.Client.Dialer = dialerFunc(func(_ context.Context, _, address string) (net.Conn, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.dialled = append(w.dialled, address)
@@ -125,7 +125,7 @@ func TestAPrimaryThatIsNotAllowedIsNamed(t *testing.T) {
 	primary.Hostname = "primary"
 	s.target.Primary = &primary
 	report := s.probe()
-	const want = `primary.hostname "primary" leads to 10.0.0.1, which is not on the public internet, and this deployment does not allow its range`
+	const want = `primary.hostname "primary" resolves to 10.0.0.1, which is not on the public internet, and this deployment does not allow its range`
 	if c, _ := report.FirstFailure(); c.Message != want {
 		t.Errorf("got %q, want %q", c.Message, want)
 	}

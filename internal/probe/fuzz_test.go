@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/check"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/probe/quote"
 )
 
 // FuzzQuoteLiteral reads what is quoted by the rules of Postgres's scanner.
@@ -19,7 +19,7 @@ func FuzzQuoteLiteral(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, conforming := range []bool{true, false} {
-			got, rest := readLiteral(probe.QuoteLiteral(s)+", 'next'", conforming)
+			got, rest := readLiteral(quote.Literal(s)+", 'next'", conforming)
 			if got != s || rest != ", 'next'" {
 				t.Errorf("%q is read as %q, and %q is left", s, got, rest)
 			}
@@ -33,7 +33,7 @@ func FuzzQuoteIdentifier(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, rest := readQuoted(probe.QuoteIdentifier(s)+"; rest", '"', false)
+		got, rest := readQuoted(quote.Identifier(s)+"; rest", '"', false)
 		if got != s || rest != "; rest" {
 			t.Errorf("%q is read as %q, and %q is left", s, got, rest)
 		}
@@ -91,7 +91,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		target := newTarget(1, 5432)
-		report, err := probe.JudgeAnswer(target, []byte(answer))
+		report, err := judgeAnswer(target, []byte(answer))
 		names := check.Names()
 		for _, c := range report {
 			if len(names) > 1 && c.Name == names[1] {
@@ -124,7 +124,7 @@ func FuzzWhatAServerSends(f *testing.F) {
 	f.Add([]byte("R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05IE\x00\x00\x00\x05\x00"), false)
 	f.Fuzz(func(t *testing.T, sent []byte, ssl bool) {
 		p := leadsTo(t, "127.0.0.1")
-		p.Dialer = dialerFunc(func(context.Context, string, string) (net.Conn, error) {
+		p.Client.Dialer = dialerFunc(func(context.Context, string, string) (net.Conn, error) {
 			client, server := net.Pipe()
 			go func() {
 				defer func() { _ = server.Close() }()

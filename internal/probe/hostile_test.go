@@ -17,8 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/check"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/headgate/headgate/internal/check"
 )
 
 // mostAllocated bounds what one probe of a hostile target may allocate in all,

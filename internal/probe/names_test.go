@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
-	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/probe/quote"
 )
 
 // awkward are names that SQL made of them without care would not survive.
@@ -124,7 +124,7 @@ func TestTheServerReadsWhatIsQuotedAsItIs(t *testing.T) {
 	for _, setting := range []string{"on", "off"} {
 		mustDo(t, conn, "SET standard_conforming_strings = "+setting)
 		for _, name := range awkward() {
-			results, err := conn.Exec(t.Context(), "SELECT "+probe.QuoteLiteral(name)+" AS "+probe.QuoteIdentifier(name)).ReadAll()
+			results, err := conn.Exec(t.Context(), "SELECT "+quote.Literal(name)+" AS "+quote.Identifier(name)).ReadAll()
 			if err != nil {
 				t.Fatalf("%q: %v", name, err)
 			}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
-	"github.com/headgate/headgate/internal/probe"
 )
 
 // TestAFixIsInTheProvidersOwnWords judges answers, since no server here is one
@@ -45,7 +44,7 @@ func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
 
 func judged(t *testing.T, answer string) check.Report {
 	t.Helper()
-	report, err := probe.JudgeAnswer(newTarget(1, 5432), []byte(answer))
+	report, err := judgeAnswer(newTarget(1, 5432), []byte(answer))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,7 @@ func TestAPoolerIsToldByTheHostOrThePort(t *testing.T) {
 	} {
 		target := newTarget(1, c.port)
 		target.Endpoint.Hostname = c.host
-		report, err := probe.JudgeAnswer(target, []byte(`{"server":{"backend_type":"client backend"},"publication":{"found":null},"slot":{"found":null}}`))
+		report, err := judgeAnswer(target, []byte(`{"server":{"backend_type":"client backend"},"publication":{"found":null},"slot":{"found":null}}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,8 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headgate/headgate/internal/check"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/headgate/headgate/internal/check"
 )
 
 // publicationFindings are those about the publication by itself.

@@ -76,7 +76,7 @@ func unresolved(err error) func(*testing.T) *source {
 		s := at(t, 5432)
 		s.target.Endpoint.Hostname = "db.example.com"
 		s.prober = prober(t)
-		s.prober.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) { return nil, err })
+		s.prober.Client.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) { return nil, err })
 		return s
 	}
 }
@@ -103,7 +103,7 @@ func otherFamily(host string, ipv6 bool) func(*testing.T) *source {
 func dials(t *testing.T, dial dialerFunc) *probe.Prober {
 	t.Helper()
 	p := prober(t)
-	p.Dialer = dial
+	p.Client.Dialer = dial
 	return p
 }
 

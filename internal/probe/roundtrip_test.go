@@ -65,7 +65,7 @@ func TestAHealthyTargetTakesOneConnectionAndFewRoundTrips(t *testing.T) {
 						want += c.apart
 					}
 					s.prober = prober(t)
-					s.prober.Apart = s.prober.Apart || apart
+					s.prober.Client.NoPipelining = apart || *apartFlag
 					s.target.Endpoint.SSL = ssl
 					if got := s.trips(t); got > want {
 						t.Errorf("ssl %v, apart %v: %d round trips, want %d", ssl, apart, got, want)

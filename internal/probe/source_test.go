@@ -18,6 +18,9 @@ import (
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/probe/ask"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/judge"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
@@ -218,8 +221,17 @@ func prober(t *testing.T) *probe.Prober {
 		t.Fatal(err)
 	}
 	p := probe.New(policy)
-	p.Apart = *apartFlag
+	p.Client.NoPipelining = *apartFlag
 	return p
+}
+
+// judgeAnswer judges a server by its answer to the statement alone. It is its own
+// primary.
+func judgeAnswer(target database.Target, answer []byte) (check.Report, error) {
+	target.Primary = &target.Endpoint
+	e := facts.Evidence{Reached: facts.LoggedIn}
+	err := ask.Decode(&e.Facts, answer, facts.TargetParts())
+	return judge.Report(target, e, &e), err
 }
 
 // resolverFunc is a Resolver that is a function.
@@ -233,7 +245,7 @@ func (f resolverFunc) LookupNetIP(ctx context.Context, network, host string) ([]
 func leadsTo(t *testing.T, addresses ...string) *probe.Prober {
 	t.Helper()
 	p := prober(t)
-	p.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) {
+	p.Client.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) {
 		var found []netip.Addr
 		for _, a := range addresses {
 			found = append(found, netip.MustParseAddr(a))

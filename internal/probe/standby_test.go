@@ -264,11 +264,11 @@ func TestAReplicaAndItsPrimaryAreAskedSideBySide(t *testing.T) {
 	t.Parallel()
 	s := replica(func(*source) {})(t)
 	s.prober = prober(t)
-	inner := s.prober.Dialer
+	inner := s.prober.Client.Dialer
 	both := make(chan struct{})
 	var mu sync.Mutex
 	dialled := 0
-	s.prober.Dialer = dialerFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+	s.prober.Client.Dialer = dialerFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 		mu.Lock()
 		if dialled++; dialled == 2 {
 			close(both)

@@ -40,6 +40,18 @@ func fences() []fence {
 			of:    []string{"functions/..."},
 			never: []string{"github.com/aws/aws-sdk-go-v2/config/...", "github.com/aws/aws-sdk-go-v2/credentials/..."},
 		},
+		{
+			// A verdict is a pure function of what a server told.
+			name:          "judging imports no network and no driver",
+			of:            []string{"internal/probe/judge", "internal/probe/facts"},
+			never:         []string{"internal/probe/ask", "github.com/jackc/pgx/..."},
+			neverDirectly: []string{"context", "net/..."},
+		},
+		{
+			name:  "asking does not judge",
+			of:    []string{"internal/probe/ask"},
+			never: []string{"internal/probe/judge"},
+		},
 	}
 }
 
@@ -61,20 +73,25 @@ func TestFences_Repository(t *testing.T) {
 func sound() graph {
 	const sdk = "github.com/aws/aws-sdk-go-v2/"
 	return graph{
-		"functions/create-database":   {"internal/httpapi", sdk + "aws"},
-		"internal/httpapi":            {"internal/database"},
-		"internal/database":           {"net"},
-		"internal/localstore":         {"internal/database", "go.etcd.io/bbolt"},
-		"internal/devserver":          {"internal/httpapi", "internal/localstore", "internal/testkit/pgserver"},
-		"internal/testkit/pgserver":   {"testing"},
-		"internal/suites/functions":   {"internal/testkit/pgserver", "internal/devserver"},
-		"internal/suites/bench/naive": {sdk + "config"},
-		"go.etcd.io/bbolt":            nil,
-		sdk + "aws":                   nil,
-		sdk + "config":                {sdk + "credentials"},
-		sdk + "credentials":           {"net"},
-		"net":                         nil,
-		"testing":                     nil,
+		"functions/create-database":      {"internal/httpapi", sdk + "aws"},
+		"internal/httpapi":               {"internal/database"},
+		"internal/database":              {"net"},
+		"internal/probe/ask":             {"internal/probe/facts", "github.com/jackc/pgx/v5/pgconn"},
+		"internal/probe/facts":           nil,
+		"github.com/jackc/pgx/v5/pgconn": {"net"},
+		"context":                        nil,
+		"internal/probe/judge":           {"internal/probe/facts", "internal/database"},
+		"internal/localstore":            {"internal/database", "go.etcd.io/bbolt"},
+		"internal/devserver":             {"internal/httpapi", "internal/localstore", "internal/testkit/pgserver"},
+		"internal/testkit/pgserver":      {"testing"},
+		"internal/suites/functions":      {"internal/testkit/pgserver", "internal/devserver"},
+		"internal/suites/bench/naive":    {sdk + "config"},
+		"go.etcd.io/bbolt":               nil,
+		sdk + "aws":                      nil,
+		sdk + "config":                   {sdk + "credentials"},
+		sdk + "credentials":              {"net"},
+		"net":                            nil,
+		"testing":                        nil,
 	}
 }
 
@@ -123,6 +140,18 @@ func TestFences_WrongImport(t *testing.T) {
 		{
 			"a function links the SDK's configuration", "functions/create-database", "github.com/aws/aws-sdk-go-v2/config",
 			"functions/create-database imports github.com/aws/aws-sdk-go-v2/config",
+		},
+		{
+			"judging imports the network", "internal/probe/judge", "net",
+			"internal/probe/judge imports net",
+		},
+		{
+			"judging imports a driver", "internal/probe/judge", "github.com/jackc/pgx/v5/pgconn",
+			"internal/probe/judge imports github.com/jackc/pgx/v5/pgconn",
+		},
+		{
+			"asking judges", "internal/probe/ask", "internal/probe/judge",
+			"internal/probe/ask imports internal/probe/judge",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

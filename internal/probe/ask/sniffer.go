@@ -1,4 +1,4 @@
-package probe
+package ask
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// The authentication requests that matter here, by the protocol's numbers.
+// The protocol's numbers of authentication requests.
 const (
 	authCleartext    = 3
 	authGSS          = 7
@@ -16,32 +16,30 @@ const (
 	authSASLContinue = 11
 )
 
-// mostIterations bounds what a server may make a proof of the password cost:
-// Postgres's own default is 4096, and ten million would take longer than a
-// probe may, whatever its deadline.
-const mostIterations = 1_000_000
+// maxIterations bounds the iterations of SCRAM. PostgreSQL's default is 4096; ten
+// million would take longer than a probe, and pgconn does not stop at a deadline.
+const maxIterations = 1_000_000
 
-// mostMessages bounds what a server may say in one session: an honest one needs
-// a few dozen messages.
-const mostMessages = 10_000
+// maxMessages bounds the messages of a server in one session: an honest one sends
+// a few dozen.
+const maxMessages = 10_000
 
-// errIterations is what reading gives where the server asks for more.
-var errIterations = errors.New("the server asks for too many iterations of SCRAM")
+// errIterations ends the reads of a session with too many iterations of SCRAM.
+var errIterations = errors.New("read SCRAM challenge: too many iterations")
 
-// sniffer follows the messages that a server sends, to tell what pgconn's errors
-// do not: whether it said anything in the protocol's form, and which
-// authentication it asked for last. It ends a session in which the server goes
-// too far.
+// sniffer is a reader that follows the server's messages, to learn what pgconn's
+// errors do not say: whether the server sent anything in the protocol's form, and
+// which authentication it requested last. It ends a session that exceeds a limit.
 type sniffer struct {
 	r     io.Reader
 	head  [9]byte
 	have  int
 	skip  int
 	count int
-	most  int // messages that the server may send
+	max   int // messages that the server may send
 	spoke bool
 	auth  uint32
-	scram []byte // the end of SCRAM's challenge, while that is read
+	scram []byte // the end of SCRAM's challenge while it is read, else nil
 	err   error
 }
 
@@ -81,30 +79,30 @@ func (s *sniffer) follow(b []byte) {
 	}
 }
 
-// pass goes over the rest of a frame.
+// pass consumes the rest of a message.
 func (s *sniffer) pass(b []byte) {
 	s.skip -= len(b)
 	if s.scram == nil {
 		return
 	}
-	const most = 32 // enough for ,i= and a number
-	s.scram = append(s.scram, b[max(0, len(b)-most):]...)
-	s.scram = s.scram[max(0, len(s.scram)-most):]
+	const tail = 32 // enough for ,i= and a number
+	s.scram = append(s.scram, b[max(0, len(b)-tail):]...)
+	s.scram = s.scram[max(0, len(s.scram)-tail):]
 	if s.skip > 0 {
 		return
 	}
 	_, number, _ := bytes.Cut(s.scram, []byte(",i="))
-	if n, err := strconv.Atoi(string(number)); err != nil || n > mostIterations {
+	if n, err := strconv.Atoi(string(number)); err != nil || n > maxIterations {
 		s.err = errIterations
 	}
 	s.scram = nil
 }
 
-// frame looks at a frame's type and length: only the start of an
-// authentication request is read further.
+// frame reads a message's type and length. Only the start of an authentication
+// request is read further.
 func (s *sniffer) frame() {
 	n := s.bodyLen()
-	if s.count++; s.count > s.most {
+	if s.count++; s.count > s.max {
 		s.err = errFlood
 	}
 	if s.head[0] == 'R' && n >= 4 {

@@ -1,0 +1,75 @@
+package ask
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+var (
+	// errFlood ends the reads of a session in which the server sends too much.
+	errFlood = errors.New("read from server: too much data")
+	// errShape is returned for an answer that the statement can't have.
+	errShape = errors.New("read answer: unexpected rows or columns")
+)
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, errFlood) ||
+		errors.Is(err, pgconn.ErrConnClosed)
+}
+
+// connectionFailure returns what a failed read or write means. spoke is whether
+// the server had sent anything before.
+func connectionFailure(err error, spoke bool) *facts.Failure {
+	switch {
+	case isTimeout(err) && !spoke:
+		return &facts.Failure{Kind: facts.NeverAnswered}
+	case isTimeout(err):
+		return &facts.Failure{Kind: facts.FellSilent}
+	case errors.Is(err, errFlood):
+		return &facts.Failure{Kind: facts.Flooded}
+	case isClosed(err):
+		return &facts.Failure{Kind: facts.Closed}
+	}
+	return &facts.Failure{Kind: facts.ProtocolViolated}
+}
+
+// connectionLost reports whether k is an end of the connection that another
+// attempt may not meet.
+func connectionLost(k facts.Kind) bool {
+	return k == facts.FellSilent || k == facts.Flooded || k == facts.Closed || k == facts.ProtocolViolated
+}
+
+// serverMessage returns e in printable form. If e repeats the password, its text is
+// left out.
+func serverMessage(password database.Password, e *pgconn.PgError) *facts.ServerMessage {
+	m := &facts.ServerMessage{
+		Severity: quote.Printable(e.SeverityUnlocalized),
+		SQLSTATE: quote.Printable(e.Code),
+		Routine:  quote.Printable(e.Routine),
+		Message:  quote.Printable(e.Message),
+	}
+	if p := password.Reveal(); p != "" && strings.Contains(e.Message, p) {
+		m.Message = "its message is not repeated here"
+	}
+	return m
+}

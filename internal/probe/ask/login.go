@@ -1,0 +1,175 @@
+package ask
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/headgate/headgate/internal/probe/facts"
+)
+
+// rejection is why there is no session.
+type rejection struct {
+	facts.Failure
+
+	pipelined bool // the statement had been sent
+}
+
+func reject(f *facts.Failure) *rejection { return &rejection{Failure: *f} }
+
+// Open opens the session that was requested, or the best one that the server
+// accepts in its place. It returns nil if there is none; the evidence says why.
+func (h *Host) Open(ctx context.Context) *Session {
+	if h.Evidence.Reached < facts.Resolved {
+		return nil
+	}
+	s, rejected := h.open(ctx, h.Session, statement(h.Parts, h.Slot))
+	if rejected != nil && !h.Endpoint.SSL && tlsMayHelp(rejected) {
+		s, rejected = h.retryWithTLS(ctx, rejected)
+	}
+	if rejected != nil {
+		if next := fallback(h.Session, rejected.Server); next != h.Session {
+			h.Evidence.SessionRejected = rejected.Server
+			// Not pipelined: there may be a pooler on the way.
+			s, rejected = h.open(ctx, next, "")
+		}
+	}
+	if rejected != nil {
+		h.Evidence.SessionRejected = nil
+		h.Evidence.Stop(rejected.Failure)
+		return nil
+	}
+	h.Evidence.Reached = facts.LoggedIn
+	h.Evidence.Session = facts.Session{Kind: s.kind, PID: s.conn.PID(), Major: major(s.conn.ParameterStatus("server_version"))}
+	return s
+}
+
+// open opens one session, whose first statement is first. If the connection is lost
+// after first was pipelined, it tries without: a proxy may not support that.
+func (h *Host) open(ctx context.Context, kind facts.SessionKind, first string) (*Session, *rejection) {
+	if h.client.NoPipelining {
+		first = ""
+	}
+	s, rejected := h.openOnce(ctx, kind, first)
+	if rejected != nil && rejected.pipelined && connectionLost(rejected.Kind) && ctx.Err() == nil {
+		return h.openOnce(ctx, kind, "")
+	}
+	return s, rejected
+}
+
+func (h *Host) openOnce(ctx context.Context, kind facts.SessionKind, first string) (*Session, *rejection) {
+	config, err := h.startup(kind)
+	if err != nil {
+		return nil, reject(&facts.Failure{Kind: facts.SetupFailed})
+	}
+	conn, failure := h.connect(ctx)
+	if failure != nil {
+		return nil, reject(failure)
+	}
+	sniff := &sniffer{max: maxMessages}
+	out, err := newPipeline(conn, sniff, first)
+	if err != nil {
+		_ = conn.Close() // nothing was sent yet
+		return nil, reject(&facts.Failure{Kind: facts.SetupFailed})
+	}
+	s := &Session{host: h, kind: kind, sniff: sniff, wire: conn.wire}
+	config.DialFunc = oneShot(conn.Conn)
+	config.BuildFrontend = func(r io.Reader, _ io.Writer) *pgproto3.Frontend {
+		sniff.r = r
+		return pgproto3.NewFrontend(sniff, out)
+	}
+	config.OnNotice = s.note
+	// The wire has the deadline: with a context of its own pgconn would leave a
+	// goroutine behind that sends a cancel request.
+	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
+		_ = s.wire.Close() // pgconn has closed it already
+		rejected := reject(h.loginFailure(sniff, err))
+		rejected.pipelined = out.sent.Load()
+		return nil, rejected
+	}
+	return s, nil
+}
+
+// loginFailure returns what pgconn's error means. Its text can hold the password
+// and is never passed on.
+func (h *Host) loginFailure(sniff *sniffer, err error) *facts.Failure {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return &facts.Failure{Kind: facts.LoginRejected, Server: serverMessage(h.Password, pgErr)}
+	}
+	kind := facts.NotPostgres
+	switch {
+	case isTimeout(err), isClosed(err):
+		return connectionFailure(err, sniff.spoke || h.Endpoint.SSL)
+	case sniff.auth == authCleartext && !h.Endpoint.SSL:
+		kind = facts.CleartextWithoutTLS
+	case sniff.auth == authCleartext && !h.maySendPassword():
+		kind = facts.CleartextUnverified
+	case sniff.auth == authGSS, sniff.auth == authSSPI:
+		kind = facts.KerberosRequested
+	case sniff.spoke && sniff.auth != 0:
+		kind = facts.ProofFailed
+	}
+	return &facts.Failure{Kind: kind}
+}
+
+// tlsMayHelp reports whether TLS may change the outcome of a login without it.
+func tlsMayHelp(r *rejection) bool {
+	return r.Kind == facts.CleartextWithoutTLS || rejectsAuthorization(r.Server)
+}
+
+func rejectsAuthorization(m *facts.ServerMessage) bool {
+	return m != nil && m.SQLSTATE == pgerrcode.InvalidAuthorizationSpecification
+}
+
+// retryWithTLS finds out whether the server accepts the role over TLS. If it does,
+// that session completes the report. first is why it did not without TLS.
+func (h *Host) retryWithTLS(ctx context.Context, first *rejection) (*Session, *rejection) {
+	h.Endpoint.SSL = true
+	s, rejected := h.open(ctx, h.Session, "")
+	if rejected != nil && (rejected.Server == nil || rejectsAuthorization(rejected.Server)) {
+		if first.Kind == facts.CleartextWithoutTLS && rejected.Kind == facts.TLSNotOffered {
+			first.Kind = facts.CleartextNoTLS
+		}
+		return nil, first
+	}
+	h.Evidence.TLSOnly = true
+	return s, rejected
+}
+
+// fallback returns the kind of session to try after the server rejected kind with
+// m, so that the report is complete. It returns kind if m is a reason to reject
+// every session.
+func fallback(kind facts.SessionKind, m *facts.ServerMessage) facts.SessionKind {
+	switch {
+	case m == nil, pgerrcode.IsInvalidAuthorizationSpecification(m.SQLSTATE), m.SQLSTATE == pgerrcode.InvalidCatalogName,
+		stopsServer(m.SQLSTATE):
+		return kind
+	case m.SQLSTATE == pgerrcode.ProtocolViolation:
+		return facts.Bare
+	}
+	return facts.Ordinary
+}
+
+// stopsServer reports whether a SQLSTATE is of the subclass 57P: the server starts,
+// stops, or ended the session.
+func stopsServer(sqlstate string) bool { return strings.HasPrefix(sqlstate, "57P") }
+
+// major returns the major version of a server_version such as "15.8 (Debian)", or 0
+// if it can't be read.
+func major(version string) int {
+	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(version)
+	}
+	n, err := strconv.Atoi(version[:end])
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,119 @@
+package ask
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+// maxListed bounds the lists of names that the statement returns.
+const maxListed = 20
+
+// partSQL returns the expression of type jsonb that answers p about slot. All of it
+// runs on PostgreSQL 12 and later: whole rows are read as JSON, so that a column
+// that a version does not have is absent. There is no semicolon, dollar quote or
+// comment in it: walsenders before 12.10, 13.6 and 14.2 are said to reject them.
+func partSQL(p facts.Part, slot database.Slot) string {
+	switch p {
+	case facts.PartServer:
+		return serverSQL()
+	case facts.PartPublication:
+		return publicationSQL(slot.PublicationName)
+	case facts.PartSlot:
+		return slotSQL(slot.SlotName)
+	case facts.PartIdentity:
+		return `(SELECT pg_catalog.to_jsonb(c.system_identifier::text) FROM pg_catalog.pg_control_system() c)`
+	case facts.PartWALSenders:
+		return `(SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM pg_catalog.pg_stat_get_wal_senders())`
+	case facts.PartTables:
+		return tablesSQL(slot.PublicationName)
+	}
+	return "NULL"
+}
+
+// statement returns one SELECT of one JSON document that has all of parts.
+func statement(parts []facts.Part, slot database.Slot) string {
+	members := make([]string, len(parts))
+	for i, p := range parts {
+		members[i] = quote.Literal(string(p)) + ", " + partSQL(p, slot)
+	}
+	return "SELECT pg_catalog.jsonb_build_object(" + strings.Join(members, ", ") + ")::text"
+}
+
+// settings returns the names that are read from pg_settings. current_setting is not
+// used: on 15 it raises 42501 for some of them, which fails the whole statement.
+func settings() []string {
+	return []string{
+		"wal_level", "effective_wal_level", "max_wal_senders", "max_replication_slots", "hot_standby_feedback",
+		"max_slot_wal_keep_size", "idle_replication_slot_timeout",
+		"rds.extensions", "cloudsql.logical_decoding", "azure.extensions", "neon.endpoint_id", "supautils.privileged_extensions",
+	}
+}
+
+func serverSQL() string {
+	names := make([]string, 0, len(settings()))
+	for _, n := range settings() {
+		names = append(names, quote.Literal(n))
+	}
+	return `(SELECT pg_catalog.jsonb_build_object(
+'version', pg_catalog.current_setting('server_version_num')::int,
+'in_recovery', pg_catalog.pg_is_in_recovery(),
+'database', d.datname, 'database_oid', d.oid::bigint,
+'pid', pg_catalog.pg_backend_pid(),
+'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
+'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.name IN (` + strings.Join(names, ", ") + `)),
+'role', r.rolname, 'superuser', r.rolsuper, 'replication', r.rolreplication,
+'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'member')),
+'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
+WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user)`
+}
+
+func publicationSQL(name string) string {
+	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(p) || pg_catalog.jsonb_build_object('age', pg_catalog.age(p.xmin))
+FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.Literal(name) + `))`
+}
+
+// slotSQL selects the slot and the size of the WAL that it retains.
+// pg_current_wal_lsn() fails in recovery, hence the CASE.
+func slotSQL(name string) string {
+	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(s) || pg_catalog.jsonb_build_object(
+'age', pg_catalog.age(s.catalog_xmin),
+'retained', pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint)
+FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = ` + quote.Literal(name) + `))`
+}
+
+// tablesSQL selects the publication's tables that the role can't read (t), and
+// those whose updates and deletes fail because they have no replica identity (l, with
+// the leaf partitions in place of a partitioned table).
+func tablesSQL(publication string) string {
+	limit := strconv.Itoa(maxListed)
+	return `(WITH t AS MATERIALIZED (
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition,
+pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS open, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
+FROM pg_catalog.pg_publication_tables pt
+JOIN pg_catalog.pg_namespace n ON n.nspname = pt.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = pt.tablename
+WHERE pt.pubname = ` + quote.Literal(publication) + `),
+l AS MATERIALIZED (
+SELECT DISTINCT c.oid, n.nspname, c.relname FROM (
+SELECT t.oid FROM t WHERE t.relkind <> 'p'
+UNION ALL
+SELECT pt.relid FROM t CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.oid) pt WHERE t.relkind = 'p' AND pt.isleaf) x
+JOIN pg_catalog.pg_class c ON c.oid = x.oid AND c.relkind = 'r'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relreplident = 'n'
+OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid)
+OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid))
+SELECT pg_catalog.jsonb_build_object(
+'count', (SELECT pg_catalog.count(*) FROM t),
+'partitions', (SELECT pg_catalog.count(*) FROM t WHERE t.relispartition),
+'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.open ORDER BY 1 LIMIT ` + limit + `) x),
+'unreadable', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT t.nspname, t.relname FROM t WHERE NOT t.readable ORDER BY 1, 2 LIMIT ` + limit + `) x),
+'locked', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.readable ORDER BY 1 LIMIT ` + limit + `) x),
+'no_identity', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT l.nspname, l.relname FROM l ORDER BY 1, 2 LIMIT ` + limit + `) x),
+'totals', pg_catalog.jsonb_build_object('unreadable', (SELECT pg_catalog.count(*) FROM t WHERE NOT t.readable), 'no_identity', (SELECT pg_catalog.count(*) FROM l))))`
+}

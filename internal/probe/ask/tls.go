@@ -1,0 +1,135 @@
+package ask
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+// transport is a connection to a server, over TLS if the endpoint says so.
+type transport struct {
+	net.Conn
+
+	wire *wire
+}
+
+// connect opens a connection. If the server has none of the fast curves, it opens
+// a second one with all of Go's curves.
+func (h *Host) connect(ctx context.Context) (transport, *facts.Failure) {
+	t, again, failure := h.connectWith(ctx, fastCurves())
+	if again {
+		t, _, failure = h.connectWith(ctx, nil)
+	}
+	return t, failure
+}
+
+func (h *Host) connectWith(ctx context.Context, curves []tls.CurveID) (t transport, again bool, failure *facts.Failure) {
+	w, failure := h.client.dial(ctx, h.addrs)
+	if failure != nil {
+		return t, false, failure
+	}
+	if !h.Endpoint.SSL {
+		return transport{Conn: w, wire: w}, false, nil
+	}
+	failure = requestTLS(w)
+	if failure == nil {
+		var conn *tls.Conn
+		if conn, again, failure = encrypt(ctx, w, h.Endpoint, curves); failure == nil {
+			return transport{Conn: conn, wire: w}, false, nil
+		}
+	}
+	_ = w.Close() // the failure before it is what matters
+	return t, again, failure
+}
+
+// sslRequest returns the protocol's SSLRequest message: length 8, code 80877103.
+func sslRequest() []byte { return []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f} }
+
+// requestTLS asks the server on w for TLS.
+func requestTLS(w *wire) *facts.Failure {
+	if _, err := w.Write(sslRequest()); err != nil {
+		return connectionFailure(err, false)
+	}
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(w, answer); err != nil {
+		return connectionFailure(err, false)
+	}
+	switch answer[0] {
+	case 'S':
+		return nil
+	case 'N':
+		return &facts.Failure{Kind: facts.TLSNotOffered}
+	case 'E':
+		// A postmaster that can't start a process for the connection sends an error.
+		return &facts.Failure{Kind: facts.NoProcess}
+	}
+	return &facts.Failure{Kind: facts.NotPostgres}
+}
+
+// encrypt performs the TLS handshake on w. again is true if it failed because
+// client and server have no curve in common.
+func encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, failure *facts.Failure) {
+	config, err := tlsConfig(e, curves)
+	if err != nil {
+		return nil, false, &facts.Failure{Kind: facts.RootsUnreadable}
+	}
+	conn = tls.Client(w, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, rejectsCurves(err), handshakeFailure(err)
+	}
+	return conn, false, nil
+}
+
+// fastCurves are the curves of the first attempt. Up to version 17 servers accept
+// only P-256 by default, and Go's first key share would be of another curve: the
+// server's answer to that costs a round trip.
+func fastCurves() []tls.CurveID {
+	return []tls.CurveID{tls.CurveP256, tls.CurveP384, tls.CurveP521}
+}
+
+func tlsConfig(e database.Endpoint, curves []tls.CurveID) (*tls.Config, error) {
+	config := &tls.Config{
+		ServerName:       strings.TrimSuffix(e.Hostname, "."),
+		MinVersion:       tls.VersionTLS12,
+		CurvePreferences: curves,
+		// A pipelined statement is sent in one record with the message before it.
+		DynamicRecordSizingDisabled: true,
+		// With "ssl": true alone the connection is encrypted and the server is not verified.
+		InsecureSkipVerify: e.SSLMode != database.SSLModeVerifyFull,
+	}
+	if config.InsecureSkipVerify {
+		return config, nil
+	}
+	var err error
+	config.RootCAs, err = roots(e.SSLRootCert)
+	return config, err
+}
+
+func handshakeFailure(err error) *facts.Failure {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &facts.Failure{Kind: facts.CertificateNotVerified, Detail: quote.Printable(err.Error())}
+	}
+	if isTimeout(err) || isClosed(err) {
+		return connectionFailure(err, true)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return &facts.Failure{Kind: facts.NotPostgres} // its first byte was an S, as of SSH
+	}
+	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: quote.Printable(err.Error())}
+}
+
+// rejectsCurves reports whether a handshake failed as it does if client and server
+// have no curve in common.
+func rejectsCurves(err error) bool {
+	const handshakeAlert = 40 // handshake_failure, RFC 8446
+	// The alert itself is of a type that crypto/tls does not export.
+	alert, ok := errors.AsType[*net.OpError](err)
+	return ok && alert.Op == "remote error" && alert.Err.Error() == tls.AlertError(handshakeAlert).Error()
+}

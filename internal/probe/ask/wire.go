@@ -1,0 +1,45 @@
+package ask
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// maxBytes bounds what one session reads from a server, in bytes: an honest
+// server's answers are some kilobytes.
+const maxBytes = 2 << 20
+
+// wire is a connection to a server. It ends reads and writes when its context
+// ends, and reads after maxBytes.
+type wire struct {
+	net.Conn
+
+	left int
+	stop func() bool
+}
+
+func newWire(ctx context.Context, c net.Conn) (*wire, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := c.SetDeadline(deadline); err != nil {
+			return nil, err
+		}
+	}
+	w := &wire{Conn: c, left: maxBytes}
+	w.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	return w, nil
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	if w.left <= 0 {
+		return 0, errFlood
+	}
+	n, err := w.Conn.Read(p[:min(len(p), w.left)])
+	w.left -= n
+	return n, err
+}
+
+func (w *wire) Close() error {
+	w.stop()
+	return w.Conn.Close()
+}

@@ -1,0 +1,85 @@
+package facts
+
+// Failure is why a stage, a part of the statement or a session failed. Fields that
+// the Kind does not mention are empty.
+type Failure struct {
+	Kind Kind
+	// Address is the IP address, with the port once it was dialled.
+	Address string
+	// IPv6 is the family of Address.
+	IPv6 bool
+	// Detail is printable text about the cause.
+	Detail string
+	// Server is the server's error message.
+	Server *ServerMessage
+}
+
+// ServerMessage is an error, a warning or a notice of a server. Its text is
+// printable and does not contain the password.
+type ServerMessage struct {
+	Severity string
+	SQLSTATE string
+	// Routine is the server's function that raised it: unlike the text, its name is
+	// the same in every language.
+	Routine string
+	Message string
+}
+
+// Kind is what happened.
+type Kind int
+
+// The kinds of failures, by the stage that they prevent.
+const (
+	// NoAddress and the kinds up to WrongFamily prevent Resolved.
+	NoAddress         Kind = iota + 1 // DNS has no address for the name
+	LookupFailed                      // the name server did not answer
+	AddressNotAllowed                 // Address, never allowed; Detail says why
+	AddressPrivate                    // Address, refused unless EGRESS_ALLOW has it; Detail says why
+	WrongFamily                       // all addresses are of the other family
+
+	// DialRefused and the kinds up to NotPostgres prevent Connected.
+	DialRefused      // Address
+	DialUnreachable  // Address
+	DialTimedOut     // Address
+	DialFailed       // Address; any other error
+	NeverAnswered    // connected, and then timed out before the first byte
+	FellSilent       // timed out later
+	Flooded          // sent more than the limits of a session
+	Closed           // closed or reset the connection
+	ProtocolViolated // sent what is not part of the protocol
+	Terminated       // Server; ended the session with an error
+	NotPostgres      // speaks another protocol
+
+	// TLSNotOffered and the kinds up to CleartextNoTLS prevent Encrypted.
+	TLSNotOffered
+	RootsUnreadable
+	CertificateNotVerified // Detail
+	HandshakeFailed        // Detail
+	CleartextWithoutTLS    // the password was requested in cleartext, and ssl is false
+	CleartextNoTLS         // the same of a server that does not offer TLS
+
+	// SetupFailed and the kinds that follow prevent LoggedIn.
+	SetupFailed         // this program could not set up the session
+	NoProcess           // the server could not start a process for the connection
+	CleartextUnverified // the password was requested in cleartext, and the server is not verified
+	KerberosRequested   // GSSAPI or SSPI
+	ProofFailed         // client and server did not agree on the proof of the password
+	LoginRejected       // Server
+
+	// NotAnswered and AnswerUnreadable are of a part of the statement.
+	NotAnswered      // Server; the error that the part raised
+	AnswerUnreadable // the answer is not what the statement returns
+)
+
+// Prevents returns the stage that a failure of kind k prevents.
+func (k Kind) Prevents() Stage {
+	switch {
+	case k <= WrongFamily:
+		return Resolved
+	case k <= NotPostgres:
+		return Connected
+	case k <= CleartextNoTLS:
+		return Encrypted
+	}
+	return LoggedIn
+}

@@ -1,0 +1,77 @@
+package judge
+
+import (
+	"github.com/jackc/pgerrcode"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/facts"
+)
+
+func judgeAuthentication(s subject) []check.Entry { return authenticationFindings(s.server) }
+
+func authenticationFindings(s server) []check.Entry {
+	var findings []check.Entry
+	if f := s.StoppedAt(facts.LoggedIn); f != nil {
+		findings = append(findings, loginFailure(s, *f))
+	}
+	// The other reasons to reject a walsender have checks of their own.
+	if m := s.SessionRejected; m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
+		findings = append(findings, loginRejection(s, *m))
+	}
+	return append(findings, unansweredFindings(s)...)
+}
+
+// rejectedWith reports whether the server rejected the session that was wanted,
+// with one of sqlstates.
+func (s *server) rejectedWith(sqlstates ...string) bool {
+	if s.SessionRejected == nil {
+		return false
+	}
+	for _, state := range sqlstates {
+		if s.SessionRejected.SQLSTATE == state {
+			return true
+		}
+	}
+	return false
+}
+
+func loginFailure(s server, f facts.Failure) check.Entry {
+	fail := func(code check.Code, message, fix string) check.Entry {
+		return check.Fail(check.Authentication, code, message, fix)
+	}
+	switch f.Kind {
+	case facts.LoginRejected:
+		return loginRejection(s, *f.Server)
+	case facts.NoProcess:
+		return fail(check.ServerUnavailable, "the server could not accept another connection", "")
+	case facts.CleartextUnverified:
+		return fail(check.ConnectionNotPermitted,
+			"the server asks for the password in cleartext, and a password from a referenced secret is sent to a verified server only",
+			`send "ssl_mode": "verify-full"`)
+	case facts.KerberosRequested:
+		return fail(check.ConnectionNotPermitted, "the server asks for Kerberos (GSSAPI or SSPI) from this role, not for a password",
+			"add a line with scram-sha-256 for this role and database to pg_hba.conf")
+	case facts.ProofFailed:
+		return fail(check.AuthenticationFailed,
+			"the login could not be completed: server and client did not agree on the proof of the password", "")
+	default: // facts.SetupFailed
+		return fail(check.ServerError, "the session could not be set up", "")
+	}
+}
+
+// unansweredFindings reports the required parts that the server did not answer.
+func unansweredFindings(s server) []check.Entry {
+	var findings []check.Entry
+	for _, p := range append(facts.TargetParts(), facts.PartTableList) {
+		f, ok := s.Unanswered[p]
+		if !ok || p.Optional() {
+			continue
+		}
+		message := "the server's answer about the " + string(p) + " could not be read"
+		if f.Kind == facts.NotAnswered {
+			message = "the server rejected the question about the " + string(p) + " with SQLSTATE " + f.Server.SQLSTATE + ": " + f.Server.Message
+		}
+		findings = append(findings, check.Fail(check.Authentication, check.ServerError, message, ""))
+	}
+	return findings
+}

@@ -1,0 +1,66 @@
+package judge
+
+import (
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/facts"
+)
+
+const checkHostAndPort = "check that hostname and port are those of a Postgres server"
+
+func judgeConnection(s subject) []check.Entry { return connectionFindings(s.server) }
+
+func connectionFindings(s server) []check.Entry {
+	if f := s.StoppedAt(facts.Connected); f != nil {
+		return []check.Entry{connectionFailure(*f)}
+	}
+	if s.Lost != nil {
+		return []check.Entry{connectionFailure(*s.Lost)}
+	}
+	return nil
+}
+
+func connectionFailure(f facts.Failure) check.Entry {
+	fail := func(code check.Code, message, fix string) check.Entry {
+		return check.Fail(check.Connection, code, message, fix)
+	}
+	switch f.Kind {
+	case facts.DialRefused:
+		return fail(check.ConnectionRefused, "nothing listens at "+f.Address+": the connection was refused",
+			"check hostname and port, and listen_addresses on the server")
+	case facts.DialUnreachable:
+		return fail(check.NetworkUnreachable, "there is no route to "+f.Address+" from here"+ipv6Hint(f), "")
+	case facts.DialTimedOut:
+		return fail(check.ConnectionTimeout, f.Address+" did not answer in time",
+			"let this service's addresses through the firewall or security group in front of the server")
+	case facts.NeverAnswered:
+		return fail(check.ConnectionTimeout, "the server accepted the connection and then did not answer in time", checkHostAndPort)
+	case facts.NotPostgres:
+		return fail(check.NotPostgres, "the server does not speak the Postgres protocol", checkHostAndPort)
+	}
+	return fail(check.ConnectionLost, lost(f), "")
+}
+
+// lost says how the connection ended.
+func lost(f facts.Failure) string {
+	switch f.Kind {
+	case facts.DialFailed:
+		return "the connection to " + f.Address + " could not be opened"
+	case facts.FellSilent:
+		return "the server stopped answering"
+	case facts.Flooded:
+		return "the server sent far more than it was asked for"
+	case facts.Closed:
+		return "the server closed the connection"
+	case facts.Terminated:
+		return "the server ended the session with SQLSTATE " + f.Server.SQLSTATE + ": " + f.Server.Message
+	default: // facts.ProtocolViolated
+		return "the server sent a message that is not part of the Postgres protocol"
+	}
+}
+
+func ipv6Hint(f facts.Failure) string {
+	if f.IPv6 {
+		return "; IPv6 needs a deployment in a dual-stack VPC"
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package judge
+
+// provider is who runs a server, which decides how a setting is changed.
+type provider int
+
+const (
+	selfHosted provider = iota
+	rds                 // Amazon RDS, and Aurora
+	cloudSQL
+	azure
+	neon
+	supabase
+)
+
+// provider recognises a provider by settings that only its servers have.
+func (s *server) provider() provider {
+	server := s.Facts.Server
+	if server == nil {
+		return selfHosted
+	}
+	has := func(name string) bool { return server.Settings[name] != "" }
+	switch {
+	case server.Aurora, has("rds.extensions"):
+		return rds
+	case has("cloudsql.logical_decoding"):
+		return cloudSQL
+	case has("azure.extensions"):
+		return azure
+	case has("neon.endpoint_id"):
+		return neon
+	case has("supautils.privileged_extensions"):
+		return supabase
+	}
+	return selfHosted
+}
+
+const thenReload = "then SELECT pg_reload_conf()"
+
+// setting returns how to change a setting on this server. then is what has to
+// follow ALTER SYSTEM.
+func (s *server) setting(name, value, then string) string {
+	switch s.provider() {
+	case rds:
+		return "set " + name + " = " + value + " in the parameter group, and reboot if it says so"
+	case cloudSQL:
+		return "set the flag " + name + " = " + value
+	case azure:
+		return "set the server parameter " + name + " to " + value + ", and restart if it says so"
+	case neon:
+		return "ask Neon's support to set " + name + " to " + value
+	case supabase:
+		return "set " + name + " to " + value + " with postgres-config update of Supabase's command line"
+	}
+	return "ALTER SYSTEM SET " + name + " = " + value + " -- " + then
+}
+
+// enableLogicalDecoding returns how to raise wal_level to logical on this server.
+func (s *server) enableLogicalDecoding() string {
+	switch s.provider() {
+	case rds:
+		return "set rds.logical_replication = 1 in the parameter group and reboot"
+	case cloudSQL:
+		return "set the flag cloudsql.logical_decoding = on; the instance restarts"
+	case azure:
+		return "set the server parameter wal_level to logical and restart"
+	case neon:
+		return "enable logical replication in the project's settings"
+	}
+	return "ALTER SYSTEM SET wal_level = 'logical' -- then restart the server"
+}
+
+// grantReplication returns the statement that lets role, an SQL identifier, start
+// replication on this server.
+func (s *server) grantReplication(role string) string {
+	if s.provider() == rds {
+		return "GRANT rds_replication TO " + role
+	}
+	return "ALTER ROLE " + role + " REPLICATION"
+}

@@ -1,0 +1,28 @@
+package judge
+
+import (
+	"github.com/jackc/pgerrcode"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+func replicationKnown(s subject) bool {
+	return session(s) && (s.rejectedWith(pgerrcode.InsufficientPrivilege) || s.IsWALSender() || s.Facts.Server != nil)
+}
+
+// judgeReplicationRole prefers the outcome of the walsender session, which is
+// certain whatever the provider's role model.
+func judgeReplicationRole(s subject) []check.Entry {
+	server := s.Facts.Server
+	if !s.rejectedWith(pgerrcode.InsufficientPrivilege) &&
+		(s.IsWALSender() || server.Superuser || server.Replication || server.RDSReplication) {
+		return nil
+	}
+	role, fix := "the role", ""
+	if server != nil {
+		name := quote.Identifier(server.Role)
+		role, fix = "role "+name, s.grantReplication(name)
+	}
+	return []check.Entry{check.Fail(check.ReplicationRole, check.ReplicationNotPermitted, role+" may not start replication", fix)}
+}

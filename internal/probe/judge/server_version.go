@@ -1,0 +1,27 @@
+package judge
+
+import (
+	"strconv"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/facts"
+)
+
+// major returns the server's major version, 0 if it is not known.
+func (s *server) major() int {
+	if s.Session.Major == 0 && s.Facts.Server != nil {
+		return s.Facts.Server.Major()
+	}
+	return s.Session.Major
+}
+
+func versionKnown(s subject) bool { return s.major() != 0 }
+
+func judgeServerVersion(s subject) []check.Entry {
+	if s.major() >= facts.MinMajor {
+		return nil
+	}
+	return []check.Entry{check.Fail(check.ServerVersion, check.UnsupportedServerVersion,
+		"the server is PostgreSQL "+strconv.Itoa(s.major())+"; the oldest supported version is "+strconv.Itoa(facts.MinMajor),
+		"upgrade the server to a supported major version")}
+}

@@ -1,0 +1,31 @@
+package judge
+
+import (
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+// judgeWALLevel looks at the primary of a standby too: its WAL is what the standby
+// decodes.
+func judgeWALLevel(s subject) []check.Entry {
+	findings := walLevelFindings(s.server, "the server")
+	if s.inRecovery() && s.primary != nil && s.primary.Facts.Server != nil {
+		findings = append(findings, walLevelFindings(*s.primary, "the primary")...)
+	}
+	return findings
+}
+
+// walLevelFindings prefers effective_wal_level (from 19), which a logical slot
+// raises to logical.
+func walLevelFindings(s server, whose string) []check.Entry {
+	settings := s.Facts.Server.Settings
+	level, ok := settings["effective_wal_level"]
+	if !ok {
+		level = settings["wal_level"]
+	}
+	if level == "logical" || settings["wal_level"] == "logical" {
+		return nil
+	}
+	return []check.Entry{check.Fail(check.WALLevel, check.WALLevelNotLogical,
+		"wal_level of "+whose+" is "+quote.Name(quote.Printable(level))+"; logical decoding needs \"logical\"", s.enableLogicalDecoding())}
+}

@@ -1,0 +1,48 @@
+package judge
+
+import (
+	"strconv"
+
+	"github.com/jackc/pgerrcode"
+
+	"github.com/headgate/headgate/internal/check"
+)
+
+func walSendersKnown(s subject) bool {
+	_, known := s.maxWALSenders()
+	return session(s) && (s.rejectedWith(pgerrcode.TooManyConnections) || known && s.Facts.WALSenders != nil)
+}
+
+// maxWALSenders returns the setting of that name, and whether it is known.
+func (s *server) maxWALSenders() (int, bool) {
+	if s.Facts.Server == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s.Facts.Server.Settings["max_wal_senders"])
+	return n, err == nil
+}
+
+// judgeWALSenders counts the walsenders in use. The probe's own is one of them, and
+// is free again afterwards.
+func judgeWALSenders(s subject) []check.Entry {
+	limit, known := s.maxWALSenders()
+	full := known && s.Facts.WALSenders != nil && *s.Facts.WALSenders >= limit
+	if s.rejectedWith(pgerrcode.TooManyConnections) || full && !s.IsWALSender() {
+		message := "the server has no walsender left"
+		if known {
+			message += " (max_wal_senders is " + strconv.Itoa(limit) + ")"
+		}
+		return []check.Entry{check.Fail(check.WALSenders, check.NoWALSenderAvailable, message, raiseWALSenders(s.server, limit))}
+	}
+	if full {
+		return []check.Entry{check.Warn(check.WALSenders, check.WALSendersLow,
+			"all "+strconv.Itoa(limit)+" walsenders of the server are in use, including the one of this check", raiseWALSenders(s.server, limit))}
+	}
+	return nil
+}
+
+// raiseWALSenders doubles the limit, and sets at least Postgres's default.
+func raiseWALSenders(s server, limit int) string {
+	const defaultLimit = 10
+	return s.setting("max_wal_senders", strconv.Itoa(max(defaultLimit, 2*limit)), "then restart the server")
+}
