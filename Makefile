@@ -1,9 +1,13 @@
 # headgate's commands. Each can be run in a fresh clone: what is missing is fetched.
 
 SHELL = /bin/bash
+.DEFAULT_GOAL = help
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 GOARCH ?= $(shell go env GOARCH)
 GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
+
+# For programs that run here, whatever GOOS and GOARCH say.
+GO_HOST = CGO_ENABLED=0 GOOS=$(shell go env GOHOSTOS) GOARCH=$(shell go env GOHOSTARCH) go
 
 # Tools, by version, so that what passes today passes tomorrow.
 GOFUMPT = go run mvdan.cc/gofumpt@v0.12.0
@@ -28,8 +32,8 @@ MAJORS = 13 14 15 16 17 18
 FUZZTIME = 1m
 
 .PHONY: run
-run: ## the API over a local file, with a sample source
-	@mkdir -p bin && go build -o bin/devserver ./internal/devserver/run && exec bin/devserver
+run: ## the API over a local file, with a sample source: PORT, DATA_FILE, API_KEY, SAMPLE, EGRESS_ALLOW, LISTEN_ADDRESS
+	@mkdir -p bin && $(GO_HOST) build -o bin/devserver ./internal/devserver/run && exec bin/devserver
 
 .PHONY: build
 build: $(FUNCTIONS:%=bin/%/bootstrap) ## every function, for GOARCH
@@ -47,8 +51,8 @@ build-%Function:
 .PHONY: invoke
 invoke: ## one function once: FUNCTION=create-database EVENT=events/create-database-by-fields.json
 	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=create-database EVENT=events/create-database-by-fields.json" >&2; exit 2; }
-	@$(MAKE) --no-print-directory GOARCH=$(shell go env GOHOSTARCH) bin/$(FUNCTION)/bootstrap >/dev/null
-	@go run ./internal/testkit/runtimeapi/invoke -binary bin/$(FUNCTION)/bootstrap -event $(EVENT)
+	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
+	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
 # The fault suite takes minutes, and `sam local` a container engine: they have targets of their own.
 PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal)
@@ -150,5 +154,5 @@ $(CHECKOV_TOOL):
 	touch $@
 
 .PHONY: help
-help:
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do printf 'make %-13s %s\n' "$$target" "$$does"; done

@@ -1,14 +1,18 @@
 package devserver_test
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/headgate/headgate/internal/devserver"
 )
@@ -18,12 +22,22 @@ func load(t *testing.T, vars map[string]string) (devserver.Config, error) {
 	return devserver.Load(func(name string) string { return vars[name] })
 }
 
-func start(t *testing.T, vars map[string]string) (*devserver.Server, devserver.Config) {
+// start starts a server on a free port, over a new file unless vars has others.
+func start(t *testing.T, vars map[string]string) *devserver.Server {
 	t.Helper()
-	c, err := load(t, vars)
+	all := map[string]string{"PORT": "0", "DATA_FILE": filepath.Join(t.TempDir(), "data", "headgate.db"), "API_KEY": "the-key"}
+	for name, value := range vars {
+		all[name] = value
+	}
+	c, err := load(t, all)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startConfig(t, c)
+}
+
+func startConfig(t *testing.T, c devserver.Config) *devserver.Server {
+	t.Helper()
 	s, err := devserver.Start(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -33,69 +47,246 @@ func start(t *testing.T, vars map[string]string) (*devserver.Server, devserver.C
 			t.Error(err)
 		}
 	})
-	return s, c
+	return s
 }
 
-func TestTheSampleIsRegisteredAndShown(t *testing.T) {
-	t.Parallel()
-	s, c := start(t, map[string]string{"PORT": "0", "DATA_FILE": filepath.Join(t.TempDir(), "data", "headgate.db")})
-	sample, err := devserver.StartSample(t.Context())
+func portOf(t *testing.T, s *devserver.Server) string {
+	t.Helper()
+	u, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(sample.Stop)
-	var out bytes.Buffer
-	if err := sample.Create(t.Context(), &out, s, c); err != nil {
+	return u.Port()
+}
+
+// dial connects to the server; the connection is closed when the test ends.
+func dial(t *testing.T, s *devserver.Server) *net.TCPConn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", "127.0.0.1:"+portOf(t, s))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"$ curl -i " + s.URL() + "/api/postgres_databases", "HTTP/1.1 201 Created", `"password": "************"`} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in what it printed:\n%s", want, out.String())
-		}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// exchange sends text as it is, and nothing after it, and returns the response's
+// status and body.
+func exchange(t *testing.T, s *devserver.Server, text string) (int, string) {
+	t.Helper()
+	conn := dial(t, s)
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func wantSummary(t *testing.T, body string) {
+	t.Helper()
+	var decoded struct{ Summary string }
+	if err := json.Unmarshal([]byte(body), &decoded); err != nil || decoded.Summary == "" {
+		t.Errorf("body %q has no summary (%v)", body, err)
 	}
 }
 
-func TestOnlyTheOneKeyIsLetIn(t *testing.T) {
+func TestServer_Authorization(t *testing.T) {
 	t.Parallel()
-	s, _ := start(t, map[string]string{"PORT": "0", "DATA_FILE": filepath.Join(t.TempDir(), "headgate.db"), "API_KEY": "the-key"})
-	for key, want := range map[string]int{"Bearer the-key": 200, "Bearer other": 401, "": 401, "the-key": 401} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/api/postgres_databases", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", key)
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != want || !json.Valid(body) {
-			t.Errorf("%q: %d %s (%v)", key, response.StatusCode, body, err)
-		}
-		if err := response.Body.Close(); err != nil {
-			t.Error(err)
+	s := start(t, nil)
+	for header, want := range map[string]int{"Bearer the-key": 200, "Bearer other": 401, "": 401, "the-key": 401} {
+		status, body := exchange(t, s, fmt.Sprintf("GET /api/postgres_databases HTTP/1.1\r\nHost: localhost:%s\r\nAuthorization: %s\r\n\r\n", portOf(t, s), header))
+		if status != want || !json.Valid([]byte(body)) {
+			t.Errorf("%q: status %d, want %d, body %s", header, status, want, body)
 		}
 	}
 }
 
-func TestASecondServerOnOneFileIsTold(t *testing.T) {
+func TestServer_Host(t *testing.T) {
+	t.Parallel()
+	hosts := func(format string) []string {
+		return strings.Fields(strings.ReplaceAll(format, ",", " "))
+	}
+	tests := map[string]struct {
+		listen             string
+		accepted, rejected []string
+	}{
+		"loopback": {
+			"",
+			hosts("127.0.0.1:PORT localhost:PORT LocalHost:PORT [::1]:PORT"),
+			hosts("evil.example evil.example:PORT localhost localhost:1 127.0.0.1 127.0.0.2:PORT 192.0.2.1:PORT [::2]:PORT localhost.evil.example:PORT localhost:PORT:PORT :PORT 2130706433:PORT"),
+		},
+		"all addresses": {
+			"0.0.0.0",
+			hosts("127.0.0.1:PORT localhost:PORT 192.0.2.1:PORT [2001:db8::1]:PORT"),
+			hosts("evil.example:PORT localhost 192.0.2.1"),
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, map[string]string{"LISTEN_ADDRESS": test.listen})
+			ask := func(host string) (int, string) {
+				host = strings.ReplaceAll(host, "PORT", portOf(t, s))
+				return exchange(t, s, "GET /api/openapi.json HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+			}
+			for _, host := range test.accepted {
+				if status, _ := ask(host); status != http.StatusOK {
+					t.Errorf("%s: status %d, want 200", host, status)
+				}
+			}
+			for _, host := range test.rejected {
+				status, body := ask(host)
+				if status != http.StatusMisdirectedRequest {
+					t.Errorf("%s: status %d, want 421", host, status)
+					continue
+				}
+				wantSummary(t, body)
+			}
+		})
+	}
+}
+
+func TestServer_HostOfARequestTarget(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	status, body := exchange(t, s, "GET http://evil.example/api/openapi.json HTTP/1.1\r\nHost: localhost:"+portOf(t, s)+"\r\n\r\n")
+	if status != http.StatusMisdirectedRequest {
+		t.Errorf("status %d, want 421", status)
+	}
+	wantSummary(t, body)
+}
+
+func TestServer_BodyCutShort(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]string{
+		"content length":     "Content-Length: 100\r\n\r\n{\"name\":\"orders\"}",
+		"no body at all":     "Content-Length: 100\r\n\r\n",
+		"unfinished chunk":   "Transfer-Encoding: chunked\r\n\r\n20\r\n{\"name\":\"orders\"}",
+		"missing last chunk": "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+		"malformed chunk":    "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, nil)
+			status, body := exchange(t, s, fmt.Sprintf("POST /api/postgres_databases HTTP/1.1\r\nHost: localhost:%s\r\n"+
+				"Authorization: Bearer the-key\r\nContent-Type: application/json\r\n%s", portOf(t, s), rest))
+			if status != http.StatusBadRequest {
+				t.Errorf("status %d, want 400", status)
+			}
+			wantSummary(t, body)
+		})
+	}
+}
+
+func TestServer_Headers(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for bytes, want := range map[int]int{8 << 10: 200, 20 << 10: 431} {
+		status, _ := exchange(t, s, fmt.Sprintf("GET /api/openapi.json HTTP/1.1\r\nHost: localhost:%s\r\nX-Filler: %s\r\n\r\n",
+			portOf(t, s), strings.Repeat("x", bytes)))
+		if status != want {
+			t.Errorf("%d bytes of headers: status %d, want %d", bytes, status, want)
+		}
+	}
+}
+
+func TestServer_SlowRequest(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, map[string]string{"PORT": "0", "DATA_FILE": filepath.Join(t.TempDir(), "headgate.db"), "API_KEY": "the-key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ReadTimeout = 100 * time.Millisecond
+	s := startConfig(t, c)
+	begin := func(t *testing.T, text string) *bufio.Reader {
+		t.Helper()
+		conn := dial(t, s)
+		if _, err := fmt.Fprintf(conn, "POST /api/postgres_databases HTTP/1.1\r\nHost: localhost:%s\r\n%s", portOf(t, s), text); err != nil {
+			t.Fatal(err)
+		}
+		return bufio.NewReader(conn)
+	}
+	t.Run("headers that do not end are cut off", func(t *testing.T) {
+		t.Parallel()
+		if text, err := begin(t, "X-Filler: x\r\n").ReadString('\n'); err != io.EOF {
+			t.Errorf("read %q, error %v, want EOF", text, err)
+		}
+	})
+	t.Run("a body that does not arrive gets 408", func(t *testing.T) {
+		t.Parallel()
+		response, err := http.ReadResponse(begin(t, "Authorization: Bearer the-key\r\nContent-Length: 100\r\n\r\n{"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("status %d, error %v, want 408", response.StatusCode, err)
+		}
+		wantSummary(t, string(body))
+	})
+}
+
+func TestStart_InUse(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "headgate.db")
-	start(t, map[string]string{"PORT": "0", "DATA_FILE": file})
-	c, err := load(t, map[string]string{"PORT": "0", "DATA_FILE": file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := devserver.Start(c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "another process") {
-		t.Errorf("error %v", err)
+	port := portOf(t, start(t, map[string]string{"DATA_FILE": file}))
+	for name, test := range map[string]struct {
+		port, file string
+		names      []string
+	}{
+		"port":          {port, filepath.Join(t.TempDir(), "headgate.db"), []string{"PORT"}},
+		"file":          {"0", file, []string{"DATA_FILE"}},
+		"port and file": {port, file, []string{"PORT", "DATA_FILE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(t, map[string]string{"PORT": test.port, "DATA_FILE": test.file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = devserver.Start(c, slog.New(slog.DiscardHandler))
+			if err == nil {
+				t.Fatal("it started")
+			}
+			for _, variable := range []string{"PORT", "DATA_FILE"} {
+				want := "set " + variable + " to another one"
+				wanted := strings.Contains(strings.Join(test.names, " "), variable)
+				if strings.Contains(err.Error(), want) != wanted {
+					t.Errorf("error %q, says %q: want %v", err, want, wanted)
+				}
+			}
+		})
 	}
 }
 
-func TestAMalformedVariableIsNamed(t *testing.T) {
+func TestLoad(t *testing.T) {
 	t.Parallel()
-	for name, value := range map[string]string{"PORT": "http", "SAMPLE": "yes", "EGRESS_ALLOW": "all"} {
-		if _, err := load(t, map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s=%s: %v", name, value, err)
+	t.Run("the default address is loopback", func(t *testing.T) {
+		t.Parallel()
+		if c, err := load(t, nil); err != nil || c.Address.String() != "127.0.0.1:8080" {
+			t.Errorf("address %s, error %v", c.Address, err)
 		}
+	})
+	for name, value := range map[string]string{"PORT": "http", "SAMPLE": "yes", "EGRESS_ALLOW": "all", "LISTEN_ADDRESS": "localhost"} {
+		t.Run("a malformed "+name+" is named", func(t *testing.T) {
+			t.Parallel()
+			if _, err := load(t, map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s=%s: error %v", name, value, err)
+			}
+		})
 	}
 }

@@ -1,13 +1,15 @@
-// Package devserver is net/http in front of the HTTP contract: the API without
-// AWS, for development.
+// Package devserver serves the API with net/http, without AWS, for development.
 package devserver
 
 import (
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
@@ -16,29 +18,34 @@ import (
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
-// Account is the account that the development server's one key belongs to.
+// Account is the account of the development server's only key.
 const Account = "local"
 
-// Handler turns requests into the gateway's events and the answers back. In
-// the authorizer's place it lets in whoever has the one key.
+// Handler translates requests into API Gateway's events, and the responses back.
+// In place of the authorizer, it accepts one key.
 type Handler struct {
 	API *httpapi.Handler
 	Key apikey.Text
 	Log *slog.Logger
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request. A body that ends early or does not arrive in time
+// never reaches the API.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// One byte more than a body may have lets the API see that it is too large.
+	// With one byte over its limit, the API can tell that a body is too large.
 	body, err := io.ReadAll(io.LimitReader(r.Body, httpapi.MaxBody+1))
-	if err != nil {
-		h.Log.WarnContext(r.Context(), "a request's body broke off", "error", err)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		writeSummary(w, http.StatusRequestTimeout, "the body did not arrive in time")
+		return
+	case err != nil:
+		writeSummary(w, http.StatusBadRequest, "the body ended before its announced end")
 		return
 	}
 	answer, err := h.API.Handle(r.Context(), h.event(r, body))
 	if err != nil {
-		h.Log.ErrorContext(r.Context(), "no answer", "error", err)
-		w.WriteHeader(http.StatusInternalServerError)
+		h.Log.ErrorContext(r.Context(), "request without a response", "error", err)
+		writeSummary(w, http.StatusInternalServerError, "the response could not be made; the log has the reason")
 		return
 	}
 	for name, value := range answer.Headers {
@@ -46,8 +53,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.StatusCode)
 	if _, err := io.WriteString(w, answer.Body); err != nil {
-		h.Log.WarnContext(r.Context(), "an answer broke off", "error", err)
+		h.Log.WarnContext(r.Context(), "response cut short", "error", err)
 	}
+}
+
+// writeSummary writes an error that the API itself does not have, in its form.
+func writeSummary(w http.ResponseWriter, status int, summary string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// A client that is gone needs no response.
+	_ = json.NewEncoder(w).Encode(map[string]string{"summary": summary})
 }
 
 func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequest {
@@ -65,13 +81,13 @@ func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequ
 	}
 	e.RequestContext.RequestID = uuid.NewString()
 	e.RequestContext.Path = e.Path
-	if h.letIn(r) {
+	if h.authorized(r) {
 		e.RequestContext.Authorizer = map[string]any{"account_id": Account}
 	}
 	return e
 }
 
-func (h *Handler) letIn(r *http.Request) bool {
+func (h *Handler) authorized(r *http.Request) bool {
 	key := apikey.FromHeader(r.Header.Get("Authorization"))
 	return subtle.ConstantTimeCompare([]byte(key.Reveal()), []byte(h.Key.Reveal())) == 1
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/headgate/headgate/internal/database"
@@ -16,10 +18,18 @@ import (
 	"github.com/headgate/headgate/internal/probe"
 )
 
-// shutdownTime is what requests under way have to end in.
-const shutdownTime = 5 * time.Second
+const (
+	idleTimeout     = time.Minute
+	shutdownTimeout = 5 * time.Second
 
-// Server is the API over an embedded store, listening.
+	// sendTimeout is how long a client may take to receive a response.
+	sendTimeout = 5 * time.Second
+
+	// maxHeaderBytes is API Gateway's limit on all headers together.
+	maxHeaderBytes = 10_240
+)
+
+// Server is the API over a local file, listening.
 type Server struct {
 	store    *localstore.Store
 	listener net.Listener
@@ -27,39 +37,86 @@ type Server struct {
 	done     chan error
 }
 
-// Start opens the store and serves on loopback, until Close.
+// Start opens the data file and serves on c.Address until Close. Where another
+// process has the port or the file, the error names the variable that chooses
+// another one.
 func Start(c Config, log *slog.Logger) (*Server, error) {
-	store, err := localstore.Open(c.DataFile)
-	if err != nil {
+	listener, listenErr := listen(c.Address)
+	store, openErr := open(c.DataFile)
+	if err := errors.Join(listenErr, openErr); err != nil {
+		if listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
+		if store != nil {
+			err = errors.Join(err, store.Close())
+		}
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", c.Port))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("PORT %d can't be listened on: %w", c.Port, err), store.Close())
-	}
-	service := &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
-	}
-	endpoints := httpapi.Databases{Service: service}.Endpoints()
-	endpoints[httpapi.DescribeAPI] = describe.Endpoint()
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
 	s.http = &http.Server{
-		Handler: &Handler{
-			Key: c.Key, Log: log,
-			API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now},
-		},
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: httpapi.Budget + 20*time.Second,
+		Handler:        newHostCheck(newHandler(c, store, log), s.address(), log),
+		ReadTimeout:    c.ReadTimeout,
+		WriteTimeout:   c.ReadTimeout + httpapi.Budget + sendTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
 }
 
-// URL is where the server is.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func listen(address netip.AddrPort) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address.String())
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("port %d is in use by another process: set PORT to another one (PORT=0 picks a free one)", address.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("LISTEN_ADDRESS is not an address of this machine: %s", address.Addr())
+	case err != nil:
+		return nil, fmt.Errorf("listen on PORT %d: %w", address.Port(), err)
+	}
+	return listener, nil
+}
 
-// Close ends the server, once the requests under way have ended, and the store.
+func open(path string) (*localstore.Store, error) {
+	store, err := localstore.Open(path)
+	switch {
+	case errors.Is(err, localstore.ErrInUse):
+		return nil, fmt.Errorf("the data file %s is in use by another process: set DATA_FILE to another one", path)
+	case err != nil:
+		return nil, fmt.Errorf("open DATA_FILE: %w", err)
+	}
+	return store, nil
+}
+
+func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
+	service := &database.Service{
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
+	}
+	endpoints := httpapi.Databases{Service: service}.Endpoints()
+	endpoints[httpapi.DescribeAPI] = describe.Endpoint()
+	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
+}
+
+// address returns the address that the server listens on, with its real port.
+func (s *Server) address() netip.AddrPort {
+	address := s.listener.Addr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
+}
+
+// URL returns the server's URL as seen from this machine, without a path.
+func (s *Server) URL() string {
+	address := s.address()
+	if ip := address.Addr(); ip.IsUnspecified() {
+		address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port())
+	}
+	return "http://" + address.String()
+}
+
+// Close waits up to 5 seconds for requests in progress, ends the server and
+// closes the data file.
 func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {

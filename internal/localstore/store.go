@@ -38,6 +38,9 @@ const (
 	cursors   = "cursors"   // account → key for cursors
 )
 
+// ErrInUse is the error of Open for a file that another process has open.
+var ErrInUse = errors.New("in use by another process")
+
 // Store is the file. It is safe for concurrent use within one process.
 type Store struct {
 	db  *bolt.DB
@@ -63,7 +66,7 @@ func Open(path string, options ...Option) (*Store, error) {
 	}
 	db, err := bolt.Open(path, fileMode, &bolt.Options{Timeout: lockPatience})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use by another process", path)
+		return nil, fmt.Errorf("open %s: %w", path, ErrInUse)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)

@@ -2,6 +2,7 @@ package localstore_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,7 +98,7 @@ func TestASecondUserIsToldAtOnce(t *testing.T) {
 	open(t, path)
 	begun := time.Now()
 	_, err := localstore.Open(path)
-	if err == nil || !strings.Contains(err.Error(), path+" is in use by another process") {
+	if !errors.Is(err, localstore.ErrInUse) || !strings.Contains(err.Error(), path) {
 		t.Fatalf("error %v", err)
 	}
 	if took := time.Since(begun); took > time.Second {

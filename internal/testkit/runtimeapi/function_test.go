@@ -235,26 +235,47 @@ func TestWhatTheFunctionSees(t *testing.T) {
 }
 
 func testInvokeCommand(t *testing.T, binary string) {
-	run := func(do string) (string, string, error) {
-		file := filepath.Join(t.TempDir(), "event.json")
-		if err := os.WriteFile(file, event(do, "hello"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var answer, log strings.Builder
-		cmd := exec.CommandContext(deadline(t), "go", "run", "./invoke", "-binary", binary, "-event", file)
-		cmd.Stdout, cmd.Stderr = &answer, &log
-		err := cmd.Run()
-		return answer.String(), log.String(), err
+	tests := map[string]struct {
+		do, text    string
+		exit        int
+		answer, log string
+	}{
+		"a string stays one": {
+			do: "echo", text: `{"a":1}`, answer: "\"{\\\"a\\\":1}\"\n", log: "asked to echo",
+		},
+		"an error ends it with 1": {
+			do: "fail", text: "hello", exit: 1, answer: "{\n  \"errorMessage\": \"hello\",\n  \"errorType\": \"errorString\"\n}\n", log: "the function failed",
+		},
+		"a body is shown as JSON": {
+			do: "respond", text: `{"b":[1],"a":"<"}`,
+			answer: "{\n  \"body\": {\n    \"b\": [\n      1\n    ],\n    \"a\": \"<\"\n  },\n  \"statusCode\": 200\n}\n",
+			log:    "\n" + `{"level":"INFO","duration_ms":7,"status":200}` + "\n",
+		},
+		"a body that is not JSON stays a string": {
+			do: "respond", text: "plain", answer: "{\n  \"body\": \"plain\",\n  \"statusCode\": 200\n}\n", log: "asked to respond",
+		},
 	}
-	answer, log, err := run("echo")
-	if err != nil || answer != "\"hello\"\n" || !strings.Contains(log, "asked to echo") {
-		t.Errorf("echo: %q, %q, %v", answer, log, err)
+	command := filepath.Join(t.TempDir(), "invoke")
+	if output, err := exec.CommandContext(deadline(t), "go", "build", "-o", command, "./invoke").CombinedOutput(); err != nil {
+		t.Fatalf("build the command: %v\n%s", err, output)
 	}
-	answer, log, err = run("fail")
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(answer, `"errorMessage": "hello"`) ||
-		!strings.Contains(log, "the function failed") {
-		t.Errorf("fail: %q, %q, %v", answer, log, err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "event.json")
+			if err := os.WriteFile(file, event(test.do, test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var answer, log strings.Builder
+			cmd := exec.CommandContext(deadline(t), command, "-binary", binary, "-event", file)
+			cmd.Stdout, cmd.Stderr = &answer, &log
+			var exit *exec.ExitError
+			if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if got := cmd.ProcessState.ExitCode(); got != test.exit || answer.String() != test.answer || !strings.Contains(log.String(), test.log) {
+				t.Errorf("exit status %d, answer %q, log %q", got, answer.String(), log.String())
+			}
+		})
 	}
 }
 

@@ -1,17 +1,16 @@
 // Command invoke runs a built function once for one event, without Docker, and
-// prints what it answers.
+// prints its answer, with the body of an HTTP response as JSON.
 //
-//	go run ./internal/testkit/runtimeapi/invoke -binary bin/create-database/bootstrap -event events/create-database.json
+//	go run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/create-database/bootstrap -event events/create-database-by-url.json
 //
-// The function sees the variables that headgate's functions read and every
-// AWS_* variable of the caller. The answer goes to standard output, the
-// function's log to standard error; the exit status is 1 when it failed.
+// The function sees the variables that headgate's functions read, and every
+// AWS_* variable. The answer goes to standard output; the function's log goes to
+// standard error, without the declarations of its metrics. The exit status is 1
+// when the function fails.
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -51,13 +50,13 @@ func run(ctx context.Context, binary, event string, answer, log io.Writer) error
 	}
 	result, err := function.Invoke(ctx, payload)
 	function.Stop()
-	if _, logErr := io.WriteString(log, function.Logs()); logErr != nil {
+	if _, logErr := io.WriteString(log, readableLog(function.Logs())); logErr != nil {
 		return fmt.Errorf("write the log: %w", logErr)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := answer.Write(pretty(result.Payload)); err != nil {
+	if _, err := answer.Write(readableAnswer(result.Payload)); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	if result.FunctionError != nil {
@@ -73,22 +72,16 @@ func read(event string) ([]byte, error) {
 	return os.ReadFile(event)
 }
 
-// environment picks the variables that the function is to see.
+// environment returns the variables that the function sees, from all those of
+// this process. The log is JSON, as template.yaml has it.
 func environment(all []string) []string {
-	wanted := []string{"TABLE_NAME", "SECRET_PREFIX", "SECRET_KMS_KEY_ID", "EGRESS_ALLOW", "EVENT_BUS_NAME", "SWEEP_AGE"}
-	return slices.DeleteFunc(slices.Clone(all), func(variable string) bool {
+	names := []string{"TABLE_NAME", "SECRET_PREFIX", "SECRET_KMS_KEY_ID", "EGRESS_ALLOW", "EVENT_BUS_NAME", "SWEEP_AGE"}
+	seen := []string{"AWS_LAMBDA_LOG_FORMAT=JSON"}
+	for _, variable := range all {
 		name, _, _ := strings.Cut(variable, "=")
-		return !strings.HasPrefix(name, "AWS_") && !slices.Contains(wanted, name)
-	})
-}
-
-// pretty indents JSON and ends the text with a line end.
-func pretty(payload []byte) []byte {
-	var text bytes.Buffer
-	if err := json.Indent(&text, payload, "", "  "); err != nil {
-		text.Reset()
-		text.Write(payload)
+		if strings.HasPrefix(name, "AWS_") || slices.Contains(names, name) {
+			seen = append(seen, variable)
+		}
 	}
-	text.WriteByte('\n')
-	return text.Bytes()
+	return seen
 }
