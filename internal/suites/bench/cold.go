@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
 // coldFigures are cold creates by headgate's function and by the naive one, near
@@ -79,10 +81,10 @@ func (c coldFigures) rows() []Row {
 }
 
 func (c coldFigures) memoryRow() Row {
-	return Row{"peak memory of a create", "MiB", mebibytes(c.memory(ours, func(m memory) int64 { return m.peak })), 24}
+	return Row{"peak memory of a create", "MiB", mebibytes(c.memory(ours, func(m runtimeapi.Memory) int64 { return m.Peak })), 24}
 }
 
-func (c coldFigures) memory(program string, property func(memory) int64) int64 {
+func (c coldFigures) memory(program string, property func(runtimeapi.Memory) int64) int64 {
 	return medianOf(c.near[program], func(x coldCreate) int64 { return property(x.memory) })
 }
 
@@ -97,7 +99,7 @@ func (c coldFigures) detail() [][]string {
 	count := func(property func(traffic) int) func(string) float64 {
 		return func(program string) float64 { return float64(c.counted(program, property)) }
 	}
-	size := func(property func(memory) int64) func(string) float64 {
+	size := func(property func(runtimeapi.Memory) int64) func(string) float64 {
 		return func(program string) float64 { return mebibytes(c.memory(program, property)) }
 	}
 	line("at 50 ms, spawn to answer", "ms", span(c.far, coldCreate.whole))
@@ -110,8 +112,8 @@ func (c coldFigures) detail() [][]string {
 	line("round trips to Postgres", "", count(postgresTrips))
 	line("connections to AWS", "", count(awsConnections))
 	line("round trips to AWS, some beside others", "", count(awsTrips))
-	line("peak memory (VmHWM)", "MiB", size(func(m memory) int64 { return m.peak }))
-	line("after the answer, its own (RssAnon)", "MiB", size(func(m memory) int64 { return m.own }))
-	line("after the answer, mapped from the binary (RssFile)", "MiB", size(func(m memory) int64 { return m.mapped }))
+	line("peak memory (VmHWM)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Peak }))
+	line("after the answer, its own (RssAnon)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Anonymous }))
+	line("after the answer, mapped from the binary (RssFile)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Mapped }))
 	return rows
 }

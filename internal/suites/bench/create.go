@@ -1,12 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -70,7 +68,7 @@ func (s *scene) create(ctx context.Context, f *runtimeapi.Function, w *surroundi
 type coldCreate struct {
 	init, request time.Duration
 	cpu           time.Duration // from the process's start to its end
-	memory        memory
+	memory        runtimeapi.Memory
 	traffic       traffic
 }
 
@@ -87,32 +85,9 @@ func (s *scene) coldCreate(ctx context.Context, program string, w *surroundings)
 	if c.request, err = s.create(ctx, f, w); err != nil {
 		return c, fmt.Errorf("%s: %w", program, err)
 	}
-	c.memory = readMemory(f)
+	c.memory = f.Memory()
 	c.traffic = w.traffic().minus(before)
 	f.Stop()
 	c.cpu = f.CPUTime()
 	return c, nil
-}
-
-// memory is what a process had resident, in bytes: at its peak, and of what it had
-// in the end the part that is its own and the part that is mapped from its file.
-type memory struct{ peak, own, mapped int64 }
-
-// readMemory has zeros where the system does not tell, as only Linux does.
-func readMemory(f *runtimeapi.Function) memory {
-	m := memory{peak: f.MaxRSS()}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.PID()))
-	if err != nil {
-		return m
-	}
-	for line := range bytes.Lines(status) {
-		var kibibytes int64
-		if _, err := fmt.Sscanf(string(line), "RssAnon: %d kB", &kibibytes); err == nil {
-			m.own = kibibytes << 10
-		}
-		if _, err := fmt.Sscanf(string(line), "RssFile: %d kB", &kibibytes); err == nil {
-			m.mapped = kibibytes << 10
-		}
-	}
-	return m
 }

@@ -65,13 +65,12 @@ func onServers(ctx context.Context, dir string, functions []string, do func(*sce
 	if err := s.prepareSource(ctx); err != nil {
 		return err
 	}
-	var moto *mototest.Server
-	err = errors.New("moto could not be started")
-	mototest.With(func() int {
-		err = s.onAWS(ctx, moto.URL(), do)
-		return 0
-	}, func(m *mototest.Server) { moto = m })
-	return err
+	moto, err := mototest.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer moto.Stop()
+	return s.onAWS(ctx, moto.URL(), do)
 }
 
 // prepareSource makes what a source needs: a role, a publication, and then a

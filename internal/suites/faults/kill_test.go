@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
@@ -40,7 +41,7 @@ func (c cell) kill(ctx context.Context, s *stack, r request) error {
 	case err := <-ended:
 		return fmt.Errorf("it ended before it was killed: %w", err)
 	}
-	if err := <-ended; !errors.Is(err, runtimeapi.ErrEnded) {
+	if err := <-ended; !errors.Is(err, localrun.ErrEnded) {
 		return fmt.Errorf("it was not killed: %w", err)
 	}
 	return nil

@@ -5,15 +5,17 @@
 package faults_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 
 	"github.com/headgate/headgate/internal/testkit/mototest"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
+	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
 // What the tests share: one Postgres, one moto, and the built functions.
@@ -24,25 +26,26 @@ var (
 	ready    = sync.OnceValue(makeSource)
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "headgate-faults")
-	if err != nil {
+func TestMain(m *testing.M) {
+	status := 1
+	if err := run(context.Background(), func() { status = pgtest.Main(m, pgserver.Options{}, func(s *pgserver.Server) { postgres = s }) }); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
 	}
-	defer os.RemoveAll(dir)
-	binaries = dir
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir+"/",
-		"../../../functions/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the functions: %v\n%s", err, out)
-		return 1
+	os.Exit(status)
+}
+
+func run(ctx context.Context, tests func()) (err error) {
+	if binaries, err = os.MkdirTemp("", "headgate-faults"); err != nil {
+		return err
 	}
-	onPostgres := func() int {
-		return pgtest.Main(m, pgserver.Options{}, func(s *pgserver.Server) { postgres = s })
+	defer func() { err = errors.Join(err, os.RemoveAll(binaries)) }()
+	if err := runtimeapi.BuildFunctions(ctx, binaries); err != nil {
+		return err
 	}
-	return mototest.With(onPostgres, func(s *mototest.Server) { moto = s })
+	if moto, err = mototest.Open(ctx); err != nil {
+		return err
+	}
+	defer moto.Stop()
+	tests()
+	return nil
 }

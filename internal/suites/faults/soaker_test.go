@@ -94,7 +94,7 @@ func (s *stack) soakOne(ctx context.Context, seed uint64, payload map[string]any
 		if err := w.once(context.WithoutCancel(ctx), all); err != nil {
 			return fmt.Errorf("%w\n%s", err, mine.log)
 		}
-		mine.log.reset()
+		mine.log.Reset()
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/provision"
 	"github.com/headgate/headgate/internal/sweep"
+	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/mototest"
 	"github.com/headgate/headgate/internal/vault"
 )
@@ -60,7 +61,7 @@ type stack struct {
 	target        *target        // between the probe and Postgres, nil where all targets are willing
 	plain         map[string]any // a create's payload
 	ahead         atomic.Int64   // how far the clock was moved
-	log           *tail
+	log           *localrun.Output
 
 	// faulty has its stores behind the proxy, direct has not.
 	faulty, direct entry
@@ -82,10 +83,9 @@ func newStack(ctx context.Context, onTarget bool) (*stack, error) {
 
 // open makes the proxies, and what has its stores and its target behind them.
 func (s *stack) open(onTarget bool) error {
-	s.log = &tail{}
+	s.log = &localrun.Output{}
 	url := moto.URL()
-	s.dynamo = dynamodb.New(dynamodb.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
-	s.secrets = secretsmanager.New(secretsmanager.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
+	s.dynamo, s.secrets = dynamodb.NewFromConfig(moto.Config()), secretsmanager.NewFromConfig(moto.Config())
 	var err error
 	if s.proxy, err = newProxy(url, s.prefix); err != nil {
 		return err
@@ -106,9 +106,7 @@ func (s *stack) open(onTarget bool) error {
 
 // createBus makes the bus that the answers to events go to.
 func (s *stack) createBus(ctx context.Context) error {
-	url := moto.URL()
-	client := eventbridge.New(eventbridge.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
-	_, err := client.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &s.table})
+	_, err := eventbridge.NewFromConfig(moto.Config()).CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &s.table})
 	return err
 }
 

@@ -132,13 +132,11 @@ func invoke(t *testing.T, f *runtimeapi.Function, event, out any) *runtimeapi.Fu
 }
 
 func (s *stack) dynamodb() *dynamodb.Client {
-	url := moto.URL()
-	return dynamodb.New(dynamodb.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
+	return dynamodb.NewFromConfig(moto.Config())
 }
 
 func (s *stack) secretsManager() *secretsmanager.Client {
-	url := moto.URL()
-	return secretsmanager.New(secretsmanager.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &url})
+	return secretsmanager.NewFromConfig(moto.Config())
 }
 
 // dump is the whole table as JSON.

@@ -77,7 +77,7 @@ func startEngine(t *testing.T) *engine {
 
 func (e *engine) start(t *testing.T, dir string) {
 	t.Helper()
-	var log bytes.Buffer
+	var log localrun.Output
 	// Published ports go through the engine's own proxy: nothing is changed in
 	// the machine's packet filter or routing.
 	cmd := exec.Command("dockerd", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",

@@ -92,16 +92,14 @@ func createOnStandby(ctx context.Context, primary, standby *pgserver.Server, slo
 // secret's ARN.
 func startAWS(t *testing.T) (address *url.URL, secret string) {
 	t.Helper()
-	endpoint := mototest.Start(t).URL()
-	if err := mototest.CreateTable(t.Context(), endpoint, "headgate"); err != nil {
+	server := mototest.Start(t)
+	if err := mototest.CreateTable(t.Context(), server.URL(), "headgate"); err != nil {
 		t.Fatal(err)
 	}
-	bus := eventbridge.New(eventbridge.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &endpoint})
-	if _, err := bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("headgate")}); err != nil {
+	if _, err := eventbridge.NewFromConfig(server.Config()).CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("headgate")}); err != nil {
 		t.Fatal(err)
 	}
-	secrets := secretsmanager.New(secretsmanager.Options{Region: mototest.Region, Credentials: mototest.Credentials(), BaseEndpoint: &endpoint})
-	made, err := secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
+	made, err := secretsmanager.NewFromConfig(server.Config()).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
 		Name:         aws.String("headgate-sample"),
 		SecretString: aws.String(`{"engine":"postgres","username":"postgres","password":"postgres"}`),
 		Tags:         []types.Tag{{Key: aws.String("headgate:shared-with"), Value: aws.String("local")}},
@@ -109,7 +107,7 @@ func startAWS(t *testing.T) (address *url.URL, secret string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if address, err = url.Parse(endpoint); err != nil {
+	if address, err = url.Parse(server.URL()); err != nil {
 		t.Fatal(err)
 	}
 	return address, *made.ARN

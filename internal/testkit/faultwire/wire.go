@@ -1,6 +1,6 @@
-// Package faultwire is the network between an AWS client and moto, for tests: it
-// records the requests, and can lose, hold up or answer them itself, which a
-// real server can't be made to do.
+// Package faultwire is the network between an AWS client and moto. It records
+// requests, and can lose, delay or answer them, which moto itself can't be made
+// to do.
 package faultwire
 
 import (
@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/testkit/mototest"
 )
 
-// Wire is an http.RoundTripper. It is safe for concurrent use.
+// Wire is an http.RoundTripper. Its methods are safe for concurrent use.
 type Wire struct {
 	next http.RoundTripper
 
@@ -27,61 +29,55 @@ type Wire struct {
 	requests map[string][]string
 }
 
-// New makes a Wire without faults.
+// New returns a Wire without faults.
 func New(tb testing.TB) *Wire {
-	transport := &http.Transport{} // no proxy: moto is on loopback
+	transport := &http.Transport{} // without a proxy, since moto is on loopback
 	tb.Cleanup(transport.CloseIdleConnections)
-	return &Wire{
-		next:   transport,
-		faults: map[string][]Fault{}, requests: map[string][]string{},
-	}
+	return &Wire{next: transport, faults: map[string][]Fault{}, requests: map[string][]string{}}
 }
 
-// DynamoDB is a client of the server at url.
-func (w *Wire) DynamoDB(url string) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region: mototest.Region, Credentials: mototest.Credentials(),
-		BaseEndpoint: &url, HTTPClient: &http.Client{Transport: w},
-	})
-}
+// DynamoDB returns a client of the moto server at url.
+func (w *Wire) DynamoDB(url string) *dynamodb.Client { return dynamodb.NewFromConfig(w.config(url)) }
 
-// SecretsManager is a client of the server at url.
+// SecretsManager returns a client of the moto server at url.
 func (w *Wire) SecretsManager(url string) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{
-		Region: mototest.Region, Credentials: mototest.Credentials(),
-		BaseEndpoint: &url, HTTPClient: &http.Client{Transport: w},
-	})
+	return secretsmanager.NewFromConfig(w.config(url))
 }
 
-// Script gives the next requests of that operation one fault each, and those
-// after them the last one's again; end it with Pass to let them through.
+func (w *Wire) config(url string) aws.Config {
+	config := mototest.Config(url)
+	config.HTTPClient = &http.Client{Transport: w}
+	return config
+}
+
+// Script sets the faults of an operation's next requests, one for each. The last
+// fault remains in force: end with Pass to let later requests through.
 func (w *Wire) Script(operation string, faults ...Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults[operation] = faults
 }
 
-// Requests are the bodies of all requests of that operation.
+// Requests returns the bodies of all requests of the operation.
 func (w *Wire) Requests(operation string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.requests[operation]...)
+	return slices.Clone(w.requests[operation])
 }
 
-// RoundTrip sends a request, or does with it what the script says.
+// RoundTrip records a request and handles it by the operation's script.
 func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, fmt.Errorf("reading the request: %w", err)
+		return nil, fmt.Errorf("read request: %w", err)
 	}
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	target := r.Header.Get("X-Amz-Target")
-	operation := target[strings.LastIndex(target, ".")+1:]
-	fault := w.record(operation, string(body))
-	return fault(copied, w.next.RoundTrip)
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return w.record(operation, string(body))(copied, w.next.RoundTrip)
 }
 
+// record returns the fault for the request.
 func (w *Wire) record(operation, body string) Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()

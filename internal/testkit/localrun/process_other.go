@@ -4,6 +4,6 @@ package localrun
 
 import "syscall"
 
-// Other systems have no such signal: there a child may outlive a parent that
+// dieWithParent does nothing: outside Linux, a child may outlive a parent that
 // is killed.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}

@@ -3,32 +3,16 @@ package mototest
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Credentials are what a client of the server signs with.
-func Credentials() aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey}, nil
-	})
-}
-
-// CreateTable makes headgate's DynamoDB table, in Region, at the server of
-// that URL: the keys PK and SK are strings, and expires_at is when an item may
-// be forgotten.
+// CreateTable creates a DynamoDB table as template.yaml does, at the moto server
+// at url.
 func CreateTable(ctx context.Context, url, name string) error {
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	client := dynamodb.New(dynamodb.Options{
-		Region:       Region,
-		Credentials:  Credentials(),
-		BaseEndpoint: &url,
-		HTTPClient:   &http.Client{Transport: transport, Timeout: requestDeadline},
-	})
+	client := dynamodb.NewFromConfig(Config(url))
 	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName:   &name,
 		BillingMode: types.BillingModePayPerRequest,
@@ -42,7 +26,7 @@ func CreateTable(ctx context.Context, url, name string) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("create the table %s: %w", name, err)
+		return fmt.Errorf("create table %s: %w", name, err)
 	}
 	_, err = client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName: &name,
@@ -51,7 +35,7 @@ func CreateTable(ctx context.Context, url, name string) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("let the items of %s expire: %w", name, err)
+		return fmt.Errorf("set time to live of table %s: %w", name, err)
 	}
 	return nil
 }

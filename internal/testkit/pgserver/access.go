@@ -10,26 +10,26 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
-const execDeadline = time.Minute
+const execTimeout = time.Minute
 
-// Port is the TCP port, on 127.0.0.1 and where the machine has it ::1; it
-// stays the same over a Restart.
+// Port returns the TCP port, on 127.0.0.1 and, if the machine has it, ::1. A
+// Restart does not change it.
 func (s *Server) Port() int { return s.port }
 
-// Host is the IPv4 address that the server listens on.
+// Host returns the IPv4 address that the server listens on.
 func (s *Server) Host() string { return "127.0.0.1" }
 
-// SocketDirectory is the directory of the server's unix socket, which only the
-// server's user and root can enter.
+// SocketDirectory returns the directory of the server's Unix socket. Only the
+// server's user and root can enter it. Stop removes it.
 func (s *Server) SocketDirectory() string { return s.directory }
 
-// DataDirectory is the directory of the server's data.
-func (s *Server) DataDirectory() string { return s.data() }
-
-// PID is the process ID of the server, 0 once it is stopped.
+// PID returns the process ID of the server, or 0 after Stop.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,18 +39,18 @@ func (s *Server) PID() int {
 	return s.process.PID()
 }
 
-// Installation is the programs that the server runs.
+// Installation returns the programs that the server runs.
 func (s *Server) Installation() Installation { return s.options.Installation }
 
-// SuperuserPassword is the password of the superuser postgres, letters and
+// SuperuserPassword returns the password of the superuser postgres: letters and
 // digits. A standby has its primary's.
 func (s *Server) SuperuserPassword() string { return s.password }
 
-// RootCertPEM is the certificate of the authority that signed the server's
-// certificate; nil without TLS.
+// RootCertPEM returns the certificate of the authority that signed the server's
+// certificate, or nil without TLS.
 func (s *Server) RootCertPEM() []byte { return s.rootPEM }
 
-// Log is what the server has logged so far.
+// Log returns what the server has logged, or nothing if that can't be read.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(s.logPath())
 	if err != nil {
@@ -59,12 +59,12 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
-// Exec runs SQL as the superuser over the unix socket, whatever pg_hba.conf
-// says. It takes several statements, which share one transaction unless they
-// say otherwise, and returns their rows: columns separated by tabs, rows by
-// line ends, nulls as nothing. It waits for a minute at most.
+// Exec runs SQL as the superuser over the Unix socket, regardless of the
+// configured pg_hba.conf. Several statements share one transaction unless they
+// begin their own. Exec returns their rows: columns separated by tabs, rows by
+// newlines, nulls as empty text. It takes a minute at most.
 func (s *Server) Exec(ctx context.Context, database, sql string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, execDeadline)
+	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
 	conn, err := s.connect(ctx, database)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Server) Exec(ctx context.Context, database, sql string) (string, error)
 func (s *Server) connect(ctx context.Context, database string) (*pgconn.PgConn, error) {
 	config, err := pgconn.ParseConfig("user=postgres sslmode=disable target_session_attrs=any")
 	if err != nil {
-		return nil, fmt.Errorf("prepare a connection: %w", err)
+		return nil, fmt.Errorf("parse connection settings: %w", err)
 	}
 	config.Host, config.Port, config.Database = s.directory, uint16(s.port), database
 	config.Fallbacks = nil
@@ -107,16 +107,15 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string) (string, error)
 	return strings.Join(lines, "\n"), nil
 }
 
-// Set changes a setting by ALTER SYSTEM. It takes effect with the next Reload
-// or, as some settings need it, Restart.
+// Set changes a setting by ALTER SYSTEM. Most settings take effect with the next
+// Reload, some need a Restart.
 func (s *Server) Set(ctx context.Context, name, value string) error {
-	_, err := s.Exec(ctx, databaseOfRoot,
-		fmt.Sprintf(`ALTER SYSTEM SET "%s" = '%s'`, strings.ReplaceAll(name, `"`, `""`), strings.ReplaceAll(value, "'", "''")))
+	_, err := s.Exec(ctx, superuserDatabase, fmt.Sprintf(`ALTER SYSTEM SET %s = %s`, pgx.Identifier{name}.Sanitize(), quoteLiteral(value)))
 	return err
 }
 
-// SetHBA replaces the lines of pg_hba.conf, as in Options, and reloads. A line
-// that the server does not understand is an error, and then the old ones stay.
+// SetHBA replaces the lines of pg_hba.conf, as in Options, and reloads. If the
+// server rejects a line, SetHBA returns an error and keeps the old lines.
 func (s *Server) SetHBA(ctx context.Context, lines ...string) error {
 	old, err := os.ReadFile(filepath.Join(s.data(), "pg_hba.conf"))
 	if err != nil {
@@ -125,53 +124,43 @@ func (s *Server) SetHBA(ctx context.Context, lines ...string) error {
 	if err := s.write("pg_hba.conf", []byte(hba(lines))); err != nil {
 		return err
 	}
-	faults, err := s.Exec(ctx, databaseOfRoot,
+	faults, err := s.Exec(ctx, superuserDatabase,
 		"SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL")
 	if err != nil {
 		return err
 	}
 	if faults != "" {
-		return errors.Join(fmt.Errorf("set pg_hba.conf: %s", faults), s.write("pg_hba.conf", old))
+		return errors.Join(fmt.Errorf("set pg_hba.conf: line %s", faults), s.write("pg_hba.conf", old))
 	}
 	return s.Reload(ctx)
 }
 
-// Reload makes the server read its configuration again; sessions begun after
-// it returns are under the new one.
+// Reload makes the server read its configuration again. Sessions that begin after
+// Reload returns have the new one.
 func (s *Server) Reload(ctx context.Context) error {
 	const loaded = "SELECT extract(epoch FROM pg_conf_load_time())::numeric(20,6)"
-	before, err := s.Exec(ctx, databaseOfRoot, loaded)
+	before, err := s.Exec(ctx, superuserDatabase, loaded)
 	if err != nil {
 		return err
 	}
 	if err := syscall.Kill(s.PID(), syscall.SIGHUP); err != nil {
-		return fmt.Errorf("reload: %w", err)
+		return fmt.Errorf("reload: signal the server: %w", err)
 	}
-	// A new session has the load time of the server that forked it.
-	return s.poll(ctx, "wait for the reload", func(ctx context.Context) (bool, error) {
-		after, err := s.Exec(ctx, databaseOfRoot, loaded)
+	// A new session has the load time of the postmaster that forked it.
+	return poll(ctx, "reload", func(ctx context.Context) (bool, error) {
+		after, err := s.Exec(ctx, superuserDatabase, loaded)
 		return after != before, err
 	})
 }
 
-// poll asks again and again until the answer is yes, an error, or a minute is over.
-func (s *Server) poll(ctx context.Context, what string, ask func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, execDeadline)
+// poll calls ask until it returns true or an error, for a minute at most.
+func poll(ctx context.Context, what string, ask func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
-	ticker := time.NewTicker(readyPoll)
-	defer ticker.Stop()
-	for {
-		done, err := ask(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if done {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", what, ctx.Err())
-		case <-ticker.C:
-		}
+	if err := localrun.Poll(ctx, pollInterval, func() (bool, error) { return ask(ctx) }); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
+	return nil
 }
+
+func quoteLiteral(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }

@@ -13,11 +13,11 @@ import (
 	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
-// account is the user that the server's programs run as. Postgres refuses to
-// run as root, so root needs another one.
+// account is the user that the server's programs run as. Postgres refuses to run
+// as root, so a process of root needs another user.
 type account struct {
 	uid, gid int
-	// other is true where it is not the user of this process.
+	// other is true if it is not the user of this process.
 	other bool
 }
 
@@ -36,11 +36,11 @@ func serverAccount() (account, error) {
 			return account{uid: uid, gid: gid, other: true}, nil
 		}
 	}
-	return account{}, errors.New("find a user to run Postgres as: it refuses to run as root, and there is neither a postgres nor a nobody")
+	return account{}, errors.New("find a user to run Postgres as: it refuses to run as root, and there is no user postgres or nobody")
 }
 
-// command prepares a program of the server to run as the account. The
-// environment is a fixed one, so that no PG* variable of the caller reaches it.
+// command prepares a program of the server to run as the account. It has a fixed
+// environment, without the caller's PG* variables.
 func (a account) command(directory, program string, arguments ...string) *exec.Cmd {
 	cmd := exec.Command(program, arguments...)
 	cmd.Dir = directory
@@ -57,13 +57,13 @@ func (a account) run(ctx context.Context, directory, program string, arguments .
 	return localrun.Run(ctx, a.command(directory, program, arguments...))
 }
 
-// own hands a path over to the account.
+// own makes the account the owner of a path.
 func (a account) own(path string) error {
 	if !a.other {
 		return nil
 	}
 	if err := os.Lchown(path, a.uid, a.gid); err != nil {
-		return fmt.Errorf("hand over to the server's user: %w", err)
+		return fmt.Errorf("make the server's user the owner: %w", err)
 	}
 	return nil
 }

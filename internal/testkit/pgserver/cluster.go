@@ -16,12 +16,12 @@ import (
 	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
-const initDeadline = 2 * time.Minute
+const initTimeout = 2 * time.Minute
 
-// newCluster makes a data directory at target. The work of initdb is done once
-// for each set of programs and kept; what is kept holds no password.
-func newCluster(ctx context.Context, owner account, installation Installation, target string) error {
-	ctx, cancel := context.WithTimeout(ctx, initDeadline)
+// createCluster creates a data directory at target. initdb runs once for each set
+// of programs; its result, which has no password, is cached and copied.
+func createCluster(ctx context.Context, owner account, installation Installation, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, initTimeout)
 	defer cancel()
 	cache, err := localrun.TempCache(owner.tempParent())
 	if err != nil {
@@ -41,22 +41,22 @@ func newCluster(ctx context.Context, owner account, installation Installation, t
 	if err := copyCluster(owner, template, target, nil); err != nil {
 		return err
 	}
-	return newIdentity(target)
+	return setSystemIdentifier(target)
 }
 
-// clusterName names what initdb makes with these programs: the same for copies
-// of them in different places, another for another build of the same version.
+// clusterName returns the cache's name for the result of initdb. Copies of the
+// same programs share it, other builds of the same version do not.
 func clusterName(installation Installation) (string, error) {
 	info, err := os.Stat(filepath.Join(installation.BinDir, "postgres"))
 	if err != nil {
-		return "", fmt.Errorf("look at the server program: %w", err)
+		return "", fmt.Errorf("inspect server program: %w", err)
 	}
 	return fmt.Sprintf("cluster-%s-%d", installation.Version, info.Size()), nil
 }
 
 func initialize(ctx context.Context, owner account, installation Installation, target string) error {
 	if err := os.Mkdir(target, 0o700); err != nil {
-		return fmt.Errorf("make a data directory: %w", err)
+		return fmt.Errorf("create data directory: %w", err)
 	}
 	if err := owner.own(target); err != nil {
 		return err
@@ -76,23 +76,22 @@ func copyCluster(owner account, source, target string, skip func(relative string
 	}.copy(source, target)
 }
 
-// newIdentity gives a copied cluster a system identifier of its own, so that
-// two servers look as unrelated as they are. The identifier stands at the start
-// of pg_control and in the first page header of each log segment
-// (XLogLongPageHeaderData in access/xlog_internal.h).
-func newIdentity(directory string) error {
+// setSystemIdentifier gives a copied cluster a new system identifier, as initdb
+// would. The identifier is at the start of pg_control and in the first page header
+// of each WAL segment (XLogLongPageHeaderData in access/xlog_internal.h).
+func setSystemIdentifier(directory string) error {
 	identifier := make([]byte, 8)
 	if _, err := rand.Read(identifier); err != nil {
-		return fmt.Errorf("make a system identifier: %w", err)
+		return fmt.Errorf("create system identifier: %w", err)
 	}
-	// It is read as a positive bigint.
+	// Postgres shows it as a bigint, which must be positive.
 	binary.NativeEndian.PutUint64(identifier, binary.NativeEndian.Uint64(identifier)>>1)
-	if err := identifyControl(filepath.Join(directory, "global", "pg_control"), identifier); err != nil {
+	if err := updateControl(filepath.Join(directory, "global", "pg_control"), identifier); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(filepath.Join(directory, "pg_wal"))
 	if err != nil {
-		return fmt.Errorf("list the log segments: %w", err)
+		return fmt.Errorf("list WAL segments: %w", err)
 	}
 	segment := regexp.MustCompile(`^[0-9A-F]{24}$`)
 	for _, entry := range entries {
@@ -107,13 +106,13 @@ func newIdentity(directory string) error {
 	return nil
 }
 
-// identifyControl writes the identifier and the checksum that ends the control
-// data. The data's length differs between versions, so the checksum is found by
-// being the right one.
-func identifyControl(path string, identifier []byte) error {
+// updateControl writes the identifier and the checksum at the end of the control
+// data. The position of the checksum differs between versions: it is the first
+// one that has the right value.
+func updateControl(path string, identifier []byte) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read the control file: %w", err)
+		return fmt.Errorf("read control file: %w", err)
 	}
 	table := crc32.MakeTable(crc32.Castagnoli)
 	sum := uint32(0)
@@ -125,17 +124,17 @@ func identifyControl(path string, identifier []byte) error {
 		}
 		sum = crc32.Update(sum, table, data[end:end+4])
 	}
-	return errors.New("find the control file's checksum: none fits")
+	return fmt.Errorf("update %s: no checksum fits", path)
 }
 
 func overwrite(path string, offset int64, data []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("open a cluster's file: %w", err)
+		return fmt.Errorf("open cluster file: %w", err)
 	}
 	_, err = file.WriteAt(data, offset)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write a cluster's file: %w", err)
+		return fmt.Errorf("write cluster file: %w", err)
 	}
 	return nil
 }

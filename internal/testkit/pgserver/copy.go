@@ -12,8 +12,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
-// copyOnce makes target from source unless it is there already. Others see
-// all of it or nothing, and only one process at a time copies.
+// copyOnce creates target from source unless it exists. It is atomic, and only one
+// process at a time copies.
 func copyOnce(ctx context.Context, source, target string, copyTree func(source, target string) error) error {
 	unlock, err := localrun.Lock(ctx, target+".lock")
 	if err != nil {
@@ -25,19 +25,19 @@ func copyOnce(ctx context.Context, source, target string, copyTree func(source, 
 	}
 	partial := target + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
-		return fmt.Errorf("clear a partial copy: %w", err)
+		return fmt.Errorf("remove partial copy: %w", err)
 	}
 	if err := copyTree(source, partial); err != nil {
 		return errors.Join(err, os.RemoveAll(partial))
 	}
 	if err := os.Rename(partial, target); err != nil {
-		return fmt.Errorf("finish a copy: %w", err)
+		return fmt.Errorf("finish copy: %w", err)
 	}
 	return nil
 }
 
-// copyPublic copies programs so that every user can read and run them,
-// whatever the modes of the source and the umask.
+// copyPublic copies programs so that every user can read and run them, regardless
+// of the umask and the modes of the source.
 func copyPublic(source, target string) error {
 	return treeCopy{mode: func(mode fs.FileMode) fs.FileMode {
 		if mode&0o111 != 0 {
@@ -49,20 +49,21 @@ func copyPublic(source, target string) error {
 
 // treeCopy copies a directory tree of files, directories and links.
 type treeCopy struct {
-	// mode is the mode of a file or directory of the copy, given the source's.
+	// mode returns the mode of a copied file or directory, given the source's.
 	mode func(fs.FileMode) fs.FileMode
-	// own is told of each path made; nil for nothing to do.
+	// own is called with each created path, unless it is nil.
 	own func(path string) error
-	// skip tells which paths, relative to the tree, to leave out; nil for none.
+	// skip reports whether to leave out a path, which is relative to the tree. nil
+	// leaves out none.
 	skip func(relative string) bool
-	// live is true where files may vanish while they are copied.
+	// live is true if files may be removed while they are copied.
 	live bool
 }
 
 func (t treeCopy) copy(source, target string) error {
 	err := filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return t.forgive(err)
+			return t.ignoreRemoved(err)
 		}
 		relative, err := filepath.Rel(source, path)
 		if err != nil {
@@ -74,7 +75,7 @@ func (t treeCopy) copy(source, target string) error {
 			}
 			return nil
 		}
-		return t.forgive(t.entry(path, filepath.Join(target, relative), entry))
+		return t.ignoreRemoved(t.entry(path, filepath.Join(target, relative), entry))
 	})
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", source, err)
@@ -82,7 +83,7 @@ func (t treeCopy) copy(source, target string) error {
 	return nil
 }
 
-func (t treeCopy) forgive(err error) error {
+func (t treeCopy) ignoreRemoved(err error) error {
 	if t.live && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -102,8 +103,7 @@ func (t treeCopy) entry(source, target string, entry fs.DirEntry) error {
 	case entry.Type().IsRegular():
 		err = copyFile(source, target)
 	default:
-		// A socket or a pipe is nothing that a copy could use.
-		return nil
+		return nil // a socket or a pipe
 	}
 	if err != nil {
 		return err

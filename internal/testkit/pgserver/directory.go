@@ -11,28 +11,30 @@ import (
 
 const (
 	directoryPrefix = "headgate-server-"
-	// abandonedAfter is far longer than a server takes from its directory to
-	// the file that names its process.
+	// abandonedAfter is much longer than a server takes from creating its directory
+	// to writing its PID file.
 	abandonedAfter = 10 * time.Minute
-	// memoryNeeded is what many servers side by side use.
-	memoryNeeded = 2 << 30
+	// maxParentLength leaves room for the server's own directory and the socket.
+	maxParentLength = 49
+	// minMemory is enough for many servers at once.
+	minMemory = 2 << 30
 )
 
-// tempParent is a directory for temporary files that the account can reach and
-// whose name leaves room for a unix socket's path, which has a limit of about
-// 100 bytes.
+// tempParent returns a directory for temporary files that the account can enter.
+// Its name is short, because the path of a Unix socket is limited to about 100
+// bytes.
 func (a account) tempParent() string {
 	for _, directory := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
-		if len(directory) < 50 && a.canReach(directory) {
+		if len(directory) <= maxParentLength && a.canEnter(directory) {
 			return directory
 		}
 	}
 	return os.TempDir()
 }
 
-// serverParent is the directory in which servers have their data: in memory
-// where there is much of it, which starts them several times as fast, unless
-// TMPDIR says where temporary files are to be.
+// serverParent returns the directory for the servers' data. It is in memory if
+// there is enough, which makes a start several times as fast, unless TMPDIR is
+// set.
 func (a account) serverParent() string {
 	const memory = "/dev/shm"
 	var stat syscall.Statfs_t
@@ -41,15 +43,15 @@ func (a account) serverParent() string {
 	}
 	info, err := os.Stat(memory)
 	writable := err == nil && info.Mode().Perm()&0o003 == 0o003
-	if !writable || uint64(stat.Bavail)*uint64(stat.Bsize) < memoryNeeded {
+	if !writable || uint64(stat.Bavail)*uint64(stat.Bsize) < minMemory {
 		return a.tempParent()
 	}
 	return memory
 }
 
-// canReach tells whether the account may pass through the directory and all
-// those above it, by their modes.
-func (a account) canReach(directory string) bool {
+// canEnter reports whether the modes of the directory and all above it let the
+// account enter.
+func (a account) canEnter(directory string) bool {
 	if !a.other {
 		return true
 	}
@@ -70,8 +72,8 @@ func (a account) canReach(directory string) bool {
 	}
 }
 
-// sweep removes the directories of servers whose process died before it could
-// do so itself. It is a courtesy: whatever it cannot remove stays.
+// sweep removes the directories of servers whose parent died before it could. It
+// ignores what it can't remove.
 func sweep(parent string) {
 	directories, _ := filepath.Glob(filepath.Join(parent, directoryPrefix+"*"))
 	for _, directory := range directories {
@@ -85,7 +87,7 @@ func sweep(parent string) {
 	}
 }
 
-// running tells whether the server that wrote the file may be alive.
+// running reports whether the server that wrote the PID file may be running.
 func running(path string) bool {
 	text, err := os.ReadFile(path)
 	if err != nil {

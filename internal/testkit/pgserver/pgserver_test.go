@@ -5,19 +5,22 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func TestExec(t *testing.T) {
+func TestServer_Exec(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"application_name": "it's"}})
 	ctx := deadline(t)
@@ -34,14 +37,14 @@ func TestExec(t *testing.T) {
 		}
 	}
 	if _, err := server.Exec(ctx, "postgres", "SELECT nothing"); err == nil {
-		t.Error("a faulty statement gave no error")
+		t.Error("an invalid statement returns no error")
 	}
 	if _, err := server.Exec(ctx, "absent", "SELECT 1"); err == nil {
-		t.Error("a database that does not exist gave no error")
+		t.Error("a database that does not exist returns no error")
 	}
 }
 
-func TestConnectsWithVerifiedTLSAndPassword(t *testing.T) {
+func TestStart_DefaultOptions(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
 	for _, host := range []string{"localhost", server.Host()} {
@@ -54,11 +57,11 @@ func TestConnectsWithVerifiedTLSAndPassword(t *testing.T) {
 		}
 	}
 	if _, err := connect(t, server, server.Host(), "wrong"); err == nil {
-		t.Error("a wrong password was accepted")
+		t.Error("a wrong password is accepted")
 	}
 }
 
-func TestWithoutTLSAndWithMD5(t *testing.T) {
+func TestStart_NoTLSAndMD5(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{
 		NoTLS: true, PasswordEncryption: "md5", HBA: []string{"host all all 127.0.0.1/32 md5"},
@@ -67,14 +70,14 @@ func TestWithoutTLSAndWithMD5(t *testing.T) {
 		t.Errorf("ssl is %s", got)
 	}
 	if server.RootCertPEM() != nil {
-		t.Error("there is an authority without TLS")
+		t.Error("there is a certificate authority without TLS")
 	}
 	if got := exec(t, server, "SELECT left(rolpassword, 3) FROM pg_authid WHERE rolname = 'postgres'"); got != "md5" {
-		t.Errorf("the password is kept as %s", got)
+		t.Errorf("the password is stored as %s", got)
 	}
 }
 
-func TestRestartKeepsDataAndPort(t *testing.T) {
+func TestServer_Restart(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
 	ctx, port := deadline(t), server.Port()
@@ -93,7 +96,7 @@ func TestRestartKeepsDataAndPort(t *testing.T) {
 	}
 }
 
-func TestSetHBA(t *testing.T) {
+func TestServer_SetHBA(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
 	ctx := deadline(t)
@@ -101,10 +104,10 @@ func TestSetHBA(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := connect(t, server, server.Host(), server.SuperuserPassword()); err == nil {
-		t.Error("a rejected address got in")
+		t.Error("a rejected address can log in")
 	}
 	if err := server.SetHBA(ctx, "no such line"); err == nil {
-		t.Error("a faulty line gave no error")
+		t.Error("an invalid line returns no error")
 	}
 	if err := server.SetHBA(ctx, "host all all 127.0.0.1/32 scram-sha-256"); err != nil {
 		t.Fatal(err)
@@ -114,7 +117,7 @@ func TestSetHBA(t *testing.T) {
 	}
 }
 
-func TestServersAreUnrelated(t *testing.T) {
+func TestStart_TwoServers(t *testing.T) {
 	t.Parallel()
 	const identifier = "SELECT system_identifier FROM pg_control_system()"
 	first, second := pgtest.Start(t, pgserver.Options{}), pgtest.Start(t, pgserver.Options{})
@@ -122,17 +125,17 @@ func TestServersAreUnrelated(t *testing.T) {
 		t.Errorf("system identifiers %s and %s", one, two)
 	}
 	if first.SuperuserPassword() == second.SuperuserPassword() {
-		t.Error("two servers share a password")
+		t.Error("two servers have the same password")
 	}
 }
 
-func TestStandbyReplays(t *testing.T) {
+func TestStartStandby(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_connections": "120"}})
 	exec(t, primary, "CREATE TABLE before AS SELECT 1 AS n")
 	standby := pgtest.StartStandby(t, primary, pgserver.Options{PrimarySlot: "for_standby"})
 	if got := exec(t, standby, "SELECT n, pg_is_in_recovery() FROM before"); got != "1\tt" {
-		t.Errorf("at the start the standby has %q", got)
+		t.Errorf("a new standby has %q", got)
 	}
 	for n := range 5 {
 		exec(t, primary, fmt.Sprintf("CREATE TABLE t%d AS SELECT %d AS n", n, n))
@@ -144,7 +147,7 @@ func TestStandbyReplays(t *testing.T) {
 		}
 	}
 	if got := exec(t, primary, "SELECT active FROM pg_replication_slots WHERE slot_name = 'for_standby'"); got != "t" {
-		t.Errorf("the slot's active is %q", got)
+		t.Errorf("active of the physical slot is %q", got)
 	}
 	if got := exec(t, standby, "SHOW hot_standby_feedback"); got != "on" {
 		t.Errorf("hot_standby_feedback is %s", got)
@@ -154,24 +157,24 @@ func TestStandbyReplays(t *testing.T) {
 	}
 }
 
-func TestStopLeavesNothing(t *testing.T) {
+func TestServer_Stop(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
-	pid, directory := server.PID(), server.DataDirectory()
+	pid, directory := server.PID(), server.SocketDirectory()
 	server.Stop()
 	server.Stop()
-	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the process: %v", err)
 	}
-	if _, err := os.Stat(directory); !os.IsNotExist(err) {
-		t.Errorf("the data: %v", err)
+	if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory: %v", err)
 	}
 	if server.PID() != 0 {
 		t.Error("a stopped server has a process ID")
 	}
 }
 
-func TestStartTellsTheLog(t *testing.T) {
+func TestStart_InvalidSetting(t *testing.T) {
 	t.Parallel()
 	installation, err := pgtest.Installation(deadline(t))
 	if err != nil {
@@ -181,15 +184,15 @@ func TestStartTellsTheLog(t *testing.T) {
 		Installation: installation, Settings: map[string]string{"no_such_setting": "1"},
 	})
 	if err == nil || !strings.Contains(err.Error(), "no_such_setting") {
-		t.Errorf("the error is %v", err)
+		t.Errorf("error %v, want the server's log in it", err)
 	}
 }
 
-func TestInstallKnowsItsMajors(t *testing.T) {
+func TestInstall_UnsupportedMajor(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{0, pgserver.OldestMajor - 1, pgserver.NewestMajor + 1} {
 		if _, err := pgserver.Install(deadline(t), major); err == nil {
-			t.Errorf("major %d gave no error", major)
+			t.Errorf("major %d returns no error", major)
 		}
 	}
 }
@@ -203,7 +206,7 @@ func exec(t *testing.T, server *pgserver.Server, sql string) string {
 	return got
 }
 
-// connect connects as a client would, and closes with the test.
+// connect connects over TLS until the test ends.
 func connect(t *testing.T, server *pgserver.Server, host, password string) (*pgconn.PgConn, error) {
 	t.Helper()
 	config, err := pgconn.ParseConfig(fmt.Sprintf("host=%s port=%d user=postgres dbname=postgres sslmode=require",
@@ -213,7 +216,7 @@ func connect(t *testing.T, server *pgserver.Server, host, password string) (*pgc
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(bytes.Clone(server.RootCertPEM())) {
-		t.Fatal("the authority is not a certificate")
+		t.Fatal("the certificate authority is not a certificate")
 	}
 	config.Password = password
 	config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: host}

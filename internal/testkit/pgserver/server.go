@@ -1,7 +1,6 @@
-// Package pgserver runs real Postgres servers that are thrown away after use:
-// for tests, and as the sample source of the development server. A server
-// listens on loopback, keeps its data in a temporary directory and dies with
-// the process that started it.
+// Package pgserver runs throwaway Postgres servers, for tests and as the sample
+// source of the development server. A server listens on loopback, has its data in
+// a temporary directory, and ends with the process that started it.
 package pgserver
 
 import (
@@ -19,18 +18,17 @@ import (
 )
 
 const (
-	startDeadline  = time.Minute
-	stopPatience   = 15 * time.Second
-	shortPatience  = 5 * time.Second
-	readyPoll      = 10 * time.Millisecond
+	startTimeout   = time.Minute
+	fastGrace      = 15 * time.Second
+	immediateGrace = 5 * time.Second
+	pollInterval   = 10 * time.Millisecond
 	startTries     = 5
-	logTail        = 4000
-	databaseOfRoot = "postgres"
+
+	superuserDatabase = "postgres"
 )
 
-// Server is a running Postgres server. Its methods may be called from several
-// goroutines at once, except that Restart and Stop are not for use beside
-// others.
+// Server is a running Postgres server. Its methods are safe for concurrent use,
+// except Restart and Stop.
 type Server struct {
 	options   Options
 	owner     account
@@ -43,22 +41,20 @@ type Server struct {
 	process *localrun.Process
 }
 
-// Start makes a new server and returns once it answers. The end of ctx ends
-// the wait, not the server: that is what Stop is for, which every started
-// server needs. On failure the error carries the end of the server's log.
+// Start creates a server and returns once it accepts connections. If it fails,
+// the error has the end of the server's log. The end of ctx ends the wait and not
+// the server: every started server needs a Stop.
 func Start(ctx context.Context, options Options) (*Server, error) {
 	server, err := prepare(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("start Postgres: %w", err)
 	}
-	err = newCluster(ctx, server.owner, server.options.Installation, server.data())
+	err = createCluster(ctx, server.owner, server.options.Installation, server.data())
 	if err == nil {
 		err = server.begin(ctx)
 	}
 	if err == nil {
-		// The name of the role and the password are this package's own: nothing
-		// in them needs quoting.
-		_, err = server.Exec(ctx, databaseOfRoot, "ALTER ROLE postgres PASSWORD '"+server.password+"'")
+		_, err = server.Exec(ctx, superuserDatabase, "ALTER ROLE postgres PASSWORD "+quoteLiteral(server.password))
 	}
 	if err != nil {
 		return nil, server.abandon(err)
@@ -66,7 +62,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	return server, nil
 }
 
-// prepare makes the server's directory and all that needs no running server.
+// prepare creates the server's directory.
 func prepare(ctx context.Context, options Options) (*Server, error) {
 	options = options.withDefaults()
 	if options.Installation.BinDir == "" {
@@ -84,7 +80,7 @@ func prepare(ctx context.Context, options Options) (*Server, error) {
 	sweep(parent)
 	directory, err := os.MkdirTemp(parent, directoryPrefix)
 	if err != nil {
-		return nil, fmt.Errorf("make a directory for the server: %w", err)
+		return nil, fmt.Errorf("create server directory: %w", err)
 	}
 	server := &Server{options: options, owner: owner, directory: directory, password: rand.Text()}
 	if err := owner.own(directory); err != nil {
@@ -93,8 +89,8 @@ func prepare(ctx context.Context, options Options) (*Server, error) {
 	return server, nil
 }
 
-// begin writes the configuration and starts the server, on another port when
-// somebody took the one it was to have.
+// begin writes the configuration and starts the server. It tries another port if
+// another process took the first one.
 func (s *Server) begin(ctx context.Context) error {
 	if err := s.certify(); err != nil {
 		return err
@@ -115,14 +111,14 @@ func (s *Server) begin(ctx context.Context) error {
 		if err = s.write("postgresql.conf", []byte(text)); err != nil {
 			return err
 		}
-		if err = s.spawn(ctx); !errors.Is(err, errEnded) || localrun.PortFree(s.port) {
+		if err = s.spawn(ctx); !errors.Is(err, localrun.ErrEnded) || localrun.PortFree(s.port) {
 			return err
 		}
 	}
 	return err
 }
 
-// certify gives the server a certificate unless it is to have none.
+// certify writes the server's certificate, unless it has no TLS.
 func (s *Server) certify() error {
 	if s.options.NoTLS {
 		return nil
@@ -135,32 +131,32 @@ func (s *Server) certify() error {
 	return errors.Join(s.write("server.crt", made.certificate), s.write("server.key", made.key))
 }
 
-func (s *Server) data() string { return filepath.Join(s.directory, "data") }
+func (s *Server) data() string    { return filepath.Join(s.directory, "data") }
+func (s *Server) logPath() string { return filepath.Join(s.directory, "log") }
 
-// write puts a file into the data directory, for the server's user alone.
+// write writes a file of the data directory that only the server's user can read.
 func (s *Server) write(name string, content []byte) error {
 	path := filepath.Join(s.data(), name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("write the server's %s: %w", name, err)
+		return fmt.Errorf("write %s of the server: %w", name, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return fmt.Errorf("protect the server's %s: %w", name, err)
+		return fmt.Errorf("protect %s of the server: %w", name, err)
 	}
 	return s.owner.own(path)
 }
 
-var errEnded = errors.New("the server ended while starting")
-
-// spawn starts the process and waits until it answers.
+// spawn starts the process and returns once it accepts connections. The log is a
+// file and not a pipe, because the server's own children may outlive it.
 func (s *Server) spawn(ctx context.Context) error {
 	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the server's log: %w", err)
+		return fmt.Errorf("open server log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
 	cmd := s.owner.command(s.directory, filepath.Join(s.options.Installation.BinDir, "postgres"), "-D", s.data())
 	cmd.Stdout, cmd.Stderr = log, log
-	// SIGQUIT is Postgres's immediate shutdown, which takes its children along.
+	// SIGQUIT is the immediate shutdown, which ends the server's children too.
 	process, err := localrun.Start(cmd, syscall.SIGQUIT)
 	if err != nil {
 		return err
@@ -168,78 +164,61 @@ func (s *Server) spawn(ctx context.Context) error {
 	s.mu.Lock()
 	s.process = process
 	s.mu.Unlock()
-	return s.awaitReady(ctx, process)
-}
-
-func (s *Server) awaitReady(ctx context.Context, process *localrun.Process) error {
-	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	ticker := time.NewTicker(readyPoll)
-	defer ticker.Stop()
-	for {
-		_, err := s.Exec(ctx, databaseOfRoot, "SELECT 1")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-process.Done():
-			return errors.Join(errEnded, process.Err())
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the server to answer: %w: %w", ctx.Err(), err)
-		case <-ticker.C:
-		}
-	}
+	return process.Await(ctx, pollInterval, func(ctx context.Context) error {
+		_, err := s.Exec(ctx, superuserDatabase, "SELECT 1")
+		return err
+	})
 }
 
-// abandon stops a server that could not be started and explains why.
+// abandon stops a server that did not start and adds its log to the error.
 func (s *Server) abandon(err error) error {
-	log := s.Log()
+	err = s.withLog(err)
 	s.Stop()
-	if log != "" {
-		err = fmt.Errorf("%w\nserver log:\n%s", err, localrun.Tail(log, logTail))
-	}
 	return fmt.Errorf("start Postgres: %w", err)
 }
 
-// Restart stops the server, waiting for its data to be written, and starts it
-// again on the same port. Sessions are cut off.
+func (s *Server) withLog(err error) error {
+	if log := localrun.Tail(s.Log()); log != "" {
+		return fmt.Errorf("%w\nserver log:\n%s", err, log)
+	}
+	return err
+}
+
+// Restart shuts the server down cleanly and starts it again on the same port. It
+// ends all sessions.
 func (s *Server) Restart(ctx context.Context) error {
-	s.halt(syscall.SIGINT, stopPatience)
+	if process := s.release(); process != nil {
+		// A fast shutdown waits until every standby has received the WAL, even one
+		// that is stopped. After fastGrace an immediate shutdown follows.
+		_ = process.Signal(syscall.SIGINT) // if it fails, Stop follows
+		select {
+		case <-process.Done():
+		case <-time.After(fastGrace):
+			process.Stop(syscall.SIGQUIT, immediateGrace)
+		}
+	}
 	if err := s.spawn(ctx); err != nil {
-		return fmt.Errorf("restart Postgres: %w\nserver log:\n%s", err, localrun.Tail(s.Log(), logTail))
+		return fmt.Errorf("restart Postgres: %w", s.withLog(err))
 	}
 	return nil
 }
 
-// Stop ends the server at once and removes its data. It may be called again.
+// Stop ends the server at once and removes its data. It may be called more than
+// once.
 func (s *Server) Stop() {
-	s.halt(syscall.SIGQUIT, shortPatience)
-	// What stays behind in the temporary directory does no harm, and a later
-	// Start removes it.
-	_ = os.RemoveAll(s.directory)
+	if process := s.release(); process != nil {
+		process.Stop(syscall.SIGQUIT, immediateGrace)
+	}
+	_ = os.RemoveAll(s.directory) // a later Start removes what remains
 }
 
-func (s *Server) halt(signal syscall.Signal, patience time.Duration) {
+// release returns the process, or nil if another call has released it.
+func (s *Server) release() *localrun.Process {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	process := s.process
 	s.process = nil
-	s.mu.Unlock()
-	if process == nil {
-		return
-	}
-	// A fast shutdown waits for its log to be sent to every standby, a stopped
-	// one too: then it is the immediate one.
-	if signal != syscall.SIGQUIT {
-		_ = process.Signal(signal)
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		select {
-		case <-process.Done():
-			return
-		case <-timer.C:
-		}
-	}
-	process.Stop(syscall.SIGQUIT, shortPatience)
+	return process
 }
-
-func (s *Server) logPath() string { return filepath.Join(s.directory, "log") }

@@ -11,11 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// StartStandby makes a hot standby of a running primary by streaming
-// replication and returns once it has caught up. Options left empty are the
-// primary's; settings are added to the primary's. It sends feedback to the
-// primary unless the setting hot_standby_feedback is off. The standby is
-// stopped like any server, best before its primary.
+// StartStandby starts a hot standby of a running primary and returns once it has
+// caught up. Empty options default to the primary's, and settings are added to
+// the primary's. The standby sends feedback unless the setting
+// hot_standby_feedback is off. Stop it before its primary.
 func StartStandby(ctx context.Context, primary *Server, options Options) (*Server, error) {
 	options.Installation = primary.options.Installation
 	if options.HBA == nil {
@@ -26,19 +25,18 @@ func StartStandby(ctx context.Context, primary *Server, options Options) (*Serve
 	}
 	standby, err := prepare(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("start a standby: %w", err)
+		return nil, fmt.Errorf("start standby: %w", err)
 	}
 	standby.password = primary.password
 	if err := standby.follow(ctx, primary); err != nil {
-		return nil, standby.abandon(fmt.Errorf("follow the primary: %w", err))
+		return nil, standby.abandon(fmt.Errorf("follow primary: %w", err))
 	}
 	return standby, nil
 }
 
 func (s *Server) follow(ctx context.Context, primary *Server) error {
 	if slot := s.options.PrimarySlot; slot != "" {
-		_, err := primary.Exec(ctx, databaseOfRoot, fmt.Sprintf(
-			"SELECT pg_create_physical_replication_slot('%s', true)", strings.ReplaceAll(slot, "'", "''")))
+		_, err := primary.Exec(ctx, superuserDatabase, "SELECT pg_create_physical_replication_slot("+quoteLiteral(slot)+", true)")
 		if err != nil {
 			return err
 		}
@@ -50,12 +48,12 @@ func (s *Server) follow(ctx context.Context, primary *Server) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	answer, err := s.Exec(ctx, databaseOfRoot, "SELECT pg_is_in_recovery()")
+	answer, err := s.Exec(ctx, superuserDatabase, "SELECT pg_is_in_recovery()")
 	if err != nil {
 		return err
 	}
 	if answer != "t" {
-		return errors.New("the server is no standby")
+		return errors.New("the server is not a standby")
 	}
 	return WaitForReplay(ctx, primary, s)
 }
@@ -73,13 +71,12 @@ func (s *Server) standbySettings(primary *Server) map[string]string {
 	return settings
 }
 
-// backUp copies the primary's data by the low-level API for backups, since not
-// every installation has pg_basebackup. The backup belongs to a session and
-// ends with it.
+// backUp copies the primary's data with the low-level backup API, since not every
+// installation has pg_basebackup.
 func (s *Server) backUp(ctx context.Context, primary *Server) error {
-	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	conn, err := primary.connect(ctx, databaseOfRoot)
+	conn, err := primary.connect(ctx, superuserDatabase)
 	if err != nil {
 		return err
 	}
@@ -108,8 +105,8 @@ func (s *Server) backUpThrough(ctx context.Context, conn *pgconn.PgConn, primary
 	return s.write("standby.signal", nil)
 }
 
-// notBackedUp tells what a backup leaves out, as the manual's chapter on the
-// low-level API lists it; the directories themselves are kept.
+// notBackedUp reports whether a backup leaves out a path, as the chapter on the
+// low-level API in Postgres's manual lists them.
 func notBackedUp(relative string) bool {
 	name := filepath.Base(relative)
 	if strings.HasPrefix(name, "pgsql_tmp") || name == "postmaster.pid" || name == "postmaster.opts" ||
@@ -130,16 +127,16 @@ func notBackedUp(relative string) bool {
 	}
 }
 
-// WaitForReplay waits, for a minute at most, until the standby has replayed
-// all that the primary had committed when it was called.
+// WaitForReplay waits until the standby has replayed everything that the primary
+// had committed when WaitForReplay was called, for a minute at most.
 func WaitForReplay(ctx context.Context, primary, standby *Server) error {
-	position, err := primary.Exec(ctx, databaseOfRoot, "SELECT pg_current_wal_flush_lsn()")
+	position, err := primary.Exec(ctx, superuserDatabase, "SELECT pg_current_wal_flush_lsn()")
 	if err != nil {
-		return fmt.Errorf("ask the primary for its position: %w", err)
+		return fmt.Errorf("read LSN of the primary: %w", err)
 	}
 	ask := fmt.Sprintf("SELECT coalesce(pg_last_wal_replay_lsn() >= '%s'::pg_lsn, false)", position)
-	return standby.poll(ctx, "wait for the standby", func(ctx context.Context) (bool, error) {
-		answer, err := standby.Exec(ctx, databaseOfRoot, ask)
+	return poll(ctx, "wait for replay", func(ctx context.Context) (bool, error) {
+		answer, err := standby.Exec(ctx, superuserDatabase, ask)
 		return answer == "t", err
 	})
 }

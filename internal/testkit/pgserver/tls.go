@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-const certificateLife = 24 * time.Hour
+const certificateLifetime = 24 * time.Hour
 
-// certificates are a server's certificate and key and its authority, as PEM.
+// certificates has a server's certificate, its key and its authority as PEM.
 type certificates struct{ authority, certificate, key []byte }
 
 func newCertificates() (certificates, error) {
@@ -24,7 +24,7 @@ func newCertificates() (certificates, error) {
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "headgate test authority"},
 		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(certificateLife),
+		NotAfter:              now.Add(certificateLifetime),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -41,23 +41,23 @@ func newCertificates() (certificates, error) {
 	}
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return certificates{}, fmt.Errorf("make the authority's key: %w", err)
+		return certificates{}, fmt.Errorf("create key of the authority: %w", err)
 	}
 	serverKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return certificates{}, fmt.Errorf("make the server's key: %w", err)
+		return certificates{}, fmt.Errorf("create key of the server: %w", err)
 	}
 	authorityDER, err := x509.CreateCertificate(rand.Reader, authority, authority, &authorityKey.PublicKey, authorityKey)
 	if err != nil {
-		return certificates{}, fmt.Errorf("make the authority: %w", err)
+		return certificates{}, fmt.Errorf("create authority: %w", err)
 	}
 	serverDER, err := x509.CreateCertificate(rand.Reader, server, authority, &serverKey.PublicKey, authorityKey)
 	if err != nil {
-		return certificates{}, fmt.Errorf("make the server's certificate: %w", err)
+		return certificates{}, fmt.Errorf("create certificate of the server: %w", err)
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(serverKey)
 	if err != nil {
-		return certificates{}, fmt.Errorf("write the server's key: %w", err)
+		return certificates{}, fmt.Errorf("encode key of the server: %w", err)
 	}
 	return certificates{
 		authority:   block("CERTIFICATE", authorityDER),

@@ -12,18 +12,17 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 )
 
-// MajorVariable is the environment variable that names the major of Postgres
-// to test with, such as 16, which is then installed. Where it is empty the
-// tests take what the machine has.
+// MajorVariable is the environment variable with the major version of Postgres to
+// test with, such as 16. If it is empty, the tests use the machine's version.
 const MajorVariable = "PG_MAJOR"
 
-// deadline covers an installation as well, which downloads.
-const deadline = 20 * time.Minute
+// timeout includes an installation, which downloads packages.
+const timeout = 20 * time.Minute
 
 // Start starts a server that is stopped when the test ends.
 func Start(tb testing.TB, options pgserver.Options) *pgserver.Server {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	server, err := start(ctx, options)
 	if err != nil {
@@ -33,11 +32,11 @@ func Start(tb testing.TB, options pgserver.Options) *pgserver.Server {
 	return server
 }
 
-// StartStandby starts a standby of the primary that is stopped when the test
-// ends, before a primary that was started with Start in the same test.
+// StartStandby starts a standby that is stopped when the test ends, before a
+// primary of the same test.
 func StartStandby(tb testing.TB, primary *pgserver.Server, options pgserver.Options) *pgserver.Server {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	standby, err := pgserver.StartStandby(ctx, primary, options)
 	if err != nil {
@@ -47,10 +46,10 @@ func StartStandby(tb testing.TB, primary *pgserver.Server, options pgserver.Opti
 	return standby
 }
 
-// Main is for a TestMain: it starts one server for the package's tests, hands
-// it to set, runs the tests, stops the server and returns the exit status.
+// Main is for a TestMain. It starts a server, passes it to set, runs the tests,
+// stops the server and returns the exit status.
 func Main(m *testing.M, options pgserver.Options, set func(*pgserver.Server)) int {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	server, err := start(ctx, options)
 	if err != nil {
@@ -73,8 +72,8 @@ func start(ctx context.Context, options pgserver.Options) (*pgserver.Server, err
 	return pgserver.Start(ctx, options)
 }
 
-// Installation is the programs that the environment variable asks for, or
-// those that the machine has.
+// Installation returns the programs of the version in MajorVariable or, if that is
+// empty, those of the machine.
 func Installation(ctx context.Context) (pgserver.Installation, error) {
 	value := os.Getenv(MajorVariable)
 	if value == "" {

@@ -1,9 +1,7 @@
 package runtimeapi
 
 import (
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const (
@@ -20,12 +20,12 @@ const (
 	contentType = "application/json"
 )
 
-// api is the server's side of the Runtime API for one process.
+// api is the server side of the Runtime API for one process.
 type api struct {
 	config      Config
 	pending     chan *invocation
 	firstNext   chan struct{}
-	firstNextAt time.Time // to be read once firstNext is closed
+	firstNextAt time.Time // set before firstNext is closed
 	once        sync.Once
 	initFailure chan *FunctionError
 
@@ -33,7 +33,7 @@ type api struct {
 	running map[string]*invocation
 }
 
-// invocation is one event on its way through the function.
+// invocation is one event and its result.
 type invocation struct {
 	id     string
 	event  []byte
@@ -52,18 +52,8 @@ func newAPI(config Config) *api {
 }
 
 func newInvocation(event []byte) *invocation {
-	id := random(16)
-	id = id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
-	// The buffer lets an answer be given that nobody waits for any more.
-	return &invocation{id: id, event: event, result: make(chan Result, 1)}
-}
-
-// random is so many random bytes in hexadecimal.
-func random(bytes int) string {
-	data := make([]byte, bytes)
-	// Read is documented never to fail.
-	_, _ = rand.Read(data)
-	return hex.EncodeToString(data)
+	// The buffer takes the result of an invocation whose caller gave up.
+	return &invocation{id: uuid.NewString(), event: event, result: make(chan Result, 1)}
 }
 
 func (a *api) handler() http.Handler {
@@ -75,7 +65,7 @@ func (a *api) handler() http.Handler {
 	return mux
 }
 
-// next keeps the function waiting until there is an event for it.
+// next blocks until there is an event for the function.
 func (a *api) next(w http.ResponseWriter, r *http.Request) {
 	a.once.Do(func() {
 		a.firstNextAt = time.Now()
@@ -103,14 +93,14 @@ func (a *api) writeEvent(w http.ResponseWriter, invocation *invocation) {
 	header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(invocation.begun.Add(a.config.Timeout).UnixMilli(), 10))
 	header.Set("Lambda-Runtime-Invoked-Function-Arn",
 		fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", a.config.region(), accountID, a.config.FunctionName))
+	trace, parent := uuid.New(), uuid.New()
 	header.Set("Lambda-Runtime-Trace-Id",
-		fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", invocation.begun.Unix(), random(12), random(8)))
-	// A process that is gone shows by its end, not here.
-	_, _ = w.Write(invocation.event)
+		fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", invocation.begun.Unix(), trace[:12], parent[:8]))
+	_, _ = w.Write(invocation.event) // it fails if the process ended, which Invoke notices
 }
 
-// take is the running invocation of the request's ID, once; where there is
-// none the request has been answered.
+// take returns the running invocation with the request's ID and ends it. If
+// there is none, take answers the request with an error and returns nil.
 func (a *api) take(w http.ResponseWriter, r *http.Request) *invocation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +128,7 @@ func (a *api) response(w http.ResponseWriter, r *http.Request) {
 		})
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge")
 	case err != nil:
-		// The process ended while it was answering, which Invoke notices.
+		// The process ended while it was responding, which Invoke notices.
 		refuse(w, http.StatusBadRequest, "InvalidRequest")
 	default:
 		invocation.finish(payload, trailerError(r))
@@ -146,8 +136,8 @@ func (a *api) response(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// trailerError is the error that a function reports after having begun its
-// answer, nil for none.
+// trailerError returns the error that a function reported after it had begun to
+// respond, or nil.
 func trailerError(r *http.Request) *FunctionError {
 	kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type")
 	if kind == "" {
@@ -156,7 +146,7 @@ func trailerError(r *http.Request) *FunctionError {
 	failure := &FunctionError{Type: kind}
 	body, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 	if err == nil {
-		_ = json.Unmarshal(body, failure) // the type alone must do where the body is none
+		_ = json.Unmarshal(body, failure) // the type alone is enough
 	}
 	return failure
 }
@@ -175,7 +165,7 @@ func (a *api) initError(w http.ResponseWriter, r *http.Request) {
 	_, failure := readFailure(w, r)
 	select {
 	case a.initFailure <- failure:
-	default: // the first one is the cause
+	default: // the first error is the cause
 	}
 	accept(w)
 }

@@ -1,8 +1,8 @@
-// Package runtimeapi is a stand-in for the AWS Lambda Runtime API: it runs a
-// built function (a provided.al2023 binary) as a child process, without Docker,
-// for tests, for make invoke and for the benchmark.
+// Package runtimeapi implements the AWS Lambda Runtime API and runs a built
+// function (a provided.al2023 binary) under it as a child process, without
+// Docker: for tests, make invoke and the benchmark.
 //
-// The protocol is that of version 2018-06-01, described at
+// The protocol is version 2018-06-01, described at
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 package runtimeapi
 
@@ -13,106 +13,117 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
+
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
 const (
-	// DefaultTimeout is how long an invocation may take unless Config says
-	// otherwise: headgate's functions are deployed with it.
+	// DefaultTimeout limits an invocation unless Config has another timeout. It is
+	// the timeout that headgate's functions are deployed with.
 	DefaultTimeout = 28 * time.Second
-	// MaxPayload is the largest event and the largest answer, in bytes: Lambda's
-	// limit for synchronous invocations.
+	// MaxPayload is Lambda's limit for the event and the response of a synchronous
+	// invocation, in bytes.
 	MaxPayload = 6 << 20
 
-	initDeadline  = 30 * time.Second
+	initTimeout   = 30 * time.Second
 	headerTimeout = 10 * time.Second
-	stopPatience  = 2 * time.Second
-	logTail       = 4000
+	stopGrace     = 2 * time.Second
 )
 
-var (
-	// ErrEnded says that the function's process is gone. The error that wraps it
-	// tells its exit status.
-	ErrEnded = errors.New("the function's process has ended")
-	// ErrTimeout says that an invocation took longer than it may. As in Lambda
-	// the process was killed for it.
-	ErrTimeout = errors.New("the invocation timed out")
-)
+// ErrTimeout is wrapped by the error of an invocation that exceeded its timeout.
+// The process was killed for it, as in Lambda.
+var ErrTimeout = errors.New("invocation timed out")
 
-// Config says which function to run, and how.
+// Config configures a function.
 type Config struct {
 	// Binary is the path of the function's bootstrap.
 	Binary string
-	// Env is the function's environment as NAME=value, in addition to what
-	// Lambda sets; nothing else is handed on. It wins over Lambda's variables
-	// save the one that leads to this API.
+	// Env is the function's environment as NAME=value, in addition to the variables
+	// that Lambda sets. It overrides those, except for the address of the Runtime
+	// API. The caller's own environment is not inherited.
 	Env []string
-	// Timeout is how long one invocation may take; 0 for DefaultTimeout.
+	// Timeout limits one invocation; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// FunctionName is the function's name; empty for the name of the directory
+	// FunctionName is the function's name; empty means the name of the directory
 	// that holds the binary.
 	FunctionName string
 }
 
-// Function is a running function: one process, which like an instance in Lambda
-// handles one invocation at a time. Its methods may be called from several
-// goroutines at once.
+// Function is one process, which like an instance in Lambda handles one
+// invocation at a time. Its methods are safe for concurrent use.
 type Function struct {
 	config  Config
 	api     *api
 	server  *http.Server
-	child   *child
+	process *localrun.Process
+	logs    localrun.Output
 	started time.Time
 	turn    chan struct{}
+
+	mu     sync.Mutex
+	memory Memory
 }
 
-// Result is what came of an invocation that ran to its end.
+// Result is the outcome of an invocation that the function answered.
 type Result struct {
-	// Payload is the function's answer, or its error as JSON.
+	// Payload is the function's response, or its error as JSON.
 	Payload []byte
-	// FunctionError is the error that the function reported; nil for an answer.
+	// FunctionError is the error that the function reported, or nil.
 	FunctionError *FunctionError
-	// Duration is the time from handing over the event to the answer's end.
+	// Duration is the time from sending the event to the end of the response.
 	Duration time.Duration
 }
 
-// FunctionError is an error that a function reported itself.
+// FunctionError is an error that the function itself reported.
 type FunctionError struct {
 	// Message is the error's text.
 	Message string `json:"errorMessage"`
-	// Type is the error's kind; aws-lambda-go gives the name of its Go type.
+	// Type is the name of the error's Go type, as aws-lambda-go reports it.
 	Type string `json:"errorType"`
 }
 
-// Error is the type and the message.
+// Error returns the type and the message.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// Start starts the function and returns once it asks for its first event. When
-// it fails before that the error tells its exit status and the end of its
-// output. The end of ctx ends the wait, not the function: that is what Stop is
-// for, which every started function needs.
+// Start starts the function and returns once it asks for its first event. If it
+// fails before, the error has its exit status and the end of its output. The end
+// of ctx ends the wait and not the function: every started function needs a Stop.
 func Start(ctx context.Context, config Config) (*Function, error) {
 	config, err := config.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("start a function: %w", err)
+		return nil, fmt.Errorf("start %s: %w", config.Binary, err)
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	f, err := start(config)
 	if err != nil {
-		return nil, fmt.Errorf("start a function: listen: %w", err)
-	}
-	f := &Function{config: config, api: newAPI(config), turn: make(chan struct{}, 1), started: time.Now()}
-	f.server = &http.Server{Handler: f.api.handler(), ReadHeaderTimeout: headerTimeout}
-	// Serve ends with the Close in Stop and has nothing else to report.
-	go func() { _ = f.server.Serve(listener) }()
-	f.child, err = startChild(config.Binary, config.environment(listener.Addr().String()))
-	if err != nil {
-		_ = f.server.Close()
 		return nil, fmt.Errorf("start %s: %w", config.FunctionName, err)
 	}
 	if err := f.awaitFirstNext(ctx); err != nil {
 		f.Stop()
-		return nil, fmt.Errorf("start %s: %w\noutput:\n%s", config.FunctionName, err, f.child.logs.tail(logTail))
+		return nil, fmt.Errorf("start %s: %w\noutput:\n%s", config.FunctionName, err, localrun.Tail(f.Logs()))
+	}
+	return f, nil
+}
+
+// start starts the API and the process.
+func start(config Config) (*Function, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	f := &Function{config: config, api: newAPI(config), turn: make(chan struct{}, 1), started: time.Now()}
+	f.server = &http.Server{Handler: f.api.handler(), ReadHeaderTimeout: headerTimeout}
+	go func() { _ = f.server.Serve(listener) }() // returns when Stop closes the server
+	cmd := exec.Command(config.Binary)
+	cmd.Dir = filepath.Dir(config.Binary)
+	cmd.Env = config.environment(listener.Addr().String())
+	cmd.Stdout, cmd.Stderr = &f.logs, &f.logs
+	if f.process, err = localrun.Start(cmd, syscall.SIGKILL); err != nil {
+		return nil, errors.Join(err, f.server.Close())
 	}
 	return f, nil
 }
@@ -120,7 +131,7 @@ func Start(ctx context.Context, config Config) (*Function, error) {
 func (c Config) withDefaults() (Config, error) {
 	path, err := filepath.Abs(c.Binary)
 	if err != nil {
-		return c, fmt.Errorf("find the binary: %w", err)
+		return c, fmt.Errorf("resolve path: %w", err)
 	}
 	c.Binary = path
 	if c.Timeout == 0 {
@@ -133,29 +144,26 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func (f *Function) awaitFirstNext(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, initDeadline)
+	ctx, cancel := context.WithTimeout(ctx, initTimeout)
 	defer cancel()
 	select {
 	case <-f.api.firstNext:
 		return nil
 	case failure := <-f.api.initFailure:
-		return fmt.Errorf("the function reported that it cannot start: %w", failure)
-	case <-f.child.done:
-		return f.ended()
+		return fmt.Errorf("initialize: %w", failure)
+	case <-f.process.Done():
+		return f.process.Ended()
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the function to ask for an event: %w", ctx.Err())
+		return fmt.Errorf("wait for the first request for an event: %w", ctx.Err())
 	}
 }
 
-// Invoke hands the event, which is JSON, to the function and waits for what
-// comes of it. Concurrent calls take turns. An error that the function reports
-// is in the result; the error here says that there is none: ErrEnded, ErrTimeout
-// or that ctx ended, in which case the function goes on with the event and the
-// next Invoke waits for it.
+// Invoke sends the event, which must be JSON, to the function and waits for the
+// response. Concurrent calls take turns. The Result has an error that the
+// function reports itself; the returned error wraps localrun.ErrEnded, ErrTimeout
+// or the error of ctx. After the latter the function still handles the event,
+// and the next Invoke waits for it.
 func (f *Function) Invoke(ctx context.Context, event []byte) (Result, error) {
-	if len(event) > MaxPayload || !json.Valid(event) {
-		return Result{}, fmt.Errorf("invoke %s: the event is not JSON of at most %d bytes", f.config.FunctionName, MaxPayload)
-	}
 	result, err := f.invoke(ctx, event)
 	if err != nil {
 		return Result{}, fmt.Errorf("invoke %s: %w", f.config.FunctionName, err)
@@ -164,6 +172,9 @@ func (f *Function) Invoke(ctx context.Context, event []byte) (Result, error) {
 }
 
 func (f *Function) invoke(ctx context.Context, event []byte) (Result, error) {
+	if len(event) > MaxPayload || !json.Valid(event) {
+		return Result{}, fmt.Errorf("the event is not JSON of at most %d bytes", MaxPayload)
+	}
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
@@ -171,15 +182,15 @@ func (f *Function) invoke(ctx context.Context, event []byte) (Result, error) {
 		return Result{}, ctx.Err()
 	}
 	pending := newInvocation(event)
-	// Before the event is handed over an abandoned one may still run, and that
-	// has a timeout's length at most.
+	// The function may still handle an event whose caller gave up. That takes one
+	// timeout at most, so the timer starts anew when the function takes this event.
 	timer := time.NewTimer(f.config.Timeout)
 	defer timer.Stop()
 	select {
 	case f.api.pending <- pending:
 		timer.Reset(f.config.Timeout)
-	case <-f.child.done:
-		return Result{}, f.ended()
+	case <-f.process.Done():
+		return Result{}, f.process.Ended()
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	case <-timer.C:
@@ -187,10 +198,10 @@ func (f *Function) invoke(ctx context.Context, event []byte) (Result, error) {
 	}
 	select {
 	case result := <-pending.result:
-		f.child.samplePeak()
+		f.sampleMemory()
 		return result, nil
-	case <-f.child.done:
-		return f.lastWord(pending)
+	case <-f.process.Done():
+		return f.lastResult(pending)
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	case <-timer.C:
@@ -198,13 +209,13 @@ func (f *Function) invoke(ctx context.Context, event []byte) (Result, error) {
 	}
 }
 
-// lastWord is the answer of a process that ended right after giving it.
-func (f *Function) lastWord(pending *invocation) (Result, error) {
+// lastResult returns the response of a process that ended after sending it.
+func (f *Function) lastResult(pending *invocation) (Result, error) {
 	select {
 	case result := <-pending.result:
 		return result, nil
 	default:
-		return Result{}, f.ended()
+		return Result{}, f.process.Ended()
 	}
 }
 
@@ -213,39 +224,27 @@ func (f *Function) timeOut() (Result, error) {
 	return Result{}, fmt.Errorf("%w after %s", ErrTimeout, f.config.Timeout)
 }
 
-func (f *Function) ended() error {
-	if err := f.child.err; err != nil {
-		return fmt.Errorf("%w: %w", ErrEnded, err)
-	}
-	return fmt.Errorf("%w: exit status 0", ErrEnded)
+// Kill kills the process, as when Lambda loses an instance, and returns once it
+// has ended.
+func (f *Function) Kill() {
+	f.sampleMemory()
+	f.process.Kill()
 }
 
-// Kill ends the process at once, as when an instance is lost, and returns when
-// it is gone.
-func (f *Function) Kill() { f.child.kill() }
-
-// Stop ends the process and the API. It may be called again.
+// Stop ends the process and the API. It may be called more than once.
 func (f *Function) Stop() {
-	f.child.stop(stopPatience)
-	// All that could fail is closing connections that nobody uses any more.
-	_ = f.server.Close()
+	f.sampleMemory()
+	f.process.Stop(syscall.SIGTERM, stopGrace)
+	_ = f.server.Close() // nothing uses its connections any more
 }
 
-// Logs is what the function wrote to its standard output and error, the last
-// 4 MiB of it.
-func (f *Function) Logs() string { return f.child.logs.String() }
+// Logs returns the last 4 MiB that the function wrote to its standard output and
+// error.
+func (f *Function) Logs() string { return f.logs.String() }
 
-// TimeToFirstNext is the time from starting the process to its asking for its
-// first event.
+// TimeToFirstNext returns the time from starting the process to its first
+// request for an event.
 func (f *Function) TimeToFirstNext() time.Duration { return f.api.firstNextAt.Sub(f.started) }
 
-// PID is the process ID.
-func (f *Function) PID() int { return f.child.process.Pid }
-
-// MaxRSS is the most memory that the process has had resident, in bytes, known
-// after each invocation and after Stop.
-func (f *Function) MaxRSS() int64 { return f.child.peak() }
-
-// CPUTime is the user and system time that the process took from its start to
-// its end; 0 while it runs.
-func (f *Function) CPUTime() time.Duration { return f.child.cpuTime() }
+// PID returns the process ID.
+func (f *Function) PID() int { return f.process.PID() }

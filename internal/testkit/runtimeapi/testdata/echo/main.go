@@ -1,5 +1,5 @@
-// Command echo is a function for the tests of runtimeapi: the event says what
-// it is to do.
+// Command echo is the function of runtimeapi's tests. It does what the event asks
+// for.
 package main
 
 import (
@@ -18,7 +18,7 @@ type request struct{ Do, Text string }
 
 func main() {
 	if os.Getenv("FAIL_AT_START") != "" {
-		log.Fatal("the start fails as wished")
+		log.Fatal("the start fails on request")
 	}
 	lambda.Start(handle)
 }
@@ -46,18 +46,18 @@ func handle(ctx context.Context, request request) (any, error) {
 		fmt.Println(`{"level":"INFO","duration_ms":7,"_aws":{"CloudWatchMetrics":[]},"status":200}`)
 		return map[string]any{"statusCode": 200, "body": request.Text}, nil
 	default:
-		return nil, fmt.Errorf("cannot %q", request.Do)
+		return nil, fmt.Errorf("unknown request %q", request.Do)
 	}
 }
 
 func describe(ctx context.Context) (any, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return nil, errors.New("there is no deadline")
+		return nil, errors.New("no deadline")
 	}
 	lambdaContext, ok := lambdacontext.FromContext(ctx)
 	if !ok {
-		return nil, errors.New("there is no Lambda context")
+		return nil, errors.New("no Lambda context")
 	}
 	return map[string]any{
 		"deadline":    deadline.UnixMilli(),

@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// serializer stands in front of moto and lets writes to DynamoDB run one at a
-// time, and alone. DynamoDB's are isolated; moto 5.2's are not: it looks at a
-// condition and writes without a lock, and a transaction that is cancelled puts
-// back a copy of the table from before it, and with that takes away what others
-// wrote in the meantime.
+// serializer is a proxy in front of moto that runs each write to DynamoDB alone.
+// DynamoDB isolates writes. moto 5.2 does not: it checks a condition and writes
+// without a lock, and a cancelled transaction restores a copy of the table, which
+// undoes what others wrote in the meantime.
 type serializer struct {
 	writes   sync.RWMutex
 	proxy    *httputil.ReverseProxy
@@ -31,26 +30,25 @@ func serialize(target string) (*serializer, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	s := &serializer{proxy: httputil.NewSingleHostReverseProxy(to), listener: listener, done: make(chan struct{})}
-	s.proxy.ErrorLog = log.New(io.Discard, "", 0)                // the client is answered with it, and while moto starts there are many
 	s.proxy.Transport = &http.Transport{DisableKeepAlives: true} // moto closes every connection anyway
-	// It is asked before moto listens, which is nothing to tell of: who asks is
-	// answered 502.
+	// Requests before moto listens get 502; they are not logged.
 	s.proxy.ErrorLog = log.New(io.Discard, "", 0)
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.done)
-		_ = s.server.Serve(listener) // it ends when it is closed
+		_ = s.server.Serve(listener) // returns when close closes the server
 	}()
 	return s, nil
 }
 
-// ServeHTTP passes a request on, in its turn. A client that goes away does not
-// end it: moto would go on with a write that the next one must wait for.
+// ServeHTTP forwards a request when it is its turn. The request continues when
+// the client leaves, because moto would finish the write and the next one must
+// wait for it.
 func (s *serializer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch {
