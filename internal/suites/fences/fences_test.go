@@ -23,8 +23,19 @@ func fences() []fence {
 		{
 			name:   "production imports neither the test kit nor the suites",
 			of:     []string{"functions/...", "internal/..."},
-			except: []string{"internal/testkit/...", "internal/suites/...", "internal/devserver/..."},
+			except: []string{"internal/testkit/...", "internal/suites/...", "internal/devserver/run", "internal/devserver/sample"},
 			never:  []string{"internal/testkit/...", "internal/suites/...", "testing/..."},
+		},
+		{
+			name:          "judging imports no network and no driver",
+			of:            []string{"internal/probe/judge/...", "internal/probe/facts/..."},
+			never:         []string{"internal/probe/ask/...", "internal/egress/...", "github.com/jackc/pgx/...", "net/http/...", "crypto/tls/..."},
+			neverDirectly: []string{"context", "net/..."}, // the domain's packages import them
+		},
+		{
+			name:  "asking does not import judging",
+			of:    []string{"internal/probe/ask/..."},
+			never: []string{"internal/probe/judge/..."},
 		},
 		{
 			// A misconfigured deployment must fail at its start, not write to a disk
@@ -39,18 +50,6 @@ func fences() []fence {
 			name:  "no function links the SDK's configuration",
 			of:    []string{"functions/..."},
 			never: []string{"github.com/aws/aws-sdk-go-v2/config/...", "github.com/aws/aws-sdk-go-v2/credentials/..."},
-		},
-		{
-			// A verdict is a pure function of what a server told.
-			name:          "judging imports no network and no driver",
-			of:            []string{"internal/probe/judge", "internal/probe/facts"},
-			never:         []string{"internal/probe/ask", "github.com/jackc/pgx/..."},
-			neverDirectly: []string{"context", "net/..."},
-		},
-		{
-			name:  "asking does not judge",
-			of:    []string{"internal/probe/ask"},
-			never: []string{"internal/probe/judge"},
 		},
 	}
 }
@@ -73,25 +72,32 @@ func TestFences_Repository(t *testing.T) {
 func sound() graph {
 	const sdk = "github.com/aws/aws-sdk-go-v2/"
 	return graph{
-		"functions/create-database":      {"internal/httpapi", sdk + "aws"},
-		"internal/httpapi":               {"internal/database"},
-		"internal/database":              {"net"},
-		"internal/probe/ask":             {"internal/probe/facts", "github.com/jackc/pgx/v5/pgconn"},
-		"internal/probe/facts":           nil,
-		"github.com/jackc/pgx/v5/pgconn": {"net"},
+		"functions/create-database":   {"internal/httpapi", "internal/probe", sdk + "aws"},
+		"internal/httpapi":            {"internal/database", "net/http"},
+		"internal/database":           {"net"},
+		"internal/egress":             {"net"},
+		"internal/localstore":         {"internal/database", "go.etcd.io/bbolt"},
+		"internal/probe":              {"context", "internal/probe/ask", "internal/probe/judge"},
+		"internal/probe/ask":          {"internal/probe/facts", "internal/egress", "github.com/jackc/pgx/v5/pgconn", "crypto/tls"},
+		"internal/probe/facts":        nil,
+		"internal/probe/judge":        {"internal/probe/facts", "internal/database"},
+		"internal/devserver":          {"internal/httpapi", "internal/localstore"},
+		"internal/devserver/sample":   {"internal/testkit/pgserver"},
+		"internal/devserver/run":      {"internal/devserver", "internal/devserver/sample"},
+		"internal/testkit/pgserver":   {"testing"},
+		"internal/suites/functions":   {"internal/testkit/pgserver", "internal/devserver"},
+		"internal/suites/bench/naive": {sdk + "config"},
+
 		"context":                        nil,
-		"internal/probe/judge":           {"internal/probe/facts", "internal/database"},
-		"internal/localstore":            {"internal/database", "go.etcd.io/bbolt"},
-		"internal/devserver":             {"internal/httpapi", "internal/localstore", "internal/testkit/pgserver"},
-		"internal/testkit/pgserver":      {"testing"},
-		"internal/suites/functions":      {"internal/testkit/pgserver", "internal/devserver"},
-		"internal/suites/bench/naive":    {sdk + "config"},
+		"crypto/tls":                     nil,
+		"github.com/jackc/pgx/v5/pgconn": nil,
 		"go.etcd.io/bbolt":               nil,
+		"net":                            nil,
+		"net/http":                       nil,
+		"testing":                        nil,
 		sdk + "aws":                      nil,
 		sdk + "config":                   {sdk + "credentials"},
 		sdk + "credentials":              {"net"},
-		"net":                            nil,
-		"testing":                        nil,
 	}
 }
 
@@ -134,24 +140,28 @@ func TestFences_WrongImport(t *testing.T) {
 			"internal/httpapi imports testing",
 		},
 		{
+			"judging imports the network", "internal/probe/judge", "net",
+			"internal/probe/judge imports net",
+		},
+		{
+			"judging imports a driver through another package", "internal/database", "github.com/jackc/pgx/v5/pgconn",
+			"internal/probe/judge imports internal/database imports github.com/jackc/pgx/v5/pgconn",
+		},
+		{
+			"judging imports asking", "internal/probe/judge", "internal/probe/ask",
+			"internal/probe/judge imports internal/probe/ask",
+		},
+		{
+			"asking imports judging", "internal/probe/ask", "internal/probe/judge",
+			"internal/probe/ask imports internal/probe/judge",
+		},
+		{
 			"a function links the local store", "internal/httpapi", "internal/localstore",
 			"functions/create-database imports internal/httpapi imports internal/localstore",
 		},
 		{
 			"a function links the SDK's configuration", "functions/create-database", "github.com/aws/aws-sdk-go-v2/config",
 			"functions/create-database imports github.com/aws/aws-sdk-go-v2/config",
-		},
-		{
-			"judging imports the network", "internal/probe/judge", "net",
-			"internal/probe/judge imports net",
-		},
-		{
-			"judging imports a driver", "internal/probe/judge", "github.com/jackc/pgx/v5/pgconn",
-			"internal/probe/judge imports github.com/jackc/pgx/v5/pgconn",
-		},
-		{
-			"asking judges", "internal/probe/ask", "internal/probe/judge",
-			"internal/probe/ask imports internal/probe/judge",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
