@@ -23,5 +23,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start((&provision.Handler{Service: service, Bus: provision.OpenBus(config, bus), Log: log}).Handle)
+	lambda.Start(provision.Serve(log, service, provision.OpenBus(config, bus)))
 }

@@ -89,6 +89,17 @@ func (r Report) Warnings() []Warning {
 	return warnings
 }
 
+// Codes returns the codes of all findings.
+func (r Report) Codes() []Code {
+	var codes []Code
+	for _, e := range r {
+		if e.Code != "" {
+			codes = append(codes, e.Code)
+		}
+	}
+	return codes
+}
+
 // Count returns the number of entries with status s.
 func (r Report) Count(s Status) int {
 	n := 0

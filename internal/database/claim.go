@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // newClaim is the claim of a create on an Idempotency-Key.
@@ -57,6 +58,7 @@ func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Crea
 		return Created{}, keyReused()
 	}
 	d := *held.Result
+	requestlog.SetDatabase(ctx, d.ID)
 	first, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	switch {
 	case err != nil && apierror.KindOf(err) == apierror.NotFound:

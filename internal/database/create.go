@@ -7,6 +7,7 @@ import (
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // Created is a database that was registered, now or by the request that is being
@@ -66,6 +67,7 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 	if err != nil {
 		return Database{}, err
 	}
+	requestlog.SetDatabase(ctx, d.ID)
 	if d.SecretVersion, err = s.Vault.Create(work, d, p.Passwords); err != nil {
 		s.discard(ctx, d)
 		return Database{}, fmt.Errorf("keeping the passwords of %s: %w", d.ID, err)

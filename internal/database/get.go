@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // Get returns the account's database that ref names: by its ID if ref has the
@@ -26,6 +27,7 @@ func (s *Service) Get(ctx context.Context, account, ref string) (Database, error
 	if err != nil {
 		return Database{}, fmt.Errorf("read database %s: %w", id, err)
 	}
+	requestlog.SetDatabase(ctx, d.ID)
 	return d, nil
 }
 

@@ -56,7 +56,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 	s.http = &http.Server{
 		Handler:        newHostCheck(newHandler(c, store, log), s.address(), log),
 		ReadTimeout:    c.ReadTimeout,
-		WriteTimeout:   c.ReadTimeout + httpapi.Budget + sendTimeout,
+		WriteTimeout:   c.ReadTimeout + database.Budget + sendTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),

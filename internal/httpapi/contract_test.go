@@ -23,8 +23,8 @@ import (
 	"github.com/headgate/headgate/internal/localstore"
 )
 
-// passing is a prober that every target passes, with the findings it is given.
-// What the real one finds is tested where it is.
+// passing is a prober whose targets all pass, with these findings. The real
+// prober is tested in its own package and in internal/suites/functions.
 type passing struct{ findings check.Report }
 
 func (p passing) Probe(context.Context, database.Target) check.Report {
@@ -35,7 +35,7 @@ func (p passing) RefreshTables(context.Context, database.Target) (database.Table
 	return database.Tables{}, p.findings
 }
 
-// service is the real one on a store of its own.
+// service returns the real service on a new local store.
 func service(t *testing.T, p database.Prober) *database.Service {
 	t.Helper()
 	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
@@ -89,7 +89,7 @@ func event(change func(*events.APIGatewayProxyRequest)) events.APIGatewayProxyRe
 	return e
 }
 
-func TestEachRefusalHasItsStatus(t *testing.T) {
+func TestHandle_Refusals(t *testing.T) {
 	t.Parallel()
 	authorizer := func(context map[string]any) func(*events.APIGatewayProxyRequest) {
 		return func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer = context }
@@ -100,11 +100,11 @@ func TestEachRefusalHasItsStatus(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"no authorizer's context", authorizer(nil), 401, "API key"},
+		{"no authorizer context", authorizer(nil), 401, "API key"},
 		{"an account of another type", authorizer(map[string]any{"account_id": 7}), 401, "API key"},
-		{"an account that is none", authorizer(map[string]any{"account_id": "a/b"}), 401, "API key"},
+		{"an invalid account", authorizer(map[string]any{"account_id": "a/b"}), 401, "API key"},
 		{"an expired key", authorizer(map[string]any{"account_id": "acme", "expires_at": "1700000000"}), 401, "API key"},
-		{"an expiry that can't be read", authorizer(map[string]any{"account_id": "acme", "expires_at": "soon"}), 401, "API key"},
+		{"an invalid expiry", authorizer(map[string]any{"account_id": "acme", "expires_at": "soon"}), 401, "API key"},
 		{"an account in the headers only", func(e *events.APIGatewayProxyRequest) {
 			e.RequestContext.Authorizer, e.Headers["account_id"] = nil, "acme"
 		}, 401, "API key"},
@@ -117,15 +117,15 @@ func TestEachRefusalHasItsStatus(t *testing.T) {
 		{"a base64 body over 64 KiB", func(e *events.APIGatewayProxyRequest) {
 			e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(" "), 65537)), true
 		}, 413, "64 KiB"},
-		{"a form", func(e *events.APIGatewayProxyRequest) {
+		{"a form's content type", func(e *events.APIGatewayProxyRequest) {
 			e.Headers = map[string]string{"content-type": "application/x-www-form-urlencoded"}
 		}, 415, "application/json"},
 		{"JSON in another charset", func(e *events.APIGatewayProxyRequest) {
 			e.Headers = map[string]string{"CONTENT-TYPE": "application/json; charset=latin1"}
 		}, 415, "application/json"},
 		{"a body that is not JSON", func(e *events.APIGatewayProxyRequest) { e.Body = "{" }, 400, "ends before"},
-		{"a body that is not base64", func(e *events.APIGatewayProxyRequest) { e.IsBase64Encoded, e.Body = true, "!" }, 400, "base64"},
-		{"a payload that is not valid", func(e *events.APIGatewayProxyRequest) { e.Body = "{}" }, 422, "name is required"},
+		{"invalid base64", func(e *events.APIGatewayProxyRequest) { e.IsBase64Encoded, e.Body = true, "!" }, 400, "base64"},
+		{"an invalid payload", func(e *events.APIGatewayProxyRequest) { e.Body = "{}" }, 422, "name is required"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,20 +148,20 @@ func TestEachRefusalHasItsStatus(t *testing.T) {
 	}
 }
 
-func TestWhatIsLetIn(t *testing.T) {
+func TestHandle_Accepts(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*events.APIGatewayProxyRequest){
-		"as it is":        func(*events.APIGatewayProxyRequest) {},
+		"a plain request": func(*events.APIGatewayProxyRequest) {},
 		"no content type": func(e *events.APIGatewayProxyRequest) { e.Headers = nil },
 		"a content type in lower case": func(e *events.APIGatewayProxyRequest) {
 			e.Headers = map[string]string{"content-type": "application/json"}
 		},
-		"JSON with its charset":         func(e *events.APIGatewayProxyRequest) { e.Headers["Content-Type"] = "application/json; charset=UTF-8" },
-		"a key that expires in future":  func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer["expires_at"] = "1700000001" },
-		"an expiry that is a number":    func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer["expires_at"] = 1.8e9 },
-		"an event without its resource": func(e *events.APIGatewayProxyRequest) { e.Resource = "" },
-		"a base path before the path":   func(e *events.APIGatewayProxyRequest) { e.Path = "/base/api/postgres_databases" },
-		"headers with many values": func(e *events.APIGatewayProxyRequest) {
+		"JSON with its charset":          func(e *events.APIGatewayProxyRequest) { e.Headers["Content-Type"] = "application/json; charset=UTF-8" },
+		"a key that expires in a second": func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer["expires_at"] = "1700000001" },
+		"an expiry that is a number":     func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer["expires_at"] = 1.8e9 },
+		"an event without its resource":  func(e *events.APIGatewayProxyRequest) { e.Resource = "" },
+		"a base path before the path":    func(e *events.APIGatewayProxyRequest) { e.Path = "/base/api/postgres_databases" },
+		"multi-value headers": func(e *events.APIGatewayProxyRequest) {
 			e.Headers, e.MultiValueHeaders = nil, map[string][]string{"content-Type": {"application/json"}}
 		},
 		"a body in base64": func(e *events.APIGatewayProxyRequest) {
@@ -183,7 +183,7 @@ func TestWhatIsLetIn(t *testing.T) {
 	}
 }
 
-func TestQueryParametersAreTrueOrFalse(t *testing.T) {
+func TestCreate_QueryParameters(t *testing.T) {
 	t.Parallel()
 	query := func(single map[string]string, multi map[string][]string) func(*events.APIGatewayProxyRequest) {
 		return func(e *events.APIGatewayProxyRequest) {
@@ -198,7 +198,7 @@ func TestQueryParametersAreTrueOrFalse(t *testing.T) {
 		shown  bool
 	}{
 		{"show_sensitive=true", query(map[string]string{"show_sensitive": "true"}, nil), 201, "", true},
-		{"show_sensitive=true with many values", query(nil, map[string][]string{"show_sensitive": {"true"}}), 201, "", true},
+		{"show_sensitive=true as a multi-value parameter", query(nil, map[string][]string{"show_sensitive": {"true"}}), 201, "", true},
 		{"show_sensitive=false", query(map[string]string{"show_sensitive": "false"}, nil), 201, "", false},
 		{"show_sensitive=1", query(map[string]string{"show_sensitive": "1"}, nil), 422, "show_sensitive", false},
 		{"show_sensitive given twice", query(nil, map[string][]string{"show_sensitive": {"true", "false"}}), 422, "show_sensitive", false},
@@ -222,7 +222,7 @@ func TestQueryParametersAreTrueOrFalse(t *testing.T) {
 	}
 }
 
-func TestFaultsOfQueryAndBodyAreToldTogether(t *testing.T) {
+func TestCreate_InvalidQueryAndBody(t *testing.T) {
 	t.Parallel()
 	answer, _ := handle(t, creating(t), event(func(e *events.APIGatewayProxyRequest) {
 		e.Body = `{}`
@@ -235,46 +235,64 @@ func TestFaultsOfQueryAndBodyAreToldTogether(t *testing.T) {
 	}
 }
 
-func TestEachKindOfErrorHasItsAnswer(t *testing.T) {
+func TestHandle_ErrorKinds(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("the inside")
 	checks := check.Report{{Name: "tls", Status: check.Failed, Code: "tls_failed", Message: "m", Fix: "f"}}
 	tests := []struct {
 		name       string
 		err        error
+		method     string
 		status     int
 		body       string
-		retryAfter bool
+		retryAfter string
 	}{
-		{"throttled", apierror.New(apierror.Throttled, "s", cause), 429, `{"summary":"too many requests`, true},
-		{"unavailable", apierror.New(apierror.Unavailable, "s", cause), 503, `{"summary":"a store is unavailable`, true},
-		{"unknown outcome", apierror.New(apierror.UnknownOutcome, "s", cause), 504, `{"summary":"the store did not answer`, false},
-		{"a defect", apierror.New(apierror.Internal, "s", cause), 500, `{"summary":"something went wrong`, false},
-		{"an error from elsewhere", cause, 500, `{"summary":"something went wrong`, false},
+		{"throttled", apierror.New(apierror.Throttled, "s", cause), "POST", 429, `{"summary":"too many requests at the moment: nothing was changed`, "1"},
+		{"a throttled read", apierror.New(apierror.Throttled, "s", cause), "GET", 429, `{"summary":"too many requests at the moment: nothing was changed`, "1"},
+		{"unavailable", apierror.New(apierror.Unavailable, "s", cause), "GET", 503, `{"summary":"a store is unavailable at the moment: nothing was changed`, "5"},
+		{"unknown outcome of a create", apierror.New(apierror.UnknownOutcome, "s", cause), "POST", 504, `{"summary":"the store did not answer in time: whether the database was registered is unknown; a retry with the same Idempotency-Key`, ""},
+		{"unknown outcome of an update", apierror.New(apierror.UnknownOutcome, "s", cause), "PATCH", 504, `{"summary":"the store did not answer in time: whether the database was changed is unknown; read it`, ""},
+		{"unknown outcome of a read", apierror.New(apierror.UnknownOutcome, "s", cause), "GET", 504, `{"summary":"the store did not answer in time: try again later"}`, ""},
+		{"a defect", apierror.New(apierror.Internal, "s", cause), "POST", 500, `{"summary":"something went wrong`, ""},
+		{"an error without a kind", cause, "POST", 500, `{"summary":"something went wrong`, ""},
 		{
 			"a name that is taken", &apierror.Error{Kind: apierror.Invalid, Code: "name_taken", Summary: "s", Fields: apierror.FieldErrors{"name": {"m"}}},
-			422, `{"summary":"s","code":"name_taken","validation_errors":{"name":["m"]}}`, false,
+			"POST", 422, `{"summary":"s","code":"name_taken","validation_errors":{"name":["m"]}}`, "",
 		},
 		{
 			"a failed check", &apierror.Error{Kind: apierror.Invalid, Code: "tls_failed", Summary: "s", Checks: checks},
-			422, `{"summary":"s","code":"tls_failed","validation_errors":{},"checks":[{"name":"tls","status":"failed","code":"tls_failed","message":"m","fix":"f"}]}`, false,
+			"POST", 422, `{"summary":"s","code":"tls_failed","validation_errors":{},"checks":[{"name":"tls","status":"failed","code":"tls_failed","message":"m","fix":"f"}]}`, "",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			answer, _ := handle(t, failing(tt.err), event(func(*events.APIGatewayProxyRequest) {}))
+			endpoint := failing(tt.err)
+			h := httpapi.Handler{
+				Endpoints: map[httpapi.Operation]httpapi.Endpoint{
+					httpapi.CreateDatabase: endpoint, httpapi.GetDatabase: endpoint, httpapi.UpdateDatabase: endpoint,
+				},
+				Log: slog.New(slog.DiscardHandler), Now: now,
+			}
+			answer, err := h.Handle(t.Context(), event(func(e *events.APIGatewayProxyRequest) {
+				if e.HTTPMethod = tt.method; tt.method != http.MethodPost {
+					e.Resource, e.Path = "/api/postgres_databases/{id_or_name}", "/api/postgres_databases/n"
+				}
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
 			if answer.StatusCode != tt.status || !strings.HasPrefix(answer.Body, tt.body) {
 				t.Errorf("%d %s, want %d %s", answer.StatusCode, answer.Body, tt.status, tt.body)
 			}
-			if (answer.Headers["Retry-After"] != "") != tt.retryAfter || strings.Contains(answer.Body, "inside") {
+			if answer.Headers["Retry-After"] != tt.retryAfter || strings.Contains(answer.Body, "inside") {
 				t.Errorf("headers %v, body %s", answer.Headers, answer.Body)
 			}
 		})
 	}
 }
 
-func TestAPanicIsADefectAndItsValueStaysInside(t *testing.T) {
+func TestHandle_Panic(t *testing.T) {
 	t.Parallel()
 	answer, log := handle(t, func(context.Context, *httpapi.Request) (httpapi.Response, error) {
 		panic("secret-word")
@@ -284,7 +302,7 @@ func TestAPanicIsADefectAndItsValueStaysInside(t *testing.T) {
 	}
 }
 
-func TestARequestEndsWithinItsBudget(t *testing.T) {
+func TestHandle_Budget(t *testing.T) {
 	t.Parallel()
 	var left time.Duration
 	handle(t, func(ctx context.Context, _ *httpapi.Request) (httpapi.Response, error) {
@@ -295,12 +313,12 @@ func TestARequestEndsWithinItsBudget(t *testing.T) {
 		left = time.Until(deadline)
 		return httpapi.Response{Status: http.StatusOK}, nil
 	}, event(func(*events.APIGatewayProxyRequest) {}))
-	if left <= 0 || left > httpapi.Budget {
-		t.Errorf("%s left, want at most %s", left, httpapi.Budget)
+	if left <= 0 || left > database.Budget {
+		t.Errorf("%s left, want at most %s", left, database.Budget)
 	}
 }
 
-func TestTheObjectIsTheContracts(t *testing.T) {
+func TestCreate_Object(t *testing.T) {
 	t.Parallel()
 	warning := check.Entry{Name: "tables", Status: check.Warned, Code: "c", Message: "m > n"}
 	answer, _ := handle(t, httpapi.Databases{Service: service(t, passing{check.Report{warning}})}.Create, event(func(e *events.APIGatewayProxyRequest) {

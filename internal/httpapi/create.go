@@ -24,7 +24,7 @@ func (d Databases) Create(ctx context.Context, r *Request) (Response, error) {
 	}
 	if dryRun {
 		report, err := d.Service.DryRun(ctx, r.Account, p)
-		return Response{Status: http.StatusOK, Body: checkedBody{true, report}}, err
+		return passed(report), err
 	}
 	created, err := d.Service.Create(ctx, r.Account, p, key)
 	if err != nil {

@@ -27,6 +27,9 @@ func (r *Request) ref() string { return r.Params["id_or_name"] }
 func object(db database.Database, p database.Passwords, sensitive bool) Response {
 	o := db.Object()
 	r := Response{Status: http.StatusOK}
+	for _, w := range db.Warnings {
+		r.Findings = append(r.Findings, w.Code)
+	}
 	if sensitive && p.Main != "" {
 		o = o.Reveal(p.Main)
 		r.Revealed = []string{db.ID}
@@ -53,6 +56,11 @@ type checkedBody struct {
 	Checks  check.Report `json:"checks"`
 }
 
+// passed returns the 200 of a target that passed.
+func passed(report check.Report) Response {
+	return Response{Status: http.StatusOK, Body: checkedBody{true, report}, Findings: report.Codes()}
+}
+
 // failedBody is the body of a response about a registered target that failed a
 // check.
 type failedBody struct {
@@ -64,5 +72,8 @@ type failedBody struct {
 // failed returns the 422 of a registered target and whether report has a failure.
 func failed(report check.Report) (Response, bool) {
 	first, ok := report.FirstFailure()
-	return Response{Status: http.StatusUnprocessableEntity, Body: failedBody{false, first.Message, report}}, ok
+	return Response{
+		Status: http.StatusUnprocessableEntity, Body: failedBody{false, first.Message, report},
+		Code: first.Code, Findings: report.Codes(),
+	}, ok
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -14,109 +13,108 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/requestlog"
 )
-
-// Budget is how long a request may take. The gateway's own limit is 29 s.
-const Budget = 26 * time.Second
-
-// margin is what is left of a function's time to answer in.
-const margin = 500 * time.Millisecond
 
 // Endpoint answers the requests of one operation.
 type Endpoint func(context.Context, *Request) (Response, error)
 
-// Handler answers API Gateway's events with the endpoints it has. A route that
-// it has none for is answered 404, as is an unknown path; a known path with
-// another method 405.
+// Handler answers API Gateway's events with its endpoints. It answers 404 for a
+// route without an endpoint and for an unknown path, and 405 for a known path
+// with another method.
 type Handler struct {
 	Endpoints map[Operation]Endpoint
 	Log       *slog.Logger
 	// Now is the clock that keys expire by.
 	Now func() time.Time
-	// Metrics makes the log's lines carry metrics, in CloudWatch's embedded
-	// format.
-	Metrics bool
+	// Namespace is that of the metrics in CloudWatch. Without it there are none.
+	Namespace string
 }
 
-// Serve is the handler of a function that does one operation.
+// Serve returns the handler of a Lambda function that does one operation.
 func Serve(log *slog.Logger, o Operation, e Endpoint) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-	return (&Handler{Endpoints: map[Operation]Endpoint{o: e}, Log: log, Now: time.Now, Metrics: true}).Handle
+	return (&Handler{
+		Endpoints: map[Operation]Endpoint{o: e}, Log: log, Now: time.Now,
+		Namespace: requestlog.Namespace(lambdacontext.LogGroupName),
+	}).Handle
 }
 
-// Handle answers one event, within Budget. It returns an error only where no
-// answer can be made.
+// Handle answers one event within [database.Budget] and logs it. Its error is
+// always nil: a failure is a response too.
 func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-	began := time.Now()
-	ctx, cancel := withBudget(requestlog.CountRetries(ctx), began)
+	ctx, cancel := database.WithBudget(requestlog.Start(ctx))
 	defer cancel()
-	route, params, known := match(&e)
-	entry := logEntry{route: route, began: began}
-	response, extra := h.answer(ctx, &e, route, params, known, &entry)
-	out, err := response.Render(requestID(ctx, &e))
+	entry := requestlog.Entry{Kind: requestlog.Request, RequestID: requestID(ctx, &e)}
+	response := h.respond(ctx, &e, &entry)
+	out, err := response.Render(entry.RequestID)
 	if err != nil {
-		return out, fmt.Errorf("encoding the answer: %w", err)
+		entry.Err = fmt.Errorf("encode the response: %w", err)
+		response = failure(entry.Err, e.HTTPMethod)
+		out, err = response.Render(entry.RequestID)
 	}
-	maps.Copy(out.Headers, extraHeaders(response.Status))
-	maps.Copy(out.Headers, extra)
-	entry.write(ctx, h, response)
-	return out, nil
+	entry.Status, entry.Code, entry.Findings, entry.Revealed = response.Status, response.Code, response.Findings, response.Revealed
+	entry.Created = entry.Operation == string(CreateDatabase) && response.Status == http.StatusCreated
+	entry.Write(ctx, h.Log, h.Namespace)
+	return out, err
 }
 
-// answer decides what an event gets: who asks comes before what is asked.
-func (h *Handler) answer(ctx context.Context, e *events.APIGatewayProxyRequest, route Route,
-	params map[string]string, known []string, entry *logEntry,
-) (Response, map[string]string) {
-	account, ok := account(e, h.Now())
-	if !ok && !route.Public {
-		return refuse(problem{http.StatusUnauthorized, "no API key, or an unknown or expired one: send it as Authorization: Bearer hg_..."}), nil
+// respond authenticates the caller before it looks at anything else.
+func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest, entry *requestlog.Entry) Response {
+	route, params, methods := match(e)
+	if route.Path != "" {
+		entry.Route, entry.Operation = route.Method+" "+route.Path, string(route.Operation)
 	}
-	entry.account = account
-	if len(known) > 0 {
-		allow := strings.Join(known, ", ")
-		return refuse(problem{http.StatusMethodNotAllowed, "this path does not take " + bounded(e.HTTPMethod) + ", only " + allow}),
-			map[string]string{"Allow": allow}
+	who, ok := callerOf(e, h.Now())
+	if !ok && !route.Public {
+		return problem(http.StatusUnauthorized, "no API key, or an unknown or expired one: send it as Authorization: Bearer hg_...")
+	}
+	entry.Account, entry.KeyID = who.account, who.keyID
+	if len(methods) > 0 {
+		return methodNotAllowed(e.HTTPMethod, methods)
 	}
 	endpoint := h.Endpoints[route.Operation]
 	if endpoint == nil {
-		return refuse(problem{http.StatusNotFound, "there is no such route"}), nil
+		return problem(http.StatusNotFound, "there is no such route")
 	}
-	body, wrong := readBody(e)
-	if wrong != nil {
-		return refuse(*wrong), nil
+	body, refusal := readBody(e)
+	if refusal != nil {
+		return *refusal
 	}
-	return h.call(ctx, endpoint, &Request{Account: account, Path: ownPath(e), Params: params, Body: body, event: e}, entry), nil
-}
-
-// call runs the endpoint. A panic is a defect of ours, and answered as one: its
-// value is not logged, since it may hold what was being worked on.
-func (h *Handler) call(ctx context.Context, endpoint Endpoint, r *Request, entry *logEntry) (response Response) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			response = failure(nil)
-		}
-	}()
-	response, err := endpoint(ctx, r)
+	response, err := h.call(ctx, endpoint, &Request{Account: who.account, Path: ownPath(e), Params: params, Body: body, event: e})
 	if err != nil {
-		entry.err = err
-		return failure(err)
+		response = failure(err, e.HTTPMethod)
+	}
+	if response.Status >= http.StatusInternalServerError {
+		entry.Err = err
 	}
 	return response
 }
 
-func refuse(p problem) Response {
-	return Response{Status: p.status, Body: summaryBody{Summary: p.summary}}
+// call runs the endpoint. A panic becomes an error without its value, which may
+// hold a secret.
+func (h *Handler) call(ctx context.Context, endpoint Endpoint, r *Request) (response Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic with a %T", p)
+		}
+	}()
+	return endpoint(ctx, r)
 }
 
-// bounded is s, cut where it is too long to repeat.
-func bounded(s string) string {
-	const most = 16
-	return s[:min(len(s), most)]
+// methodNotAllowed returns the 405 of a path that has other methods.
+func methodNotAllowed(method string, methods []string) Response {
+	const maxMethod = 16 // a longer one is cut
+	allow := strings.Join(methods, ", ")
+	r := problem(http.StatusMethodNotAllowed, "this path does not take "+method[:min(len(method), maxMethod)]+", only "+allow)
+	r.allow = allow
+	return r
 }
 
-// ownPath is the path as the caller sent it: with the stage, which only the
-// request's context has.
+// ownPath returns the path as the caller sent it. Only the request's context has
+// it with the stage.
 func ownPath(e *events.APIGatewayProxyRequest) string {
 	if e.RequestContext.Path != "" {
 		return e.RequestContext.Path
@@ -124,6 +122,7 @@ func ownPath(e *events.APIGatewayProxyRequest) string {
 	return e.Path
 }
 
+// requestID returns the gateway's ID of the request, which its access log has too.
 func requestID(ctx context.Context, e *events.APIGatewayProxyRequest) string {
 	if e.RequestContext.RequestID != "" {
 		return e.RequestContext.RequestID
@@ -132,12 +131,4 @@ func requestID(ctx context.Context, e *events.APIGatewayProxyRequest) string {
 		return lc.AwsRequestID
 	}
 	return "unknown"
-}
-
-func withBudget(ctx context.Context, began time.Time) (context.Context, context.CancelFunc) {
-	deadline := began.Add(Budget)
-	if d, ok := ctx.Deadline(); ok && d.Add(-margin).Before(deadline) {
-		deadline = d.Add(-margin)
-	}
-	return context.WithDeadline(ctx, deadline)
 }

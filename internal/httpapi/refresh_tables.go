@@ -28,5 +28,5 @@ func (d Databases) RefreshTables(ctx context.Context, r *Request) (Response, err
 	if body.Tables == nil {
 		body.Tables = []database.Table{}
 	}
-	return Response{Status: http.StatusOK, Body: body}, nil
+	return Response{Status: http.StatusOK, Body: body, Findings: report.Codes()}, nil
 }

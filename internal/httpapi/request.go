@@ -3,8 +3,10 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,14 +17,13 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// MaxBody is the most that a body may have, in bytes.
+// MaxBody is the size limit of a body, in bytes.
 const MaxBody = 65536
 
-// Request is a request that is let in: whose it is, and what it asks.
+// Request is an authenticated request, or one to a public route.
 type Request struct {
 	Account string
-	// Path is the request's own, with the stage where there is one, so that what
-	// is built on it leads back here.
+	// Path is the path as the caller sent it, with the stage.
 	Path   string
 	Params map[string]string
 	Body   []byte
@@ -30,24 +31,30 @@ type Request struct {
 	event *events.APIGatewayProxyRequest
 }
 
-// account is the account that the authorizer found, and whether its key is
-// still good. It comes from the authorizer's context and from nowhere else; the
-// key's end is looked at here because the gateway keeps the authorizer's answer.
-func account(e *events.APIGatewayProxyRequest, now time.Time) (string, bool) {
-	id, ok := e.RequestContext.Authorizer["account_id"].(string)
-	if !ok || !database.IsAccount(id) {
-		return "", false
+// caller is who sent a request.
+type caller struct{ account, keyID string }
+
+// callerOf returns the caller that the authorizer found, and whether the key is
+// still valid. The expiry is checked again because the gateway caches the
+// authorizer's response.
+func callerOf(e *events.APIGatewayProxyRequest, now time.Time) (caller, bool) {
+	found := e.RequestContext.Authorizer
+	account, ok := found["account_id"].(string)
+	if !ok || !database.IsAccount(account) {
+		return caller{}, false
 	}
-	expires, given := e.RequestContext.Authorizer["expires_at"]
+	keyID, _ := found["key_id"].(string) // a response cached by an older version has none
+	who := caller{account, keyID}
+	expires, given := found["expires_at"]
 	if !given || expires == nil {
-		return id, true
+		return who, true
 	}
 	seconds, ok := unixSeconds(expires)
-	return id, ok && now.Before(time.Unix(seconds, 0))
+	return who, ok && now.Before(time.Unix(seconds, 0))
 }
 
-// unixSeconds reads a number of the authorizer's context, which the gateway
-// hands on as a string.
+// unixSeconds reads a number of the authorizer's context, which the gateway turns
+// into a string.
 func unixSeconds(v any) (int64, bool) {
 	var text string
 	switch v := v.(type) {
@@ -64,22 +71,23 @@ func unixSeconds(v any) (int64, bool) {
 	return n, err == nil
 }
 
-// header is the value of a header, whatever the letter case of its name.
+// header returns the last value of a header. The letter case of its name does not
+// matter; if it is given in several, the last in the order of bytes counts.
 func header(e *events.APIGatewayProxyRequest, name string) (string, bool) {
-	for k, vs := range e.MultiValueHeaders {
-		if strings.EqualFold(k, name) && len(vs) > 0 {
-			return vs[len(vs)-1], true
+	for _, k := range slices.Backward(slices.Sorted(maps.Keys(e.MultiValueHeaders))) {
+		if values := e.MultiValueHeaders[k]; strings.EqualFold(k, name) && len(values) > 0 {
+			return values[len(values)-1], true
 		}
 	}
-	for k, v := range e.Headers {
+	for _, k := range slices.Backward(slices.Sorted(maps.Keys(e.Headers))) {
 		if strings.EqualFold(k, name) {
-			return v, true
+			return e.Headers[k], true
 		}
 	}
 	return "", false
 }
 
-// query is a query parameter, and whether it is given, once.
+// query returns a query parameter, and whether it was given.
 func (r *Request) query(name string, faults apierror.FieldErrors) (string, bool) {
 	values := r.event.MultiValueQueryStringParameters[name]
 	if len(values) == 0 {
@@ -93,76 +101,82 @@ func (r *Request) query(name string, faults apierror.FieldErrors) (string, bool)
 	return values[0], true
 }
 
-// flag reads a query parameter that is true or false, and absent otherwise.
-func (r *Request) flag(name string, otherwise bool, faults apierror.FieldErrors) bool {
+// flag returns a query parameter that is true or false.
+func (r *Request) flag(name string, defaultValue bool, faults apierror.FieldErrors) bool {
 	v, ok := r.query(name, faults)
 	switch {
 	case !ok:
-		return otherwise
+		return defaultValue
 	case v == "true" || v == "false":
 		return v == "true"
 	}
 	faults.Add(name, "must be true or false")
-	return otherwise
+	return defaultValue
 }
 
-// limit reads how many are wanted, 0 where it is not said.
+// limit returns the page size, 0 if none was given.
 func (r *Request) limit(faults apierror.FieldErrors) int {
-	const most = 1000
+	const maxLimit = 1000
 	v, ok := r.query("limit", faults)
 	if !ok {
 		return 0
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 || n > most {
+	if err != nil || n < 1 || n > maxLimit {
 		faults.Add("limit", "must be between 1 and 1000")
 	}
 	return n
 }
 
-// idempotencyKey is the key of a request that may be repeated, or empty.
+// idempotencyKey returns the Idempotency-Key, empty if there is none.
 func (r *Request) idempotencyKey(faults apierror.FieldErrors) string {
-	const name, most = "Idempotency-Key", 255
+	const name, maxLength = "Idempotency-Key", 255
 	v, ok := header(r.event, name)
 	if !ok {
 		return ""
 	}
 	unprintable := func(c rune) bool { return c < ' ' || c > '~' }
-	if v == "" || len(v) > most || strings.ContainsFunc(v, unprintable) {
+	if v == "" || len(v) > maxLength || strings.ContainsFunc(v, unprintable) {
 		faults.Add(name, "must be 1 to 255 printable ASCII characters")
 	}
 	return v
 }
 
-// readBody gives the body, whose size and type are looked at before its bytes.
-func readBody(e *events.APIGatewayProxyRequest) ([]byte, *problem) {
+// readBody returns the body, or the response to one that is refused.
+func readBody(e *events.APIGatewayProxyRequest) ([]byte, *Response) {
+	refuse := func(status int, summary string) ([]byte, *Response) {
+		r := problem(status, summary)
+		return nil, &r
+	}
 	if len(e.Body) == 0 {
 		return nil, nil
 	}
 	if ct, ok := header(e, "Content-Type"); ok && !isJSON(ct) {
-		return nil, &problem{http.StatusUnsupportedMediaType, "the Content-Type is not JSON: send application/json"}
+		return refuse(http.StatusUnsupportedMediaType, "the Content-Type is not JSON: send application/json")
 	}
-	tooLarge := &problem{http.StatusRequestEntityTooLarge, "the body is over 64 KiB (65,536 bytes)"}
+	const tooLarge = "the body is over 64 KiB (65,536 bytes)"
+	const maxPadding = 2
+	size := len(e.Body)
+	if e.IsBase64Encoded {
+		size = base64.StdEncoding.DecodedLen(size) - maxPadding
+	}
+	if size > MaxBody {
+		return refuse(http.StatusRequestEntityTooLarge, tooLarge)
+	}
 	if !e.IsBase64Encoded {
-		if len(e.Body) > MaxBody {
-			return nil, tooLarge
-		}
 		return []byte(e.Body), nil
-	}
-	if base64.StdEncoding.DecodedLen(len(e.Body)) > MaxBody+2 { // as much as padding may add
-		return nil, tooLarge
 	}
 	body, err := base64.StdEncoding.DecodeString(e.Body)
 	switch {
 	case err != nil:
-		return nil, &problem{http.StatusBadRequest, "the body is not the base64 that it was announced to be"}
+		return refuse(http.StatusBadRequest, "the body is declared as base64 and is not base64")
 	case len(body) > MaxBody:
-		return nil, tooLarge
+		return refuse(http.StatusRequestEntityTooLarge, tooLarge)
 	}
 	return body, nil
 }
 
-// isJSON tells whether a Content-Type is JSON in UTF-8.
+// isJSON reports whether a Content-Type is JSON in UTF-8.
 func isJSON(contentType string) bool {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -8,24 +8,25 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 )
 
-// Response is what an endpoint answers.
+// Response is what an endpoint returns.
 type Response struct {
 	Status int
 	Body   any
-	// Location is the path of what was made, where something was.
+	// Location is the path of the database that was created.
 	Location string
-	// Revealed are the IDs of the databases whose passwords are in the body.
-	Revealed []string
-}
 
-// problem is an answer that says only what is wrong.
-type problem struct {
-	status  int
-	summary string
+	// What the log line says of the response: the code of the error, the codes of
+	// the findings, and the IDs of the databases whose passwords are in the body.
+	Code     check.Code
+	Findings []check.Code
+	Revealed []string
+
+	allow string // the header
 }
 
 type summaryBody struct {
@@ -33,8 +34,12 @@ type summaryBody struct {
 	Code    check.Code `json:"code,omitempty"`
 }
 
-// Render is r as API Gateway takes it. Every response carries the request's ID
-// and is not to be kept by anybody.
+// problem returns an error response that has only a summary.
+func problem(status int, summary string) Response {
+	return Response{Status: status, Body: summaryBody{Summary: summary}}
+}
+
+// Render returns r as API Gateway takes it.
 func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
@@ -42,6 +47,12 @@ func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, erro
 	if err := enc.Encode(r.Body); err != nil {
 		return events.APIGatewayProxyResponse{}, err
 	}
+	return events.APIGatewayProxyResponse{
+		StatusCode: r.Status, Headers: r.headers(requestID), Body: strings.TrimSuffix(body.String(), "\n"),
+	}, nil
+}
+
+func (r Response) headers(requestID string) map[string]string {
 	headers := map[string]string{
 		"Content-Type":  "application/json",
 		"Cache-Control": "no-store",
@@ -50,48 +61,55 @@ func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, erro
 	if r.Location != "" {
 		headers["Location"] = r.Location
 	}
-	return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: headers, Body: strings.TrimSuffix(body.String(), "\n")}, nil
+	if r.allow != "" {
+		headers["Allow"] = r.allow
+	}
+	switch r.Status {
+	case http.StatusUnauthorized:
+		headers["WWW-Authenticate"] = "Bearer"
+	case http.StatusTooManyRequests:
+		headers["Retry-After"] = "1"
+	case http.StatusServiceUnavailable:
+		headers["Retry-After"] = "5"
+	}
+	return headers
 }
 
-// failure maps an error to its answer: the one place that knows which kind of
-// error is which status.
-func failure(err error) Response {
+// failure returns the response for an error. It is the one place where a kind of
+// error becomes a status.
+func failure(err error, method string) Response {
 	e, ok := errors.AsType[*apierror.Error](err)
 	if !ok {
 		e = &apierror.Error{}
 	}
-	simple := func(status int, summary string) Response {
-		return Response{Status: status, Body: summaryBody{Summary: summary}}
-	}
 	switch e.Kind {
 	case apierror.Malformed:
-		return simple(http.StatusBadRequest, e.Summary)
+		return problem(http.StatusBadRequest, e.Summary)
 	case apierror.Invalid:
-		return Response{Status: http.StatusUnprocessableEntity, Body: e.Refusal()}
+		return Response{Status: http.StatusUnprocessableEntity, Body: e.Refusal(), Code: e.Code, Findings: e.Checks.Codes()}
 	case apierror.NotFound:
-		return simple(http.StatusNotFound, "there is no such database")
+		return problem(http.StatusNotFound, "there is no such database")
 	case apierror.Conflict:
-		return Response{Status: http.StatusConflict, Body: summaryBody{Summary: e.Summary, Code: e.Code}}
+		return Response{Status: http.StatusConflict, Body: summaryBody{Summary: e.Summary, Code: e.Code}, Code: e.Code}
 	case apierror.Throttled:
-		return simple(http.StatusTooManyRequests, "too many requests for now: no database was kept, try again later")
+		return problem(http.StatusTooManyRequests, "too many requests at the moment: nothing was changed, try again later")
 	case apierror.Unavailable:
-		return simple(http.StatusServiceUnavailable, "a store is unavailable for now: no database was kept, try again later")
+		return problem(http.StatusServiceUnavailable, "a store is unavailable at the moment: nothing was changed, try again later")
 	case apierror.UnknownOutcome:
-		return simple(http.StatusGatewayTimeout,
-			"the store did not answer in time; whether the database was kept is unknown, and a retry with the same Idempotency-Key settles it")
+		return problem(http.StatusGatewayTimeout, unknownOutcome(method))
 	}
-	return simple(http.StatusInternalServerError, "something went wrong here; the log has it under the request's ID")
+	return problem(http.StatusInternalServerError, "something went wrong on this side: the log has it under the request's ID")
 }
 
-// extraHeaders are those that a status brings with it.
-func extraHeaders(status int) map[string]string {
-	switch status {
-	case http.StatusUnauthorized:
-		return map[string]string{"WWW-Authenticate": "Bearer"}
-	case http.StatusTooManyRequests:
-		return map[string]string{"Retry-After": "1"}
-	case http.StatusServiceUnavailable:
-		return map[string]string{"Retry-After": "5"}
+// unknownOutcome says what a caller can do after a request with that method timed
+// out.
+func unknownOutcome(method string) string {
+	const timeout = "the store did not answer in time: "
+	switch method {
+	case http.MethodGet:
+		return timeout + "try again later"
+	case http.MethodPost:
+		return timeout + "whether the database was registered is unknown; a retry with the same Idempotency-Key settles it"
 	}
-	return nil
+	return timeout + "whether the database was changed is unknown; read it before you try again"
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 )
 
 // TestConnection answers POST
@@ -16,5 +15,5 @@ func (d Databases) TestConnection(ctx context.Context, r *Request) (Response, er
 	if response, ok := failed(report); ok {
 		return response, nil
 	}
-	return Response{Status: http.StatusOK, Body: checkedBody{true, report}}, nil
+	return passed(report), nil
 }

@@ -1,4 +1,3 @@
-// Package provision puts events on the stack's bus in EventBridge.
 package provision
 
 import (
@@ -17,72 +16,64 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
+// source is the source of every event that headgate puts on the bus.
+const source = "headgate"
+
+// putTimeout bounds putting one event, putAttemptTimeout one attempt at it.
 const (
-	// putTimeout bounds putting one event, putAttemptTimeout one attempt at it.
-	putTimeout, putAttemptTimeout = 8 * time.Second, 2 * time.Second
+	putTimeout        = 8 * time.Second
+	putAttemptTimeout = 2 * time.Second
 )
-
-// Source is the source of every event of ours.
-const Source = "headgate"
-
-// Client is what this package uses of the SDK's EventBridge client.
-type Client interface {
-	PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, opts ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
-}
 
 // Bus is one event bus. It is safe for concurrent use.
 type Bus struct {
-	client Client
+	client *eventbridge.Client
 	name   string
 }
 
-// NewBus makes a Bus on a client of EventBridge.
-func NewBus(client Client, name string) *Bus { return &Bus{client: client, name: name} }
-
-// OpenBus makes a Bus that is reached by config.
+// OpenBus returns the bus of that name. The SDK's own retries are off, because
+// each attempt has its share of the time.
 func OpenBus(config aws.Config, name string) *Bus {
-	return NewBus(eventbridge.NewFromConfig(config), name)
+	client := eventbridge.NewFromConfig(config, func(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} })
+	return &Bus{client: client, name: name}
 }
 
-// Put puts one event on the bus, within 8 seconds. An event that the bus did not
-// take is an error, of the kind Throttled, Unavailable (it may have taken it after
-// all) or Internal; one that it took may be delivered more than once.
+// Put puts one event on the bus within 8 seconds. The error's kind is Throttled,
+// Unavailable (the bus may have taken the event) or Internal. An event may be
+// delivered more than once.
 func (b *Bus) Put(ctx context.Context, detailType string, detail any) error {
 	body, err := json.Marshal(detail)
 	if err != nil {
-		return fmt.Errorf("encoding the event: %w", err)
+		return fmt.Errorf("encode event %s: %w", detailType, err)
 	}
 	in := &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		EventBusName: &b.name, Source: aws.String(Source), DetailType: &detailType, Detail: aws.String(string(body)),
+		EventBusName: &b.name, Source: aws.String(source), DetailType: &detailType, Detail: aws.String(string(body)),
 	}}}
-	policy := awsretry.Policy{Budget: putTimeout, Attempt: putAttemptTimeout, Read: readAnswer}
+	policy := awsretry.Policy{Budget: putTimeout, Attempt: putAttemptTimeout, Read: readEntryError}
 	err = awsretry.Do(ctx, policy, func(ctx context.Context) error { return b.put(ctx, in) })
 	if err != nil {
-		return awsretry.Error(err, fmt.Errorf("putting an event: %w", err), apierror.Unavailable)
+		return awsretry.Error(err, fmt.Errorf("put event %s: %w", detailType, err), apierror.Unavailable)
 	}
 	return nil
 }
 
-// put makes one attempt. That the bus did not take the event is in the answer.
+// put makes one attempt. A response of success can hold an event that failed.
 func (b *Bus) put(ctx context.Context, in *eventbridge.PutEventsInput) error {
-	out, err := b.client.PutEvents(ctx, in, once)
+	out, err := b.client.PutEvents(ctx, in)
 	if err != nil {
 		return err
 	}
 	for _, entry := range out.Entries {
 		if entry.ErrorCode != nil {
-			return &smithy.GenericAPIError{Code: *entry.ErrorCode, Message: "the event was not taken"}
+			return &smithy.GenericAPIError{Code: *entry.ErrorCode, Message: "the bus did not take the event"}
 		}
 	}
 	return nil
 }
 
-// once turns the SDK's own retries off: each attempt has its share of the time.
-func once(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} }
-
-// readAnswer takes an event that was not taken through a fault of the bus's for
-// one that another attempt may bring there.
-func readAnswer(err error, fault awsretry.Fault) awsretry.Fault {
+// readEntryError reads an internal failure of the bus as one that another attempt
+// may get past: the bus did not take the event.
+func readEntryError(err error, fault awsretry.Fault) awsretry.Fault {
 	entry, ok := errors.AsType[*smithy.GenericAPIError](err)
 	if ok && fault == awsretry.Unknown && (entry.Code == "InternalFailure" || entry.Code == "InternalException") {
 		return awsretry.Contended

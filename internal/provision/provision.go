@@ -1,4 +1,5 @@
-// Package provision drives the service by EventBridge events instead of requests.
+// Package provision registers databases that events on the stack's bus request,
+// and puts an event on the bus that answers each.
 package provision
 
 import (
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
@@ -16,81 +18,83 @@ import (
 	"github.com/headgate/headgate/internal/requestlog"
 )
 
-// The detail-types of the events that answer.
+// operation is the name of the function, for the log and the metrics.
+const operation = "provision-database"
+
+// The outcomes of an event in the log.
 const (
-	CreatedType  = "Postgres Database Created"
-	RejectedType = "Postgres Database Rejected"
+	created  = "created"
+	rejected = "rejected"
+	retry    = "to be repeated"
 )
+
+// pollInterval is the pause before another look at a request in progress.
+const pollInterval = 500 * time.Millisecond
 
 // Creator is what provisioning needs of the service.
 type Creator interface {
 	Create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error)
 }
 
-// Publisher puts the answers on a bus.
+// Publisher puts events on a bus.
 type Publisher interface {
 	Put(ctx context.Context, detailType string, detail any) error
 }
 
-// Created is the detail of the event for a database that was registered.
-// RequestID is the ID of the event that asked for it.
-type Created struct {
-	RequestID string          `json:"request_id"`
-	AccountID string          `json:"account_id"`
-	Database  database.Object `json:"database"`
-}
-
-// Rejected is the detail of the event for a request that was refused.
-type Rejected struct {
-	RequestID string           `json:"request_id"`
-	AccountID string           `json:"account_id"`
-	Error     apierror.Refusal `json:"error"`
-}
-
-// Handler answers the events that ask for databases.
+// Handler handles the events that request databases.
 type Handler struct {
 	Service Creator
 	Bus     Publisher
 	Log     *slog.Logger
+	// Namespace is that of the metrics in CloudWatch. Without it there are none.
+	Namespace string
 }
 
-const (
-	// budget is what one event may take, as a request may.
-	budget = 26 * time.Second
-	// poll is how often a rival with the same event is looked at.
-	poll = 500 * time.Millisecond
-)
+// Serve returns the handler of the Lambda function.
+func Serve(log *slog.Logger, service Creator, bus Publisher) func(context.Context, events.EventBridgeEvent) error {
+	return (&Handler{Service: service, Bus: bus, Log: log, Namespace: requestlog.Namespace(lambdacontext.LogGroupName)}).Handle
+}
 
-// Handle registers the database that an event asks for and puts the answer on
-// the bus. The event's ID is the idempotency key, since delivery is at least
-// once. What may pass is returned as an error, so that Lambda tries again and
-// keeps the event where that ends.
+// Handle registers the database that an event requests, puts the answer on the
+// bus, and logs the event, all within [database.Budget]. The event's ID is the
+// idempotency key, because delivery is at least once. An error that may pass is
+// returned, so that Lambda retries the event and finally moves it to the
+// dead-letter queue.
 func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
-	ctx, cancel := context.WithTimeout(requestlog.CountRetries(ctx), budget)
+	ctx, cancel := database.WithBudget(requestlog.Start(ctx))
 	defer cancel()
-	began := time.Now()
-	account, p, err := database.ParseEvent(e.Detail)
+	entry := requestlog.Entry{Kind: requestlog.Event, RequestID: e.ID, Operation: operation}
+	err := h.provision(ctx, e, &entry)
+	entry.Err = err
+	entry.Write(ctx, h.Log, h.Namespace)
+	return err
+}
+
+func (h *Handler) provision(ctx context.Context, e events.EventBridgeEvent, entry *requestlog.Entry) error {
+	account, payload, err := database.ParseEvent(e.Detail)
+	entry.Account = account
 	var made database.Created
 	if err == nil {
-		made, err = h.create(ctx, account, p, e.ID)
+		made, err = h.create(ctx, account, payload, e.ID)
 	}
-	outcome, answered := "created", error(nil)
-	switch {
-	case err == nil:
-		answered = h.Bus.Put(ctx, CreatedType, Created{e.ID, account, made.Database.Object()})
-	case final(err):
-		outcome = "rejected"
-		refused, _ := errors.AsType[*apierror.Error](err)
-		answered = h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, refusal(refused)})
-	default:
-		outcome, answered = "to be repeated", fmt.Errorf("the database was not registered yet: %w", err)
+	if err == nil {
+		entry.Outcome, entry.Created = created, true
+		return h.Bus.Put(ctx, CreatedType, Created{e.ID, account, made.Database.Object()})
 	}
-	h.log(ctx, e.ID, account, outcome, made.Database.ID, err, answered, began)
-	return answered
+	refused, _ := errors.AsType[*apierror.Error](err)
+	if refused != nil {
+		entry.Code, entry.Findings = refused.Code, refused.Checks.Codes()
+	}
+	if refused == nil || !final(refused) {
+		entry.Outcome = retry
+		return fmt.Errorf("register the database: %w", err)
+	}
+	entry.Outcome = rejected
+	return h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, refusal(refused)})
 }
 
-// create waits for a rival with the same event, so that every delivery has the
-// same answer.
+// create waits while another delivery of the same event is in progress, so that
+// every delivery gets the same answer.
 func (h *Handler) create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error) {
 	for {
 		made, err := h.Service.Create(ctx, account, p, key)
@@ -98,7 +102,7 @@ func (h *Handler) create(ctx context.Context, account string, p database.Payload
 		if !ok || e.Code != apierror.RequestInProgress {
 			return made, err
 		}
-		timer := time.NewTimer(poll)
+		timer := time.NewTimer(pollInterval)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -108,53 +112,25 @@ func (h *Handler) create(ctx context.Context, account string, p database.Payload
 	}
 }
 
-// final tells whether an error is the request's to mend. A target that starts
-// up, or that has no room for one session more, is not.
-func final(err error) bool {
-	e, ok := errors.AsType[*apierror.Error](err)
-	if !ok {
-		return false
-	}
+// final reports whether a retry of the same request can only fail again.
+func final(e *apierror.Error) bool {
 	switch e.Kind {
 	case apierror.Malformed:
 		return true
 	case apierror.Conflict:
 		return e.Code == apierror.IdempotencyKeyReused
 	case apierror.Invalid:
-		switch e.Code {
-		case check.ServerUnavailable, check.TooManyConnections, check.NoWALSenderAvailable, check.ConnectionLost:
-			return false
-		}
-		return true
+		return !transient(e.Code)
 	}
 	return false
 }
 
-// refusal is the body of a 422, also for what a request is answered otherwise.
-func refusal(e *apierror.Error) apierror.Refusal {
-	r := e.Refusal()
-	if r.Code == "" {
-		r.Code = apierror.InvalidPayload
+// transient reports whether a target with this finding may pass a little later,
+// without a change on it.
+func transient(c check.Code) bool {
+	switch c {
+	case check.ServerUnavailable, check.TooManyConnections, check.NoWALSenderAvailable, check.ConnectionLost:
+		return true
 	}
-	return r
-}
-
-// log leaves the one line that an event has in the log, without its detail.
-func (h *Handler) log(ctx context.Context, id, account, outcome, made string, err, answered error, began time.Time) {
-	attrs := []slog.Attr{
-		slog.String("event", id), slog.String("account", account), slog.String("outcome", outcome),
-		slog.Int64("duration_ms", time.Since(began).Milliseconds()), slog.Int64("retries", requestlog.Retries(ctx)),
-	}
-	if made != "" {
-		attrs = append(attrs, slog.String("database", made))
-	}
-	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Code != "" {
-		attrs = append(attrs, slog.String("code", string(e.Code)))
-	}
-	level := slog.LevelInfo
-	if answered != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", answered.Error()))
-	}
-	h.Log.LogAttrs(ctx, level, "event", attrs...)
+	return false
 }

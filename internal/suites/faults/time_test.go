@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"github.com/headgate/headgate/internal/httpapi"
+	"github.com/headgate/headgate/internal/database"
 )
 
 // mostTime is what an invocation may take, the machine's own slowness included:
 // a request's budget and a second. Lambda would end it after 28.
-const mostTime = httpapi.Budget + time.Second
+const mostTime = database.Budget + time.Second
 
 // TestAnAnswerIsThereWithin26SecondsWhateverHangs runs every function that waits
 // for a network, with everything hanging from one of its requests on.

@@ -1,0 +1,58 @@
+package requestlog
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Namespace returns the namespace of a stack's metrics in CloudWatch, headgate/ and
+// the stack's name, which template.yaml's alarms and dashboard look in. logGroup is
+// the function's log group, named /aws/lambda/<stack>/<function> by the template.
+// The namespace of another name is empty: the function belongs to no stack.
+func Namespace(logGroup string) string {
+	rest, ok := strings.CutPrefix(logGroup, "/aws/lambda/")
+	stack, function, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 || stack == "" || function == "" || strings.Contains(function, "/") {
+		return ""
+	}
+	return "headgate/" + stack
+}
+
+// The JSON of the embedded metric format.
+type (
+	embedded struct {
+		Timestamp         int64
+		CloudWatchMetrics []directive
+	}
+	directive struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []metric
+	}
+	metric struct {
+		Name string
+		Unit string
+	}
+)
+
+// metrics returns the attributes that make a line carry metrics: the duration by
+// operation, the databases that were created, and the errors by code. The
+// dimensions and the duration are members of the line already.
+func (e Entry) metrics(namespace string) []slog.Attr {
+	m := embedded{Timestamp: time.Now().UnixMilli()}
+	add := func(dimensions []string, name, unit string) {
+		m.CloudWatchMetrics = append(m.CloudWatchMetrics, directive{namespace, [][]string{dimensions}, []metric{{name, unit}}})
+	}
+	var values []slog.Attr
+	add([]string{"operation"}, "duration_ms", "Milliseconds")
+	if e.Created {
+		add([]string{}, "created", "Count")
+		values = append(values, slog.Int("created", 1))
+	}
+	if e.Code != "" {
+		add([]string{"code"}, "refused", "Count")
+		values = append(values, slog.Int("refused", 1))
+	}
+	return append(values, slog.Any("_aws", m))
+}
