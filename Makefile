@@ -54,8 +54,8 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
 	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The fault suite takes minutes, and `sam local` a container engine: they have targets of their own.
-PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal)
+# The fault suite and the verdicts take minutes, and `sam local` a container engine: they have targets of their own.
+PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts)
 
 .PHONY: test
 test: ## all tests but the next ones, against a real Postgres and a real moto server
@@ -77,6 +77,14 @@ test-matrix: ## the probe's tests on every major of PostgreSQL, with its stateme
 	@for major in $(MAJORS); do for apart in false true; do \
 		echo "PostgreSQL $$major, apart $$apart"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe -apart=$$apart || exit 1; \
 	done; done
+
+# How many scenes `make test-verdicts` makes, and the first one's seed: 0 is one from the clock, which is printed.
+SCENES = 150
+SEED = 0
+
+.PHONY: test-verdicts
+test-verdicts: ## random targets, judged by what a real consumer meets, with every fix run: SCENES=150 SEED=0 PG_MAJOR=17
+	PG_MAJOR=$(PG_MAJOR) go test -count 1 -v -timeout 0 ./internal/suites/verdicts -scenes $(SCENES) -seed $(SEED)
 
 .PHONY: bench
 bench: ## headgate's figures beside their goals and beside a naive implementation; takes some minutes

@@ -25,6 +25,9 @@ type Options struct {
 	NoTLS bool
 	// PasswordEncryption is scram-sha-256 (the default) or md5.
 	PasswordEncryption string
+	// Arguments are added to the server's command line, where settings win over
+	// every file: -c wal_level=replica.
+	Arguments []string
 	// PrimarySlot is the name of the physical replication slot that StartStandby
 	// creates on the primary; empty means none.
 	PrimarySlot string

@@ -154,7 +154,8 @@ func (s *Server) spawn(ctx context.Context) error {
 		return fmt.Errorf("open server log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := s.owner.command(s.directory, filepath.Join(s.options.Installation.BinDir, "postgres"), "-D", s.data())
+	arguments := append([]string{"-D", s.data()}, s.options.Arguments...)
+	cmd := s.owner.command(s.directory, filepath.Join(s.options.Installation.BinDir, "postgres"), arguments...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// SIGQUIT is the immediate shutdown, which ends the server's children too.
 	process, err := localrun.Start(cmd, syscall.SIGQUIT)

@@ -1,0 +1,74 @@
+package verdicts_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// snapshot is what fixes must leave as it is, by what it is.
+type snapshot map[string]string
+
+// harmless are queries whose rows, a key and a value, no fix may change or remove.
+func (w *world) harmless() map[string]string {
+	slot := literal(w.target.Slot.SlotName)
+	return map[string]string{
+		"slot": `SELECT slot_name, concat_ws(' ', plugin, database, slot_type, confirmed_flush_lsn, wal_status = 'lost') FROM pg_replication_slots WHERE slot_name <> ` + slot +
+			` OR plugin IS DISTINCT FROM 'pgoutput' OR database IS DISTINCT FROM ` + literal(w.names.database),
+		"publication":         `SELECT pubname, concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_publication WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
+		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || tablename, '' FROM pg_publication_tables`,
+		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type, '' FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE c.relnamespace::regnamespace::text NOT LIKE 'pg_%'`,
+		"role":  `SELECT rolname, concat_ws(' ', rolcanlogin, rolreplication, rolsuper, rolbypassrls) FROM pg_roles WHERE rolname <> ` + literal(w.names.role),
+		"limit": `SELECT name, setting FROM pg_settings WHERE name IN ('max_slot_wal_keep_size', 'idle_replication_slot_timeout') AND setting NOT IN ('-1', '0')`,
+	}
+}
+
+func (w *world) snapshot(ctx context.Context) (snapshot, error) {
+	all := snapshot{}
+	for kind, sql := range w.harmless() {
+		server := w.lease.primary
+		if kind == "slot" {
+			server = w.lease.target()
+		}
+		text, err := w.ask(ctx, server, w.names.database, sql)
+		if err != nil {
+			return nil, fmt.Errorf("look at every %s: %w", kind, err)
+		}
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			all[kind+" "+key] = value
+		}
+	}
+	return all, nil
+}
+
+// harm is what is not as it was before the fixes. What was added is no harm, but
+// for grants to others than the consumer's role.
+func (w *world) harm(ctx context.Context, before snapshot) ([]disagreement, error) {
+	after, err := w.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []disagreement
+	add := func(key, format string, args ...any) {
+		kind, _, _ := strings.Cut(key, " ")
+		all = append(all, disagreement{fixHarmful, kind, fmt.Sprintf(format, args...)})
+	}
+	for key, value := range before {
+		now, ok := after[key]
+		limit := strings.HasPrefix(key, "limit ")
+		switch {
+		case !ok:
+			add(key, "%s (%s) is gone", key, value)
+		case now != value && !limit:
+			add(key, "%s was %q and is %q", key, value, now)
+		}
+	}
+	for key := range after {
+		if _, ok := before[key]; !ok && strings.HasPrefix(key, "grant ") && !strings.Contains(key, " "+w.names.role+" SELECT") && !strings.Contains(key, " "+w.names.owner+" ") {
+			add(key, "%s was given", key)
+		}
+	}
+	return all, nil
+}

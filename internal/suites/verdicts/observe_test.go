@@ -1,0 +1,274 @@
+package verdicts_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// observation is what a consumer and the application met with.
+type observation struct {
+	login, start, stream, ordinary error // nil where it worked
+	// withTLS is whether the login works over TLS where it did not without.
+	withTLS   bool
+	published []publishedTable
+	tables    []tableObservation
+	facts     facts
+}
+
+// tableObservation is what was met with at one table of the scene.
+type tableObservation struct {
+	tag       string
+	published bool
+	// root is whether it is a partitioned table that the publication has as a whole.
+	root    bool
+	failed  map[string]error  // by operation
+	lost    map[string]string // operations whose change did not come: why it should have
+	renamed map[string]string // operations whose change came under another name
+	copies  []copyObservation
+}
+
+type copyObservation struct {
+	relation   string
+	err        error
+	rows, want int64
+}
+
+// publishedTable is a row of pg_publication_tables.
+type publishedTable struct {
+	Schema    string   `json:"schemaname"`
+	Name      string   `json:"tablename"`
+	Columns   []string `json:"attnames"`
+	RowFilter string   `json:"rowfilter"`
+}
+
+func (p publishedTable) qualified() string { return quote(p.Schema) + "." + quote(p.Name) }
+
+// consume does what a consumer does, and what the application does meanwhile. An
+// error is one of the suite's, not something that a consumer met with.
+func (w *world) consume(ctx context.Context) (*observation, error) {
+	o := &observation{}
+	c := &consumer{}
+	c.conn, o.login = login(ctx, w.target.Endpoint, w.plan.sentPassword(w), map[string]string{"replication": "database"})
+	if o.login == nil {
+		defer c.conn.Close(ctx)
+		o.start = c.start(ctx, w.target.Slot)
+	} else if !w.target.Endpoint.SSL {
+		o.withTLS = w.letsInWithTLS(ctx)
+	}
+	if err := w.lookAtPublication(ctx, o); err != nil {
+		return nil, err
+	}
+	reader, err := login(ctx, w.target.Endpoint, w.plan.sentPassword(w), nil)
+	if o.ordinary = err; err == nil {
+		defer reader.Close(ctx)
+	}
+	rows, err := w.work(ctx, o, reader)
+	if err != nil {
+		return nil, err
+	}
+	if o.login == nil && o.start == nil {
+		if o.stream, err = w.stream(ctx, c); err != nil {
+			return nil, err
+		}
+		if o.stream == nil {
+			w.match(o, c.events, rows)
+		}
+	}
+	return o, w.lookAtFacts(ctx, o)
+}
+
+// sentPassword is the password that goes with the target as it is now.
+func (p *plan) sentPassword(w *world) string { return w.target.Passwords.Main.Reveal() }
+
+func (w *world) letsInWithTLS(ctx context.Context) bool {
+	e := w.target.Endpoint
+	e.SSL = true
+	conn, err := login(ctx, e, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
+	if err != nil {
+		return false
+	}
+	return conn.Close(ctx) == nil
+}
+
+func (w *world) lookAtPublication(ctx context.Context, o *observation) error {
+	text, err := w.ask(ctx, w.lease.primary, w.names.database,
+		"SELECT coalesce(jsonb_agg(to_jsonb(pt)), '[]') FROM pg_publication_tables pt WHERE pubname = "+literal(w.target.Slot.PublicationName))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), &o.published)
+}
+
+// work does the application's statements in every table, and copies what is
+// published. It returns the row that each table's statements were about.
+func (w *world) work(ctx context.Context, o *observation, reader *pgconn.PgConn) (map[string]int64, error) {
+	app, err := connect(ctx, w.lease.primary, w.names.database, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer app.Close(ctx)
+	if err := execute(ctx, app, "SET default_transaction_read_only = off", "SET SESSION AUTHORIZATION "+quote(w.names.owner)); err != nil {
+		return nil, err
+	}
+	rows := map[string]int64{}
+	for _, t := range w.plan.tables {
+		to := tableObservation{tag: t.tag, failed: map[string]error{}, lost: map[string]string{}, renamed: map[string]string{}}
+		w.row += 2
+		rows[t.tag] = w.row
+		if err := execute(ctx, app, t.operations(w.row - 1)[0].sql); err != nil { // a row that stays
+			return nil, err
+		}
+		for _, op := range t.operations(w.row) {
+			if err := execute(ctx, app, op.sql); err != nil {
+				if stateOf(err) == "" {
+					return nil, err
+				}
+				to.failed[op.name] = err
+			}
+		}
+		o.tables = append(o.tables, to)
+	}
+	if err := w.caughtUp(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.copyAll(ctx, o, reader); err != nil {
+		return nil, err
+	}
+	for i, t := range w.plan.tables {
+		if err := execute(ctx, app, t.sql("TRUNCATE {t}")); err != nil {
+			o.tables[i].failed["truncate"] = err
+		}
+	}
+	return rows, nil
+}
+
+// copyAll copies every published table, as a backfill would.
+func (w *world) copyAll(ctx context.Context, o *observation, reader *pgconn.PgConn) error {
+	for _, p := range o.published {
+		i := o.tableOf(p)
+		if i < 0 {
+			continue
+		}
+		o.tables[i].published = true
+		if reader == nil {
+			continue
+		}
+		columns := "*"
+		if p.Columns != nil {
+			quoted := make([]string, len(p.Columns))
+			for j, c := range p.Columns {
+				quoted[j] = quote(c)
+			}
+			columns = strings.Join(quoted, ", ")
+		}
+		kind, err := w.ask(ctx, w.lease.primary, w.names.database, "SELECT relkind FROM pg_class WHERE oid = "+literal(p.qualified())+"::regclass")
+		if err != nil {
+			return err
+		}
+		from := " FROM " + p.qualified()
+		if kind != "p" {
+			from = " FROM ONLY " + p.qualified()
+		}
+		if p.RowFilter != "" {
+			from += " WHERE " + p.RowFilter
+		}
+		c := copyObservation{relation: p.qualified()}
+		tag, err := reader.CopyTo(ctx, io.Discard, "COPY (SELECT "+columns+from+") TO STDOUT")
+		if err != nil && stateOf(err) == "" {
+			return err
+		}
+		c.err, c.rows = err, tag.RowsAffected()
+		want, err := w.ask(ctx, w.lease.target(), w.names.database, "SELECT count(*)"+from)
+		if err == nil {
+			if _, err := fmt.Sscan(want, &c.want); err != nil {
+				return err
+			}
+		}
+		o.tables[i].copies = append(o.tables[i].copies, c)
+	}
+	return nil
+}
+
+// tableOf is the index of the scene's table that p is, or is a part of; -1 for
+// none.
+func (o *observation) tableOf(p publishedTable) int {
+	for i, t := range o.tables {
+		if strings.HasPrefix(p.Name, t.tag) {
+			return i
+		}
+	}
+	return -1
+}
+
+// stream reads all that was committed; the first error is what a consumer met with.
+func (w *world) stream(ctx context.Context, c *consumer) (met, err error) {
+	text, err := w.ask(ctx, w.lease.primary, "postgres", "SELECT pg_current_wal_flush_lsn()")
+	if err != nil {
+		return nil, err
+	}
+	position, err := pglogrepl.ParseLSN(text)
+	if err != nil {
+		return nil, err
+	}
+	// A record after the position, so that the server reads beyond it.
+	if _, err := w.ask(ctx, w.lease.primary, w.names.database, "SELECT pg_logical_emit_message(true, 'verdicts', '')"); err != nil {
+		return nil, err
+	}
+	if err := w.caughtUp(ctx); err != nil {
+		return nil, err
+	}
+	met = c.readTo(ctx, position)
+	if ctx.Err() != nil {
+		return nil, errors.Join(met, ctx.Err())
+	}
+	return met, nil
+}
+
+// match compares what came with what was done.
+func (w *world) match(o *observation, events []event, rows map[string]int64) {
+	for i, t := range w.plan.tables {
+		to := &o.tables[i]
+		if !to.published {
+			continue
+		}
+		for _, op := range append(t.operations(rows[t.tag]), operation{name: "truncate"}) {
+			if to.failed[op.name] == nil {
+				to.expect(t, events, op.name, rows[t.tag])
+			}
+		}
+		if n := w.pendingRows[t.tag]; n > 0 && w.expectsPending(t) {
+			to.expect(t, events, "pending insert", n)
+		}
+	}
+}
+
+// expectsPending reports whether the publication sends the pending change.
+func (w *world) expectsPending(t table) bool { return t.pending == "" }
+
+func (to *tableObservation) expect(t table, events []event, operation string, n int64) {
+	name := strings.TrimPrefix(operation, "pending ")
+	under := ""
+	for _, e := range events {
+		if e.operation != name || !strings.Contains(e.relation, t.tag) {
+			continue
+		}
+		if name == "truncate" || strings.Contains(e.values, fmt.Sprint(n)) {
+			under = e.relation
+			if under == t.qualified() {
+				return
+			}
+		}
+	}
+	if under == "" {
+		to.lost[operation] = "the change did not come"
+		return
+	}
+	to.renamed[operation] = under
+}

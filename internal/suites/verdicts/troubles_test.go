@@ -1,0 +1,233 @@
+package verdicts_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/headgate/headgate/internal/check"
+)
+
+// trouble is one thing that a consumer or the application met with, or that a
+// setting holds ready for them.
+type trouble struct {
+	what string
+	// codes are the findings that say so; one of them has to be in the report.
+	codes []check.Code
+	// table is the tag of the table that it is about, empty for none.
+	table string
+	// optional says that the report may also be silent.
+	optional bool
+}
+
+// troubles are what the report has to say of what was observed.
+func (w *world) troubles(o *observation) []trouble {
+	var all []trouble
+	if o.login != nil {
+		all = append(all, trouble{what: "the login fails: " + o.login.Error(), codes: w.loginCodes(o)})
+	}
+	if o.start != nil {
+		all = append(all, trouble{what: "the slot can't be started: " + o.start.Error(), codes: o.startCodes(w)})
+	}
+	all = append(all, w.streamTroubles(o)...)
+	all = append(all, w.settingTroubles(o)...)
+	if o.login == nil && o.ordinary != nil {
+		all = append(all, trouble{what: "a session for copies fails: " + o.ordinary.Error(), codes: []check.Code{check.TooManyConnections, notChecked}})
+	}
+	for _, t := range o.tables {
+		all = append(all, o.tableTroubles(t)...)
+	}
+	return all
+}
+
+// loginCodes are the findings that explain why the login failed.
+func (w *world) loginCodes(o *observation) []check.Code {
+	if o.withTLS {
+		return []check.Code{check.TLSRequired}
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](o.login); ok {
+		return o.refusalCodes(e)
+	}
+	if _, ok := errors.AsType[*net.DNSError](o.login); ok {
+		return []check.Code{check.HostnameNotFound}
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](o.login); ok {
+		return []check.Code{check.TLSCertificateInvalid}
+	}
+	text := o.login.Error()
+	switch {
+	case errors.Is(o.login, syscall.ECONNREFUSED):
+		return []check.Code{check.ConnectionRefused}
+	case strings.Contains(text, "server refused TLS connection"):
+		return []check.Code{check.TLSNotSupported}
+	case strings.Contains(text, "tls:"):
+		return []check.Code{check.TLSFailed}
+	case strings.Contains(text, "require_auth"):
+		return []check.Code{check.TLSRequired}
+	}
+	return nil
+}
+
+func (o *observation) refusalCodes(e *pgconn.PgError) []check.Code {
+	role := o.facts.Role
+	switch e.Code {
+	case "28P01":
+		return []check.Code{check.AuthenticationFailed}
+	case "28000":
+		switch {
+		case strings.Contains(e.Message, "valid client certificate"):
+			return []check.Code{clientCertificateRequired}
+		case e.Routine == "auth_failed":
+			return []check.Code{check.AuthenticationFailed, check.ConnectionNotPermitted}
+		}
+		return []check.Code{check.ConnectionNotPermitted}
+	case "3D000":
+		return []check.Code{check.DatabaseNotFound}
+	case "42501":
+		if role != nil && !role.Connect {
+			return []check.Code{check.ConnectionNotPermitted}
+		}
+		return []check.Code{check.ReplicationNotPermitted}
+	case "53300":
+		if int64(o.facts.Senders) >= o.facts.number("max_wal_senders") {
+			return []check.Code{check.NoWALSenderAvailable}
+		}
+		return []check.Code{check.TooManyConnections}
+	}
+	return []check.Code{check.ServerError, check.ServerUnavailable}
+}
+
+// startCodes are the findings that explain why the slot could not be started:
+// whichever of its faults the server names first.
+func (o *observation) startCodes(w *world) []check.Code {
+	s := o.facts.Slot
+	var codes []check.Code
+	add := func(code check.Code, is bool) {
+		if is {
+			codes = append(codes, code)
+		}
+	}
+	add(check.WALLevelNotLogical, o.facts.Settings["wal_level"] != "logical")
+	add(check.StandbyUnsupported, o.facts.InRecovery && w.plan.major < 16)
+	add(check.SlotNotFound, s == nil)
+	if s == nil {
+		return codes
+	}
+	add(check.SlotNotLogical, s.Type == "physical")
+	add(check.SlotWrongDatabase, s.Database != nil && *s.Database != w.target.Endpoint.Database)
+	add(check.SlotWrongPlugin, s.Plugin != nil && *s.Plugin != "pgoutput")
+	add(check.SlotTemporary, s.Temporary)
+	add(check.SlotSynced, s.Synced && o.facts.InRecovery)
+	made := s.Type == "physical" || s.ConfirmedFlush != nil
+	add(slotBeingCreated, !made)
+	add(check.SlotInvalidated, made && s.Type == "logical" && s.invalid())
+	add(check.SlotActive, stateOf(o.start) == "55006" && made && !s.Temporary)
+	return codes
+}
+
+// streamTroubles are about the stream of changes as a whole.
+func (w *world) streamTroubles(o *observation) []trouble {
+	p := o.facts.Publication
+	switch {
+	case p == nil:
+		return []trouble{{what: "there is no such publication", codes: []check.Code{check.PublicationNotFound}}}
+	case errors.Is(o.stream, errHeld):
+		return []trouble{{what: "changes are held back", codes: []check.Code{slotHeldBack}}}
+	case stateOf(o.stream) == "42704":
+		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: []check.Code{check.PublicationAfterSlot}}}
+	case o.stream != nil:
+		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{decodingFailed}}}
+	case len(o.published) == 0 && !p.AllTables:
+		return []trouble{{what: "nothing is published", codes: []check.Code{check.PublicationEmpty}}}
+	case len(p.missing()) > 0:
+		return []trouble{{what: "not published: " + strings.Join(p.missing(), ", "), codes: []check.Code{check.PublicationOperationsMissing}}}
+	}
+	return nil
+}
+
+// settingTroubles are about what has not happened yet.
+func (w *world) settingTroubles(o *observation) []trouble {
+	var all []trouble
+	f := o.facts
+	add := func(is, optional bool, what string, codes ...check.Code) {
+		if is {
+			all = append(all, trouble{what: what, codes: codes, optional: optional})
+		}
+	}
+	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
+	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", tlsNotUsed, check.TLSRequired)
+	add(int64(f.Senders) >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
+	add(f.Slot == nil && int64(f.Slots) >= f.number("max_replication_slots"), false, "no slot is left to make", noSlotAvailable)
+	add(f.InRecovery && w.target.Primary == nil, false, "a standby without its primary", check.PrimaryRequired)
+	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
+	add(f.InRecovery && f.primary != nil && f.primary.inRecovery, false, "the primary is a standby", check.PrimaryIsStandby)
+	add(f.InRecovery && f.primary != nil && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
+	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
+	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
+	if s := f.Slot; s != nil && o.start == nil {
+		near := s.SafeWALSize != nil && *s.SafeWALSize < 64<<20
+		add(near, false, "the limit on the slot's WAL is near", check.SlotAtRisk)
+		add(f.number("idle_replication_slot_timeout") > 0, false, "the slot is lost when it is idle", check.SlotAtRisk)
+		add(s.TwoPhase, false, "the slot is two-phase", slotTwoPhase)
+		add(s.Retained != nil && *s.Retained > 200<<20, *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
+	}
+	unknown := o.facts.Slot != nil && o.facts.Slot.Active || o.login != nil || errors.Is(o.stream, errHeld)
+	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
+	add(w.scene.Choices["database"] == "settings not readable", true, "settings can't be read", notChecked)
+	return all
+}
+
+// tableTroubles are about one table.
+func (o *observation) tableTroubles(t tableObservation) []trouble {
+	var all []trouble
+	add := func(what string, codes ...check.Code) {
+		all = append(all, trouble{what: "table " + t.tag + ": " + what, codes: codes, table: t.tag})
+	}
+	for operation, err := range t.failed {
+		add("the application's "+operation+" fails: "+err.Error(), statementCodes(err)...)
+	}
+	for operation, why := range t.lost {
+		switch {
+		case isMissing(o.facts.Publication, operation): // said of the publication
+		case strings.HasPrefix(operation, "pending"):
+			all = append(all, trouble{what: "table " + t.tag + ": a change that was waiting did not come", codes: []check.Code{check.PublicationAfterSlot}})
+		default:
+			add(operation + ": " + why)
+		}
+	}
+	for operation, name := range t.renamed {
+		if t.root {
+			all = append(all, trouble{what: "table " + t.tag + ": " + operation + " comes as " + name, codes: []check.Code{check.PublicationNotViaRoot}})
+		}
+	}
+	for _, c := range t.copies {
+		switch {
+		case c.err != nil && strings.Contains(c.err.Error(), "row-level security"), c.err == nil && c.rows < c.want:
+			add("a copy of "+c.relation+" lacks rows", rowSecurityActive)
+		case stateOf(c.err) == "42501":
+			add("a copy of "+c.relation+" fails: "+c.err.Error(), check.TablesUnreadable)
+		case c.err != nil:
+			all = append(all, trouble{what: "a copy fails: " + c.err.Error(), codes: []check.Code{decodingFailed}, optional: true})
+		}
+	}
+	return all
+}
+
+func statementCodes(err error) []check.Code {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+		return nil
+	case e.Code == "55000":
+		return []check.Code{check.ReplicaIdentityMissing}
+	case strings.Contains(e.Detail, "WHERE expression"):
+		return []check.Code{rowFilterOutsideIdentity}
+	case e.Code == "42P10":
+		return []check.Code{identityNotPublished}
+	}
+	return nil
+}
