@@ -73,9 +73,10 @@ soak: ## random requests with random faults for SOAKTIME; then nothing may be lo
 	go test -count 1 -v -timeout 0 -run OverTime ./internal/suites/faults -soak $(SOAKTIME)
 
 .PHONY: test-matrix
-test-matrix: ## the probe's tests on every major of PostgreSQL, with its statement sent ahead and apart
-	@for major in $(MAJORS); do for apart in false true; do \
-		echo "PostgreSQL $$major, apart $$apart"; PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe -apart=$$apart || exit 1; \
+test-matrix: ## the probe's tests on every major version of PostgreSQL, with and without pipelining
+	@for major in $(MAJORS); do for flag in false true; do \
+		echo "PostgreSQL $$major, no-pipelining=$$flag"; \
+		PG_MAJOR=$$major go test -timeout 10m -count 1 ./internal/probe -no-pipelining=$$flag || exit 1; \
 	done; done
 
 # How many scenes `make test-verdicts` makes, and the first one's seed: 0 is one from the clock, which is printed.

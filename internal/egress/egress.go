@@ -1,5 +1,6 @@
 // Package egress decides which addresses may be dialled. The caller of the API
-// chooses the host, so without it the function would be a way into its network.
+// chooses the host: without the policy, a function would be a proxy into its own
+// network (server-side request forgery).
 package egress
 
 import (
@@ -9,18 +10,18 @@ import (
 	"strings"
 )
 
-// Verdict is what the policy says of one address.
+// Verdict is the decision about one address.
 type Verdict int
 
 // The verdicts. Only Allowed may be dialled.
 const (
 	Allowed    Verdict = iota
-	Forbidden          // never, whatever is configured
-	Private            // not on the public internet; EGRESS_ALLOW may lift it
-	RuntimeAPI         // the function's own runtime, never
+	Forbidden          // never allowed
+	Private            // not on the public internet; EGRESS_ALLOW can allow it
+	RuntimeAPI         // the function's own Runtime API; never allowed
 )
 
-// String is the verdict as a message has it.
+// String returns the verdict as the end of a sentence: "which is …".
 func (v Verdict) String() string {
 	switch v {
 	case Allowed:
@@ -34,23 +35,22 @@ func (v Verdict) String() string {
 	}
 }
 
-// Policy says which addresses may be dialled: the public internet, and what
-// was allowed beside it. The zero Policy allows the public internet alone.
+// Policy allows the public internet, and other ranges that were allowed explicitly.
+// The zero Policy allows only the public internet.
 type Policy struct {
 	allow   []netip.Prefix
 	runtime runtimeAPI
 }
 
-// runtimeAPI is where the function's own runtime listens.
+// runtimeAPI is the address of the function's own Runtime API.
 type runtimeAPI struct {
 	port uint16
-	addr netip.Addr // invalid where the host is a name: then all of loopback
+	addr netip.Addr // invalid if the host is a name; then any loopback address matches
 }
 
-// New makes a policy from a comma-separated list of CIDRs (a single address is
-// one too), that may lift private, carrier-grade NAT, unique-local and loopback
-// ranges, and from the host:port in AWS_LAMBDA_RUNTIME_API, which is refused
-// always. Both may be empty.
+// New returns a policy. allow is a comma-separated list of CIDRs or addresses, which
+// can allow private, carrier-grade NAT, unique-local and loopback ranges. runtime is
+// the host:port in AWS_LAMBDA_RUNTIME_API, which is never allowed. Both may be empty.
 func New(allow, runtime string) (Policy, error) {
 	var p Policy
 	for item := range strings.SplitSeq(allow, ",") {
@@ -59,7 +59,7 @@ func New(allow, runtime string) (Policy, error) {
 		}
 		prefix, err := parsePrefix(item)
 		if err != nil {
-			return Policy{}, fmt.Errorf("%q is not a CIDR such as 10.0.0.0/8", item)
+			return Policy{}, fmt.Errorf("parse allowed range %q: not a CIDR such as 10.0.0.0/8", item)
 		}
 		p.allow = append(p.allow, prefix)
 	}
@@ -67,7 +67,7 @@ func New(allow, runtime string) (Policy, error) {
 		i := strings.LastIndexByte(runtime, ':')
 		port, err := strconv.ParseUint(runtime[i+1:], 10, 16)
 		if i < 0 || err != nil {
-			return Policy{}, fmt.Errorf("%q is not the host:port of a runtime", runtime)
+			return Policy{}, fmt.Errorf("parse Runtime API address %q: not host:port", runtime)
 		}
 		p.runtime.port = uint16(port)
 		if addr, err := netip.ParseAddr(strings.Trim(runtime[:i], "[]")); err == nil {
@@ -89,8 +89,8 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// Judge says whether addr may be dialled at port. An IPv4 address inside an
-// IPv6 one is judged too: whichever of the two is worse counts.
+// Judge decides whether addr may be dialled at port. An IPv6 address that embeds an
+// IPv4 address gets the stricter verdict of the two.
 func (p Policy) Judge(addr netip.Addr, port int) Verdict {
 	if addr.Zone() != "" {
 		return Forbidden
@@ -99,17 +99,17 @@ func (p Policy) Judge(addr netip.Addr, port int) Verdict {
 	if p.isRuntime(addr, port) {
 		return RuntimeAPI
 	}
-	verdict := p.judge(addr)
+	verdict := p.judgeOne(addr)
 	if inner, ok := embedded(addr); ok && verdict != Forbidden {
 		if p.isRuntime(inner, port) {
 			return RuntimeAPI
 		}
-		verdict = worse(verdict, p.judge(inner))
+		verdict = stricter(verdict, p.judgeOne(inner))
 	}
 	return verdict
 }
 
-func worse(a, b Verdict) Verdict {
+func stricter(a, b Verdict) Verdict {
 	switch {
 	case a == Forbidden || b == Forbidden:
 		return Forbidden
@@ -119,7 +119,8 @@ func worse(a, b Verdict) Verdict {
 	return Allowed
 }
 
-func (p Policy) judge(addr netip.Addr) Verdict {
+// judgeOne decides about addr without what it embeds.
+func (p Policy) judgeOne(addr netip.Addr) Verdict {
 	switch classify(addr) {
 	case Allowed:
 		return Allowed
@@ -139,7 +140,7 @@ func (p Policy) isRuntime(addr netip.Addr, port int) bool {
 		return false
 	}
 	r := p.runtime.addr
-	// All of loopback is one host, and a server there may listen on all of it.
+	// A server on loopback may listen on all loopback addresses.
 	if !r.IsValid() || r.IsLoopback() || r.IsUnspecified() {
 		return addr.IsLoopback()
 	}

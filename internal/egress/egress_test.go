@@ -25,37 +25,37 @@ func TestJudge(t *testing.T) {
 	}{
 		{"a public IPv4 address is allowed", "", "8.8.8.8", egress.Allowed},
 		{"a public IPv6 address is allowed", "", "2600:1f18::1", egress.Allowed},
-		{"a private address is not", "", "10.1.2.3", egress.Private},
-		{"a private address is, where its range is lifted", "10.0.0.0/8", "10.1.2.3", egress.Allowed},
-		{"a lifted range lifts no other", "10.0.0.0/8", "192.168.0.1", egress.Private},
-		{"a single address can be lifted", "192.168.0.1", "192.168.0.1", egress.Allowed},
+		{"a private address is private", "", "10.1.2.3", egress.Private},
+		{"a private address is allowed if its range is", "10.0.0.0/8", "10.1.2.3", egress.Allowed},
+		{"an allowed range allows no other", "10.0.0.0/8", "192.168.0.1", egress.Private},
+		{"a single address can be allowed", "192.168.0.1", "192.168.0.1", egress.Allowed},
 		{"172.16/12 is private", "", "172.31.255.255", egress.Private},
 		{"172.32 is public", "", "172.32.0.1", egress.Allowed},
 		{"carrier-grade NAT is private", "", "100.64.0.1", egress.Private},
-		{"carrier-grade NAT can be lifted", "100.64.0.0/10", "100.64.0.1", egress.Allowed},
+		{"carrier-grade NAT can be allowed", "100.64.0.0/10", "100.64.0.1", egress.Allowed},
 		{"loopback is private", "", "127.0.0.1", egress.Private},
-		{"loopback can be lifted", "127.0.0.0/8", "127.0.0.1", egress.Allowed},
+		{"loopback can be allowed", "127.0.0.0/8", "127.0.0.1", egress.Allowed},
 		{"IPv6 loopback is private", "", "::1", egress.Private},
-		{"IPv6 loopback can be lifted", "::1/128", "::1", egress.Allowed},
+		{"IPv6 loopback can be allowed", "::1/128", "::1", egress.Allowed},
 		{"unique local is private", "", "fd12::1", egress.Private},
-		{"unique local can be lifted", "fc00::/7", "fd12::1", egress.Allowed},
-		{"link-local is never lifted", everything, "169.254.1.1", egress.Forbidden},
-		{"the metadata service is never lifted", everything, "169.254.169.254", egress.Forbidden},
-		{"the IPv6 metadata service is never lifted", everything, "fd00:ec2::254", egress.Forbidden},
-		{"IPv6 link-local is never lifted", everything, "fe80::1", egress.Forbidden},
-		{"unspecified is never lifted", everything, "0.0.0.0", egress.Forbidden},
-		{"0/8 is never lifted", everything, "0.1.2.3", egress.Forbidden},
-		{"IPv6 unspecified is never lifted", everything, "::", egress.Forbidden},
-		{"multicast is never lifted", everything, "224.0.0.1", egress.Forbidden},
-		{"IPv6 multicast is never lifted", everything, "ff02::1", egress.Forbidden},
-		{"broadcast is never lifted", everything, "255.255.255.255", egress.Forbidden},
+		{"unique local can be allowed", "fc00::/7", "fd12::1", egress.Allowed},
+		{"link-local is never allowed", everything, "169.254.1.1", egress.Forbidden},
+		{"the metadata service is never allowed", everything, "169.254.169.254", egress.Forbidden},
+		{"the IPv6 metadata service is never allowed", everything, "fd00:ec2::254", egress.Forbidden},
+		{"IPv6 link-local is never allowed", everything, "fe80::1", egress.Forbidden},
+		{"unspecified is never allowed", everything, "0.0.0.0", egress.Forbidden},
+		{"0/8 is never allowed", everything, "0.1.2.3", egress.Forbidden},
+		{"IPv6 unspecified is never allowed", everything, "::", egress.Forbidden},
+		{"multicast is never allowed", everything, "224.0.0.1", egress.Forbidden},
+		{"IPv6 multicast is never allowed", everything, "ff02::1", egress.Forbidden},
+		{"broadcast is never allowed", everything, "255.255.255.255", egress.Forbidden},
 		{"documentation is forbidden", "", "203.0.113.9", egress.Forbidden},
 		{"IPv6 documentation is forbidden", "", "2001:db8::1", egress.Forbidden},
 		{"benchmarking is forbidden", "", "198.19.0.1", egress.Forbidden},
 		{"192.0.0/24 is forbidden", "", "192.0.0.8", egress.Forbidden},
 		{"site-local is forbidden", "", "fec0::1", egress.Forbidden},
 		{"mapped loopback is loopback", "", "::ffff:127.0.0.1", egress.Private},
-		{"mapped loopback is lifted as IPv4", "127.0.0.0/8", "::ffff:127.0.0.1", egress.Allowed},
+		{"mapped loopback is allowed as IPv4", "127.0.0.0/8", "::ffff:127.0.0.1", egress.Allowed},
 		{"the mapped metadata service is forbidden", everything, "::ffff:169.254.169.254", egress.Forbidden},
 		{"an IPv4-compatible address is forbidden", everything, "::10.0.0.1", egress.Forbidden},
 		{"NAT64 is forbidden", everything, "64:ff9b::a00:1", egress.Forbidden},
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestTheRuntimeAPIIsRefusedAlways(t *testing.T) {
+func TestJudge_RuntimeAPI(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, runtime, addr string
@@ -91,7 +91,7 @@ func TestTheRuntimeAPIIsRefusedAlways(t *testing.T) {
 		{"a runtime named localhost", "localhost:9001", "127.0.0.1", 9001, egress.RuntimeAPI},
 		{"another port", "127.0.0.1:9001", "127.0.0.1", 5432, egress.Allowed},
 		{"another host's port", "169.254.100.1:9001", "8.8.8.8", 9001, egress.Allowed},
-		{"its address where it is not loopback", "10.0.0.1:9001", "10.0.0.1", 9001, egress.RuntimeAPI},
+		{"an address that is not loopback", "10.0.0.1:9001", "10.0.0.1", 9001, egress.RuntimeAPI},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,14 +104,14 @@ func TestTheRuntimeAPIIsRefusedAlways(t *testing.T) {
 	}
 }
 
-func TestNewNamesWhatIsMalformed(t *testing.T) {
+func TestNew_Malformed(t *testing.T) {
 	t.Parallel()
 	for _, allow := range []string{"10.0.0.0/33", "private", "10.0.0.0/8,x"} {
 		if _, err := egress.New(allow, ""); err == nil {
-			t.Errorf("New(%q) took it", allow)
+			t.Errorf("New(%q) returned no error", allow)
 		}
 	}
 	if _, err := egress.New("", "nowhere"); err == nil {
-		t.Error("New took a runtime without a port")
+		t.Error("New returned no error for a Runtime API without a port")
 	}
 }

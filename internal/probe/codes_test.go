@@ -13,96 +13,94 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// state is a state that a target can be in, and what the probe has to say of it.
+// state is a state of a target, and the finding that the probe must report for it.
 type state struct {
 	cause string
-	// bring makes a source that is in the state.
-	bring func(t *testing.T) *source
-	// fix is what the finding says of how to mend it.
+	// setup returns a source in the state.
+	setup func(t *testing.T) *source
+	// fix is the kind of the finding's fix.
 	fix fix
-	// mend does what a fix in words says.
-	mend func(s *source)
-	// more is true where other checks fail too and are not mended with it.
-	more bool
-	// since is the first major version that has such a state.
-	since int
+	// repair does what advice says.
+	repair func(s *source)
+	// otherFailures is true if other checks fail too, and still do after the repair.
+	otherFailures bool
+	// minMajor is the first major version that has such a state.
+	minMajor int
 }
 
 // fix is the kind of a finding's fix.
 type fix int
 
 const (
-	none  fix = iota // there is nothing to say, or it does not matter here
-	words            // it says what to do
-	sql              // it is a statement
+	noFix  fix = iota // there is none, or it is not tried
+	advice            // it says what to do
+	sql               // it is a statement
 )
 
-// finding is where a code stands in a report.
+// finding is the check and the status of a code, and the states that have it.
 type finding struct {
 	check  string
 	status check.Status
 	states []state
 }
 
-// findings has every code of the contract's table, with the states that it is
-// tried in.
+// findings returns all codes of the API, each with the states that it is tried in.
 func findings() map[check.Code]finding {
 	all := map[check.Code]finding{}
-	for _, some := range []map[check.Code]finding{
+	for _, part := range []map[check.Code]finding{
 		reachFindings(), tlsFindings(), loginFindings(), standbyFindings(), serverFindings(),
 		publicationFindings(), slotFailureFindings(), slotWarningFindings(), orderFindings(), tableFindings(),
 	} {
-		maps.Copy(all, some)
+		maps.Copy(all, part)
 	}
 	return all
 }
 
-// TestTheServerIsOfTheVersionAskedFor also makes the version a part of what go
-// test takes into account before it repeats a result.
-func TestTheServerIsOfTheVersionAskedFor(t *testing.T) {
+// TestPostgres_MajorVersion also makes the variable a part of the key of go test's
+// cache.
+func TestPostgres_MajorVersion(t *testing.T) {
 	t.Parallel()
 	if want := os.Getenv(pgtest.MajorVariable); want != "" && want != strconv.Itoa(major()) {
-		t.Errorf("the server is of version %d, want %s", major(), want)
+		t.Errorf("the server's major version is %d, want %s", major(), want)
 	}
 }
 
-func TestEveryCode(t *testing.T) {
+func TestProbe_Codes(t *testing.T) {
 	t.Parallel()
 	for code, f := range findings() {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
 			for _, st := range f.states {
-				if major() < st.since {
+				if major() < st.minMajor {
 					continue
 				}
 				t.Run(st.cause, func(t *testing.T) {
 					t.Parallel()
-					try(t, code, f, st)
+					testState(t, code, f, st)
 				})
 			}
 		})
 	}
 }
 
-// try brings a source into the state, looks for the code, and mends it.
-func try(t *testing.T, code check.Code, f finding, st state) {
+// testState sets up a source in the state, looks for the code, and applies the fix.
+func testState(t *testing.T, code check.Code, f finding, st state) {
 	t.Helper()
-	s := st.bring(t)
+	s := st.setup(t)
 	report := s.probe()
 	c, ok := entry(report, code)
 	if !ok {
-		t.Fatalf("there is no %s in%s", code, describe(report))
+		t.Fatalf("no %s in%s", code, describe(report))
 	}
 	if c.Name != f.check || c.Status != f.status || c.Message == "" {
 		t.Errorf("got %+v, want check %s to have the status %s and a message", c, f.check, f.status)
 	}
-	holdsNoPassword(t, report)
-	mended := mendable(t, st, c)
-	if t.Failed() || !mended {
+	checkNoPassword(t, report)
+	if applicable := checkFix(t, st, c); t.Failed() || !applicable {
 		return
 	}
-	if st.fix == words {
-		st.mend(s)
+	if st.fix == advice {
+		st.repair(s)
 	} else {
 		for _, c := range report {
 			if c.Code == code {
@@ -112,27 +110,27 @@ func try(t *testing.T, code check.Code, f finding, st state) {
 	}
 	after := s.probe()
 	if _, ok := entry(after, code); ok {
-		t.Errorf("the fix %q did not mend %s:%s", c.Fix, code, describe(after))
+		t.Errorf("after the fix %q there is still %s:%s", c.Fix, code, describe(after))
 	}
-	if failure, failed := after.FirstFailure(); failed && !st.more {
-		t.Errorf("after the fix %q %s is left:%s", c.Fix, failure.Code, describe(after))
+	if failure, failed := after.FirstFailure(); failed && !st.otherFailures {
+		t.Errorf("after the fix %q there is %s:%s", c.Fix, failure.Code, describe(after))
 	}
 }
 
-// mendable tells whether the fix of c can be tried, and checks its kind.
-func mendable(t *testing.T, st state, c check.Entry) bool {
+// checkFix checks the kind of c's fix, and reports whether the fix can be applied.
+func checkFix(t *testing.T, st state, c check.Entry) bool {
 	t.Helper()
 	verb, _, _ := strings.Cut(c.Fix, " ")
 	isSQL := slices.Contains([]string{"ALTER", "CREATE", "DROP", "GRANT", "SELECT", "SET"}, verb)
-	if isSQL != (st.fix == sql) || st.fix == words && c.Fix == "" {
-		t.Errorf("the fix is %q, which is of another kind than expected", c.Fix)
+	if isSQL != (st.fix == sql) || st.fix == advice && c.Fix == "" {
+		t.Errorf("the fix is %q, want another kind", c.Fix)
 	}
-	return st.fix == sql || st.mend != nil
+	return st.fix == sql || st.repair != nil
 }
 
-// holdsNoPassword looks for the source's password in the report, in the forms
-// that text and JSON have it.
-func holdsNoPassword(t *testing.T, report check.Report) {
+// checkNoPassword checks that the report, as text or as JSON, does not contain the
+// source's password.
+func checkNoPassword(t *testing.T, report check.Report) {
 	t.Helper()
 	text, err := json.Marshal(report)
 	if err != nil {
@@ -143,11 +141,11 @@ func holdsNoPassword(t *testing.T, report check.Report) {
 		t.Fatal(err)
 	}
 	if strings.Contains(describe(report), password) || strings.Contains(string(text), strings.Trim(string(quoted), `"`)) {
-		t.Error("the report has the password in it")
+		t.Error("the report contains the password")
 	}
 }
 
-func TestEveryCodeOfTheTableIsTried(t *testing.T) {
+func TestProbe_CodesAreComplete(t *testing.T) {
 	t.Parallel()
 	tried := findings()
 	for _, c := range check.Table() {

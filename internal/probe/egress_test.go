@@ -14,8 +14,8 @@ import (
 	"github.com/headgate/headgate/internal/probe"
 )
 
-// watched is a Prober with a resolver that has another answer for each look-up,
-// and a dialer that connects to nothing; both record.
+// watched records what a Prober looks up and dials. Each look-up of a host can have
+// another answer, and no dial succeeds.
 type watched struct {
 	mu      sync.Mutex
 	answers map[string][][]string
@@ -47,12 +47,12 @@ func (w *watched) prober(t *testing.T, allow string) *probe.Prober {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.dialled = append(w.dialled, address)
-		return nil, errors.New("nothing is there")
+		return nil, errors.New("nothing listens")
 	})
 	return p
 }
 
-func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
+func TestProbe_DialledAddresses(t *testing.T) {
 	t.Parallel()
 	const public, other, private = "203.0.112.7", "203.0.112.8", "10.0.0.7"
 	for _, c := range []struct {
@@ -65,11 +65,11 @@ func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
 	}{
 		{name: "rebound on a second look-up", main: [][]string{{public}, {"169.254.169.254"}}, dialled: []string{public}},
 		{name: "all addresses in turn", main: [][]string{{public, other}}, dialled: []string{public, other}},
-		{name: "the family that is asked for", main: [][]string{{"2a00::1", public}}, dialled: []string{public}},
+		{name: "the requested family", main: [][]string{{"2a00::1", public}}, dialled: []string{public}},
 		{name: "the other family", main: [][]string{{"2a00::1", public}}, ipv6: true, dialled: []string{"2a00::1"}},
-		{name: "IPv4 in the form of IPv6", main: [][]string{{"::ffff:" + public}}, dialled: []string{public}},
+		{name: "IPv4 mapped to IPv6", main: [][]string{{"::ffff:" + public}}, dialled: []string{public}},
 		{name: "one address is private", main: [][]string{{public, private}}, want: check.AddressNotAllowed},
-		{name: "private in the form of IPv6", main: [][]string{{"::ffff:10.0.0.7"}}, want: check.AddressNotAllowed},
+		{name: "private mapped to IPv6", main: [][]string{{"::ffff:10.0.0.7"}}, want: check.AddressNotAllowed},
 		{name: "private behind 6to4", main: [][]string{{"2002:a00:7::1"}}, ipv6: true, want: check.AddressNotAllowed},
 		{name: "loopback", main: [][]string{{"127.0.0.1"}}, want: check.AddressNotAllowed},
 		{name: "the primary is private", main: [][]string{{public}}, primary: [][]string{{private}}, want: check.AddressNotAllowed},
@@ -81,7 +81,7 @@ func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := at(t, 5433)
+			s := newTargetSource(t, 5433)
 			w := &watched{answers: map[string][][]string{"main": c.main, "primary": c.primary}}
 			s.prober = w.prober(t, "")
 			s.target.Endpoint.Hostname, s.target.Endpoint.IPv6 = "main", c.ipv6
@@ -104,7 +104,7 @@ func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
 				}
 			}
 			if _, ok := entry(report, c.want); c.want != "" && !ok {
-				t.Errorf("there is no %s in%s", c.want, describe(report))
+				t.Errorf("no %s in%s", c.want, describe(report))
 			}
 			for host, n := range w.lookups {
 				if n > 1 {
@@ -115,9 +115,9 @@ func TestOnlyTheJudgedAddressIsDialled(t *testing.T) {
 	}
 }
 
-func TestAPrimaryThatIsNotAllowedIsNamed(t *testing.T) {
+func TestProbe_ForbiddenPrimary(t *testing.T) {
 	t.Parallel()
-	s := at(t, 5433)
+	s := newTargetSource(t, 5433)
 	w := &watched{answers: map[string][][]string{"main": {{"203.0.112.1"}}, "primary": {{"10.0.0.1"}}}}
 	s.prober = w.prober(t, "")
 	s.target.Endpoint.Hostname = "main"
@@ -134,7 +134,7 @@ func TestAPrimaryThatIsNotAllowedIsNamed(t *testing.T) {
 	}
 }
 
-func TestLocalhostIsReachedWhereItIsAllowed(t *testing.T) {
+func TestProbe_AllowedLocalhost(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.target.Endpoint.Hostname = "localhost"
@@ -143,10 +143,10 @@ func TestLocalhostIsReachedWhereItIsAllowed(t *testing.T) {
 	}
 }
 
-func TestTheNextAddressIsTriedWhereOneRefuses(t *testing.T) {
+func TestProbe_NextAddress(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
-	s.prober = leadsTo(t, "127.9.9.9", "127.0.0.1")
+	s.prober = resolvingTo(t, "127.9.9.9", "127.0.0.1")
 	if failure, failed := s.probe().FirstFailure(); failed {
 		t.Errorf("%s: %s", failure.Code, failure.Message)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-// FuzzQuoteLiteral reads what is quoted by the rules of Postgres's scanner.
+// FuzzQuoteLiteral reads the literal back by the rules of Postgres's scanner.
 func FuzzQuoteLiteral(f *testing.F) {
 	for _, name := range awkward() {
 		f.Add(name)
@@ -21,13 +21,13 @@ func FuzzQuoteLiteral(f *testing.F) {
 		for _, conforming := range []bool{true, false} {
 			got, rest := readLiteral(quote.Literal(s)+", 'next'", conforming)
 			if got != s || rest != ", 'next'" {
-				t.Errorf("%q is read as %q, and %q is left", s, got, rest)
+				t.Errorf("%q is read as %q, and %q remains", s, got, rest)
 			}
 		}
 	})
 }
 
-// FuzzQuoteIdentifier reads what is quoted by the rules of Postgres's scanner.
+// FuzzQuoteIdentifier reads the identifier back by the rules of Postgres's scanner.
 func FuzzQuoteIdentifier(f *testing.F) {
 	for _, name := range awkward() {
 		f.Add(name)
@@ -35,13 +35,13 @@ func FuzzQuoteIdentifier(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got, rest := readQuoted(quote.Identifier(s)+"; rest", '"', false)
 		if got != s || rest != "; rest" {
-			t.Errorf("%q is read as %q, and %q is left", s, got, rest)
+			t.Errorf("%q is read as %q, and %q remains", s, got, rest)
 		}
 	})
 }
 
-// readLiteral reads the string literal that sql begins with, where
-// standard_conforming_strings is so.
+// readLiteral reads the string literal at the start of sql, with this setting of
+// standard_conforming_strings.
 func readLiteral(sql string, conforming bool) (value, rest string) {
 	if after, ok := strings.CutPrefix(sql, "E"); ok {
 		return readQuoted(after, '\'', true)
@@ -49,7 +49,7 @@ func readLiteral(sql string, conforming bool) (value, rest string) {
 	return readQuoted(sql, '\'', !conforming)
 }
 
-// readQuoted reads up to the quote that is not doubled, and gives what follows.
+// readQuoted reads up to the quote that is not doubled.
 func readQuoted(sql string, quote byte, escapes bool) (value, rest string) {
 	if sql == "" || sql[0] != quote {
 		return "", sql
@@ -58,7 +58,7 @@ func readQuoted(sql string, quote byte, escapes bool) (value, rest string) {
 	for i := 1; i < len(sql); i++ {
 		switch {
 		case escapes && sql[i] == '\\' && i+1 < len(sql):
-			// Of the escapes only the doubled backslash is ever written.
+			// The only escape that Literal writes is the doubled backslash.
 			i++
 			if sql[i] != '\\' {
 				return "", sql
@@ -76,13 +76,13 @@ func readQuoted(sql string, quote byte, escapes bool) (value, rest string) {
 	return "", ""
 }
 
-// FuzzAnswer judges any answer to the statement: it is never a crash, the report
-// has every check in order, and it stays small.
-func FuzzAnswer(f *testing.F) {
+// FuzzReport judges any answer to the statement: the report is small and has every check
+// in order, and nothing panics.
+func FuzzReport(f *testing.F) {
 	f.Add(`{}`)
 	f.Add(`null`)
-	f.Add(lying(`[["a","b"]]`))
-	f.Add(lying(`[[]]`))
+	f.Add(tablesAnswer(`[["a","b"]]`))
+	f.Add(tablesAnswer(`[[]]`))
 	f.Add(`{"server":{"version":-1,"in_recovery":true,"settings":{"max_wal_senders":"1"},"superuser":false},"walsenders":9,
 "publication":{"found":{"puballtables":true,"age":-5}},"identity":"1",
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput","age":3,"active":true,"active_pid":7,"retained":999999999999,"safe_wal_size":-1}}}`)
@@ -101,7 +101,7 @@ func FuzzAnswer(f *testing.F) {
 				t.Fatalf("%s is out of order in%s", c.Name, describe(report))
 			}
 			if failed := c.Status == check.Failed || c.Status == check.Warned; failed != (c.Code != "") || failed != (c.Message != "") {
-				t.Errorf("%+v is half a finding", c)
+				t.Errorf("%+v is incomplete", c)
 			}
 		}
 		if text, jsonErr := json.Marshal(report); jsonErr != nil || len(text) > len(answer)*20+64<<10 {
@@ -113,9 +113,9 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzWhatAServerSends has a server send anything: it is never a crash, and
-// always a failure, since a password never comes to be proved.
-func FuzzWhatAServerSends(f *testing.F) {
+// FuzzServer probes a server that sends anything: nothing panics, and the report has a
+// failure, because no password was proved.
+func FuzzServer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 400 Bad Request"), false)
 	f.Add([]byte("N"), true)
 	f.Add([]byte("S\x16\x03\x03\x00\x00"), true)
@@ -123,12 +123,12 @@ func FuzzWhatAServerSends(f *testing.F) {
 	f.Add([]byte("R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"), false)
 	f.Add([]byte("R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05IE\x00\x00\x00\x05\x00"), false)
 	f.Fuzz(func(t *testing.T, sent []byte, ssl bool) {
-		p := leadsTo(t, "127.0.0.1")
+		p := resolvingTo(t, "127.0.0.1")
 		p.Client.Dialer = dialerFunc(func(context.Context, string, string) (net.Conn, error) {
 			client, server := net.Pipe()
 			go func() {
 				defer func() { _ = server.Close() }()
-				go untilClosed(server)
+				go discardInput(server)
 				_, _ = server.Write(sent)
 			}()
 			return client, nil

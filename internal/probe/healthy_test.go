@@ -6,7 +6,7 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-func TestAHealthySourcePassesEveryCheck(t *testing.T) {
+func TestProbe_HealthySource(t *testing.T) {
 	t.Parallel()
 	for _, tls := range []bool{true, false} {
 		s := newSource(t, shared)

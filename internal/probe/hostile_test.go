@@ -22,89 +22,88 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// mostAllocated bounds what one probe of a hostile target may allocate in all,
-// the stand-in's share included.
-const mostAllocated = 64 << 20
+// maxAllocated bounds what one probe and the stand-in may allocate, in bytes.
+const maxAllocated = 64 << 20
 
-// TestHostileTargetsEndInTheirCode is not parallel, since it measures what the
-// process allocates and which goroutines it has.
-func TestHostileTargetsEndInTheirCode(t *testing.T) {
+// TestProbe_HostileServer is not parallel: it measures the memory and the goroutines
+// of the process.
+func TestProbe_HostileServer(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		serve func(net.Conn)
-		tls   *tls.Config // offered by the stand-in
-		ssl   bool        // asked for by the source
+		tls   *tls.Config // of the stand-in
+		ssl   bool        // of the source's endpoint
 		want  check.Code
 	}{
-		{name: "accepts and is silent", serve: untilClosed, want: check.ConnectionTimeout},
-		{name: "accepts and is silent, TLS asked for", serve: untilClosed, ssl: true, want: check.ConnectionTimeout},
+		{name: "accepts and is silent", serve: discardInput, want: check.ConnectionTimeout},
+		{name: "accepts and is silent, TLS requested", serve: discardInput, ssl: true, want: check.ConnectionTimeout},
 		{name: "closes at once", serve: func(net.Conn) {}, want: check.ConnectionLost},
-		{name: "closes at once, TLS asked for", serve: func(net.Conn) {}, ssl: true, want: check.ConnectionLost},
+		{name: "closes at once, TLS requested", serve: func(net.Conn) {}, ssl: true, want: check.ConnectionLost},
 		{name: "resets", serve: reset, want: check.ConnectionLost},
-		{name: "closes after the request for TLS", serve: afterFirstRead(""), ssl: true, want: check.ConnectionLost},
+		{name: "closes after the TLS request", serve: afterFirstRead(""), ssl: true, want: check.ConnectionLost},
 		{name: "agrees to TLS and closes", serve: afterFirstRead("S"), ssl: true, want: check.ConnectionLost},
-		{name: "agrees to TLS and is silent", serve: sayAndWait("S"), ssl: true, want: check.ConnectionLost},
-		{name: "agrees to TLS and sends garbage", serve: sayAndWait("Sgarbage that is no record of TLS"), ssl: true, want: check.NotPostgres},
-		{name: "silent inside TLS", serve: untilClosed, tls: serverTLS(t), ssl: true, want: check.ConnectionLost},
-		{name: "speaks HTTP", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), want: check.NotPostgres},
-		{name: "speaks HTTP, TLS asked for", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), ssl: true, want: check.NotPostgres},
-		{name: "speaks HTTP inside TLS", serve: sayAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), tls: serverTLS(t), ssl: true, want: check.NotPostgres},
-		{name: "speaks SSH", serve: sayAndWait("SSH-2.0-OpenSSH_9.9\r\n"), ssl: true, want: check.NotPostgres},
+		{name: "agrees to TLS and is silent", serve: sendAndWait("S"), ssl: true, want: check.ConnectionLost},
+		{name: "agrees to TLS and sends garbage", serve: sendAndWait("Sgarbage that is no TLS record"), ssl: true, want: check.NotPostgres},
+		{name: "silent inside TLS", serve: discardInput, tls: serverTLS(t), ssl: true, want: check.ConnectionLost},
+		{name: "speaks HTTP", serve: sendAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), want: check.NotPostgres},
+		{name: "speaks HTTP, TLS requested", serve: sendAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), ssl: true, want: check.NotPostgres},
+		{name: "speaks HTTP inside TLS", serve: sendAndWait("HTTP/1.1 400 Bad Request\r\n\r\n"), tls: serverTLS(t), ssl: true, want: check.NotPostgres},
+		{name: "speaks SSH", serve: sendAndWait("SSH-2.0-OpenSSH_9.9\r\n"), ssl: true, want: check.NotPostgres},
 		{name: "floods with garbage", serve: flood([]byte("garbage")), want: check.NotPostgres},
-		{name: "floods with garbage, TLS asked for", serve: flood([]byte("garbage")), ssl: true, want: check.NotPostgres},
+		{name: "floods with garbage, TLS requested", serve: flood([]byte("garbage")), ssl: true, want: check.NotPostgres},
 		{name: "floods with zeros", serve: flood(make([]byte, 64)), want: check.NotPostgres},
 		{name: "floods with notices", serve: flood(encode(&pgproto3.NoticeResponse{Severity: "NOTICE", Message: strings.Repeat("x", 1000)})), want: check.ConnectionLost},
 		{name: "floods with small notices", serve: flood(encode(&pgproto3.NoticeResponse{})), want: check.ConnectionLost},
 		{name: "floods with one parameter", serve: flood(encode(&pgproto3.ParameterStatus{Name: "a", Value: "b"})), want: check.ConnectionLost},
 		{name: "floods with parameters", serve: floodParameters, want: check.ConnectionLost},
 		{name: "floods inside TLS", serve: flood(encode(&pgproto3.NoticeResponse{})), tls: serverTLS(t), ssl: true, want: check.ConnectionLost},
-		{name: "sends a huge length", serve: sayAndWait("R\x7f\xff\xff\xff"), want: check.NotPostgres},
-		{name: "sends a negative length", serve: sayAndWait("R\xff\xff\xff\xff"), want: check.NotPostgres},
-		{name: "sends a huge error", serve: sayAndWait("E\x7f\xff\xff\xff"), want: check.NotPostgres},
-		{name: "asks for too many iterations", serve: challenging(",i=1000001"), want: check.AuthenticationFailed},
-		{name: "hides the number of iterations", serve: challenging(",i=" + strings.Repeat("0", 100) + "9000000"), want: check.AuthenticationFailed},
-		{name: "asks for Kerberos", serve: asking(&pgproto3.AuthenticationGSS{}), want: check.ConnectionNotPermitted},
-		{name: "is silent after it asked for a password", serve: asking(&pgproto3.AuthenticationMD5Password{}), want: check.ConnectionLost},
-		{name: "is silent after authentication", serve: asking(&pgproto3.AuthenticationOk{}), want: check.ConnectionLost},
-		{name: "is silent during the query", serve: queried(func(b *backend) { untilClosed(b.conn) }), want: check.ConnectionLost},
-		{name: "closes during the query", serve: queried(func(*backend) {}), want: check.ConnectionLost},
-		{name: "ends the session during the query", serve: queried(func(b *backend) {
-			_ = b.say(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
+		{name: "sends a huge length", serve: sendAndWait("R\x7f\xff\xff\xff"), want: check.NotPostgres},
+		{name: "sends a negative length", serve: sendAndWait("R\xff\xff\xff\xff"), want: check.NotPostgres},
+		{name: "sends a huge error", serve: sendAndWait("E\x7f\xff\xff\xff"), want: check.NotPostgres},
+		{name: "requests too many iterations", serve: requestingSCRAM(",i=1000001"), want: check.AuthenticationFailed},
+		{name: "hides the number of iterations", serve: requestingSCRAM(",i=" + strings.Repeat("0", 100) + "9000000"), want: check.AuthenticationFailed},
+		{name: "requests Kerberos", serve: requesting(&pgproto3.AuthenticationGSS{}), want: check.ConnectionNotPermitted},
+		{name: "is silent after requesting a password", serve: requesting(&pgproto3.AuthenticationMD5Password{}), want: check.ConnectionLost},
+		{name: "is silent after authentication", serve: requesting(&pgproto3.AuthenticationOk{}), want: check.ConnectionLost},
+		{name: "is silent during the query", serve: afterQuery(func(b *backend) { discardInput(b.conn) }), want: check.ConnectionLost},
+		{name: "closes during the query", serve: afterQuery(func(*backend) {}), want: check.ConnectionLost},
+		{name: "ends the session during the query", serve: afterQuery(func(b *backend) {
+			_ = b.send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
 		}), want: check.ConnectionLost},
-		{name: "sends garbage during the query", serve: queried(func(b *backend) { sayAndWait("garbage")(b.conn) }), want: check.ConnectionLost},
-		{name: "sends a huge length during the query", serve: queried(func(b *backend) { sayAndWait("D\x7f\xff\xff\xff")(b.conn) }), want: check.ConnectionLost},
-		{name: "sends rows for ever", serve: queried(func(b *backend) {
+		{name: "sends garbage during the query", serve: afterQuery(func(b *backend) { sendAndWait("garbage")(b.conn) }), want: check.ConnectionLost},
+		{name: "sends a huge length during the query", serve: afterQuery(func(b *backend) { sendAndWait("D\x7f\xff\xff\xff")(b.conn) }), want: check.ConnectionLost},
+		{name: "sends rows forever", serve: afterQuery(func(b *backend) {
 			flood(encode(&pgproto3.DataRow{Values: [][]byte{[]byte("{}")}}))(b.conn)
 		}), want: check.ConnectionLost},
-		{name: "sends notices for ever during the query", serve: queried(func(b *backend) { flood(encode(&pgproto3.NoticeResponse{}))(b.conn) }), want: check.ConnectionLost},
-		{name: "answers with nothing", serve: answering("16.1", "null"), want: check.ServerError},
-		{name: "answers with an empty object", serve: answering("16.1", "{}"), want: check.ServerError},
-		{name: "answers with what is no JSON", serve: answering("16.1", "{"), want: check.ServerError},
-		{name: "answers with names without parts", serve: answering("16.1", lying(`[[],[],[],[]]`)), want: check.ServerError},
-		{name: "answers with more names than were asked for", serve: answering("16.1", lying("["+strings.Repeat(`["a","b"],`, 100)+`["a","b"]]`)), want: check.ServerError},
-		{name: "answers with a huge name", serve: answering("16.1", lying(`[["a","`+strings.Repeat("b", 100000)+`"]]`)), want: check.ServerError},
-		{name: "answers with fewer names than it counts", serve: answering("16.1", lying(`[["a","b"]]`)), want: check.PublicationOperationsMissing},
+		{name: "sends notices forever during the query", serve: afterQuery(func(b *backend) { flood(encode(&pgproto3.NoticeResponse{}))(b.conn) }), want: check.ConnectionLost},
+		{name: "answers with nothing", serve: answeringQueries("16.1", "null"), want: check.ServerError},
+		{name: "answers with an empty object", serve: answeringQueries("16.1", "{}"), want: check.ServerError},
+		{name: "answers with invalid JSON", serve: answeringQueries("16.1", "{"), want: check.ServerError},
+		{name: "answers with names without parts", serve: answeringQueries("16.1", tablesAnswer(`[[],[],[],[]]`)), want: check.ServerError},
+		{name: "answers with more names than were asked for", serve: answeringQueries("16.1", tablesAnswer("["+strings.Repeat(`["a","b"],`, 100)+`["a","b"]]`)), want: check.ServerError},
+		{name: "answers with a huge name", serve: answeringQueries("16.1", tablesAnswer(`[["a","`+strings.Repeat("b", 100000)+`"]]`)), want: check.ServerError},
+		{name: "answers with fewer names than it counts", serve: answeringQueries("16.1", tablesAnswer(`[["a","b"]]`)), want: check.PublicationOperationsMissing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			front := (&standIn{serve: c.serve, tls: c.tls}).start(t)
-			s := at(t, front.port)
+			s := newTargetSource(t, front.port)
 			s.target.Endpoint.SSL = c.ssl
 			s.limit = 500 * time.Millisecond
-			report := bounded(t, s, front)
+			report := probeWithinBounds(t, s, front)
 			if _, ok := entry(report, c.want); !ok {
-				t.Errorf("there is no %s in%s", c.want, describe(report))
+				t.Errorf("no %s in%s", c.want, describe(report))
 			}
 			if size := len(describe(report)); size > 64<<10 {
 				t.Errorf("the report has %d bytes", size)
 			}
-			holdsNoPassword(t, report)
+			checkNoPassword(t, report)
 		})
 	}
 }
 
-// bounded probes s, whose server front plays, within bounds of memory, time and
-// goroutines.
-func bounded(t *testing.T, s *source, front *standIn) check.Report {
+// probeWithinBounds probes s, whose server is front, and checks the memory, the time
+// and the goroutines that it takes.
+func probeWithinBounds(t *testing.T, s *source, front *standIn) check.Report {
 	t.Helper()
 	var before, after runtime.MemStats
 	goroutines := runtime.NumGoroutine() - 1 // the stand-in's own
@@ -116,7 +115,7 @@ func bounded(t *testing.T, s *source, front *standIn) check.Report {
 	}
 	front.stop()
 	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > mostAllocated {
+	if n := after.TotalAlloc - before.TotalAlloc; n > maxAllocated {
 		t.Errorf("%d MiB were allocated", n>>20)
 	}
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
@@ -129,7 +128,7 @@ func bounded(t *testing.T, s *source, front *standIn) check.Report {
 	return report
 }
 
-func TestASessionThatEndsIsToldAsItEnded(t *testing.T) {
+func TestProbe_LostSession(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		then func(*backend)
@@ -137,10 +136,10 @@ func TestASessionThatEndsIsToldAsItEnded(t *testing.T) {
 	}{
 		{func(*backend) {}, "the server closed the connection"},
 		{func(b *backend) {
-			_ = b.say(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
+			_ = b.send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "terminating connection"})
 		}, "the server ended the session with SQLSTATE 57P01: terminating connection"},
 	} {
-		report := facing(queried(c.then))(t).probe()
+		report := servedBy(afterQuery(c.then))(t).probe()
 		if found, ok := entry(report, check.ConnectionLost); !ok || found.Message != c.says {
 			t.Errorf("%q is not in%s", c.says, describe(report))
 		}
@@ -153,7 +152,7 @@ func reset(conn net.Conn) {
 	}
 }
 
-// afterFirstRead says text once the client has said something, and closes.
+// afterFirstRead sends text after the client has sent something, and closes.
 func afterFirstRead(text string) func(net.Conn) {
 	return func(conn net.Conn) {
 		if _, err := conn.Read(make([]byte, 1024)); err == nil {
@@ -162,7 +161,7 @@ func afterFirstRead(text string) func(net.Conn) {
 	}
 }
 
-// flood repeats a message until the client is gone.
+// flood sends a message again and again until the client closes.
 func flood(message []byte) func(net.Conn) {
 	block := bytes.Repeat(message, 1+(64<<10)/len(message))
 	return func(conn net.Conn) {
@@ -174,7 +173,7 @@ func flood(message []byte) func(net.Conn) {
 	}
 }
 
-// floodParameters tells of settings that all have other names.
+// floodParameters sends parameters of different names until the client closes.
 func floodParameters(conn net.Conn) {
 	block := make([]byte, 0, 64<<10)
 	for i := 0; ; i++ {
@@ -200,20 +199,20 @@ func encode(message pgproto3.BackendMessage) []byte {
 	return b
 }
 
-// asking sends one message in answer to the start, and then nothing.
-func asking(message pgproto3.BackendMessage) func(net.Conn) {
+// requesting answers the start-up message with one message, and is then silent.
+func requesting(message pgproto3.BackendMessage) func(net.Conn) {
 	return func(conn net.Conn) {
-		if b, _, err := started(conn); err == nil && b.say(message) == nil {
-			untilClosed(conn)
+		if b, _, err := acceptStartup(conn); err == nil && b.send(message) == nil {
+			discardInput(conn)
 		}
 	}
 }
 
-// queried lets the client in and takes its first query; then goes on.
-func queried(then func(*backend)) func(net.Conn) {
+// afterQuery completes the login, reads the first query, and calls then.
+func afterQuery(then func(*backend)) func(net.Conn) {
 	return func(conn net.Conn) {
-		b, _, err := started(conn)
-		if err != nil || b.letIn("16.1") != nil {
+		b, _, err := acceptStartup(conn)
+		if err != nil || b.acceptLogin("16.1") != nil {
 			return
 		}
 		if _, err := b.Receive(); err == nil {
@@ -222,14 +221,14 @@ func queried(then func(*backend)) func(net.Conn) {
 	}
 }
 
-// lying is an answer with these names of tables.
-func lying(names string) string {
+// tablesAnswer returns an answer with these names of tables, as JSON.
+func tablesAnswer(names string) string {
 	return fmt.Sprintf(`{"server":{"version":160001,"database":"d","role":"r","backend_type":"walsender","settings":{"wal_level":"logical"}},
 "publication":{"found":{"age":10}},"slot":{"found":null},
 "tables":{"count":9,"unreadable":%s,"no_identity":%s,"totals":{"unreadable":1000,"no_identity":1000}}}`, names, names)
 }
 
-func TestARealWebServerIsNoPostgres(t *testing.T) {
+func TestProbe_WebServer(t *testing.T) {
 	t.Parallel()
 	for _, start := range []func(http.Handler) *httptest.Server{httptest.NewServer, httptest.NewTLSServer} {
 		web := start(http.NotFoundHandler())
@@ -243,11 +242,11 @@ func TestARealWebServerIsNoPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ssl := range []bool{true, false} {
-			s := at(t, port)
+			s := newTargetSource(t, port)
 			s.target.Endpoint.SSL = ssl
 			report := s.probe()
-			// A server that waits for the rest of the line never says a word, and one
-			// that waits for TLS closes.
+			// A server that waits for the rest of a line sends nothing; one that waits for
+			// TLS closes.
 			if c, _ := report.FirstFailure(); c.Name != check.Connection {
 				t.Errorf("%s, ssl %v: %s", address.Scheme, ssl, describe(report))
 			}
@@ -255,15 +254,15 @@ func TestARealWebServerIsNoPostgres(t *testing.T) {
 	}
 }
 
-func TestTheProbesOwnLimitOfTimeIsKept(t *testing.T) {
+func TestProbe_Timeout(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
 	defer all.Wait()
 	for code, serve := range map[check.Code]func(net.Conn){
-		check.ConnectionTimeout: untilClosed,
-		check.ConnectionLost:    queried(func(b *backend) { untilClosed(b.conn) }),
+		check.ConnectionTimeout: discardInput,
+		check.ConnectionLost:    afterQuery(func(b *backend) { discardInput(b.conn) }),
 	} {
-		s := facing(serve)(t)
+		s := servedBy(serve)(t)
 		s.limit = 0
 		all.Go(func() {
 			begin := time.Now()
@@ -272,15 +271,13 @@ func TestTheProbesOwnLimitOfTimeIsKept(t *testing.T) {
 				t.Errorf("%s took %v", code, took)
 			}
 			if _, ok := entry(report, code); !ok {
-				t.Errorf("there is no %s in%s", code, describe(report))
+				t.Errorf("no %s in%s", code, describe(report))
 			}
 		})
 	}
 }
 
-// TestThePasswordIsNeverSentInClear records all that a server is sent that asks
-// for the password in cleartext.
-func TestThePasswordIsNeverSentInClear(t *testing.T) {
+func TestProbe_CleartextWithoutTLS(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var heard bytes.Buffer
@@ -290,9 +287,9 @@ func TestThePasswordIsNeverSentInClear(t *testing.T) {
 			defer mu.Unlock()
 			heard.Write(b)
 		}}
-		asking(&pgproto3.AuthenticationCleartextPassword{})(recorded)
+		requesting(&pgproto3.AuthenticationCleartextPassword{})(recorded)
 	}}).start(t)
-	s := at(t, front.port)
+	s := newTargetSource(t, front.port)
 	s.target.Endpoint.SSL = false
 	report := s.probe()
 	if c, _ := report.FirstFailure(); c.Code != check.TLSRequired {
@@ -300,11 +297,11 @@ func TestThePasswordIsNeverSentInClear(t *testing.T) {
 	}
 	front.stop()
 	if heard.Len() == 0 || bytes.Contains(heard.Bytes(), []byte(password)) {
-		t.Errorf("of %d bytes heard the password is a part", heard.Len())
+		t.Errorf("the %d bytes received are none or contain the password", heard.Len())
 	}
 }
 
-// recorder hears what is read from a connection.
+// recorder passes on to heard what is read from a connection.
 type recorder struct {
 	net.Conn
 	heard func([]byte)
@@ -316,13 +313,13 @@ func (r recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestAServerThatEchoesThePasswordIsNotQuoted(t *testing.T) {
+func TestProbe_EchoedPassword(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"XX000", "28P01", "28000", "53300", "57P03", "42501", "08P01", ""} {
 		for name, serve := range map[string]func(net.Conn){
-			"at login": func(conn net.Conn) { refuseWithPassword(conn, code) },
-			"in the session": queried(func(b *backend) {
-				for b.say(&pgproto3.ErrorResponse{Severity: "ERROR", Code: code, Message: "no: " + password}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
+			"at login": func(conn net.Conn) { rejectWithPassword(conn, code) },
+			"in the session": afterQuery(func(b *backend) {
+				for b.send(&pgproto3.ErrorResponse{Severity: "ERROR", Code: code, Message: "no: " + password}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
 					if _, err := b.Receive(); err != nil {
 						return
 					}
@@ -331,22 +328,22 @@ func TestAServerThatEchoesThePasswordIsNotQuoted(t *testing.T) {
 		} {
 			t.Run(name+" with "+code, func(t *testing.T) {
 				t.Parallel()
-				s := at(t, (&standIn{serve: serve, tls: serverTLS(t)}).start(t).port)
+				s := newTargetSource(t, (&standIn{serve: serve, tls: serverTLS(t)}).start(t).port)
 				s.limit = 5 * time.Second
 				report := s.probe()
 				if _, failed := report.FirstFailure(); !failed {
-					t.Errorf("there is no failure in%s", describe(report))
+					t.Errorf("no failure in%s", describe(report))
 				}
-				holdsNoPassword(t, report)
+				checkNoPassword(t, report)
 			})
 		}
 	}
 }
 
-// refuseWithPassword asks for the password and refuses it, repeating it.
-func refuseWithPassword(conn net.Conn, code string) {
-	b, _, err := started(conn)
-	if err != nil || b.say(&pgproto3.AuthenticationCleartextPassword{}) != nil || b.SetAuthType(pgproto3.AuthTypeCleartextPassword) != nil {
+// rejectWithPassword requests the password in cleartext and repeats it in its error.
+func rejectWithPassword(conn net.Conn, code string) {
+	b, _, err := acceptStartup(conn)
+	if err != nil || b.send(&pgproto3.AuthenticationCleartextPassword{}) != nil || b.SetAuthType(pgproto3.AuthTypeCleartextPassword) != nil {
 		return
 	}
 	message, err := b.Receive()
@@ -354,6 +351,6 @@ func refuseWithPassword(conn net.Conn, code string) {
 		return
 	}
 	if given, ok := message.(*pgproto3.PasswordMessage); ok {
-		_ = b.say(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: "not " + given.Password, Detail: given.Password, Hint: given.Password})
+		_ = b.send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: "not " + given.Password, Detail: given.Password, Hint: given.Password})
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-func TestTablesAreListedAsTheyAre(t *testing.T) {
+func TestRefreshTables(t *testing.T) {
 	t.Parallel()
-	s := altered(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int); GRANT SELECT ON "clo;sed".x TO %[2]s;
+	s := afterSQL(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int); GRANT SELECT ON "clo;sed".x TO %[2]s;
 CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; CREATE TABLE bare (id int); ALTER TABLE bare REPLICA IDENTITY NOTHING;
 CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); ALTER TABLE indexed REPLICA IDENTITY USING INDEX i;
 ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
@@ -36,7 +36,7 @@ ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
 	}
 }
 
-func TestTablesOfAnAwkwardPublicationAreListed(t *testing.T) {
+func TestRefreshTables_AwkwardPublication(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	for i, name := range awkward() {
@@ -52,7 +52,7 @@ func TestTablesOfAnAwkwardPublicationAreListed(t *testing.T) {
 	}
 }
 
-func TestTablesNeedNoReplication(t *testing.T) {
+func TestRefreshTables_WithoutReplication(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
@@ -61,7 +61,7 @@ func TestTablesNeedNoReplication(t *testing.T) {
 	}
 }
 
-func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
+func TestRefreshTables_Failures(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[check.Code]func(*source){
 		check.PublicationNotFound:  func(s *source) { s.target.Slot.PublicationName = "absent" },
@@ -72,7 +72,7 @@ func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			tables, report := prober(t).RefreshTables(t.Context(), changed(change)(t).target)
+			tables, report := prober(t).RefreshTables(t.Context(), sourceWith(change)(t).target)
 			if c, _ := report.FirstFailure(); c.Code != code || len(tables.Tables) > 0 {
 				t.Errorf("got %d tables and %s", len(tables.Tables), describe(report))
 			}
@@ -80,7 +80,7 @@ func TestTablesThatCanNotBeListedSayWhy(t *testing.T) {
 	}
 }
 
-func TestManyTablesAreListedUpToTheLimit(t *testing.T) {
+func TestRefreshTables_Limits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		rows      int
@@ -92,7 +92,7 @@ func TestManyTablesAreListedUpToTheLimit(t *testing.T) {
 		{20_000, strings.Repeat("\x01", 63), true},
 		{50_000, "s", true},
 	} {
-		tables, report := listedFrom(t, c.rows, []string{"public", c.name, "default", "t"})
+		tables, report := tablesFrom(t, c.rows, []string{"public", c.name, "default", "t"})
 		if tables.Truncated != c.truncated || len(tables.Tables) == 0 || !c.truncated && len(tables.Tables) != c.rows {
 			t.Errorf("of %d tables %d are listed, truncated %v%s", c.rows, len(tables.Tables), tables.Truncated, describe(report))
 		}
@@ -102,39 +102,40 @@ func TestManyTablesAreListedUpToTheLimit(t *testing.T) {
 	}
 }
 
-func TestAListOfAnotherFormIsRefused(t *testing.T) {
+func TestRefreshTables_MalformedList(t *testing.T) {
 	t.Parallel()
 	for _, row := range [][]string{{"public"}, {"public", "t", strings.Repeat("x", 1000), "t"}} {
-		if tables, report := listedFrom(t, 10, row); len(tables.Tables) > 0 {
+		if tables, report := tablesFrom(t, 10, row); len(tables.Tables) > 0 {
 			t.Errorf("%d tables are listed", len(tables.Tables))
 		} else if _, ok := entry(report, check.ServerError); !ok {
 			t.Error(describe(report))
 		}
 	}
-	if tables, report := listedFrom(t, 1_000_000, []string{"public", "t", "full", "t"}); len(tables.Tables) > 0 {
+	if tables, report := tablesFrom(t, 1_000_000, []string{"public", "t", "full", "t"}); len(tables.Tables) > 0 {
 		t.Error("a flood is listed")
 	} else if _, ok := entry(report, check.ConnectionLost); !ok {
 		t.Error(describe(report))
 	}
 }
 
-// listedFrom lists the tables of a server that has so many of them, all alike.
-func listedFrom(t *testing.T, rows int, row []string) (database.Tables, check.Report) {
+// tablesFrom returns what RefreshTables reports of a server that sends this row so many
+// times.
+func tablesFrom(t *testing.T, rows int, row []string) (database.Tables, check.Report) {
 	t.Helper()
 	values := make([][]byte, len(row))
 	fields := make([]pgproto3.FieldDescription, len(row))
 	for i, v := range row {
 		values[i], fields[i].Name = []byte(v), []byte{'a' + byte(i)}
 	}
-	s := facing(func(conn net.Conn) {
-		b, _, err := started(conn)
-		if err != nil || b.letIn("16.1") != nil {
+	s := servedBy(func(conn net.Conn) {
+		b, _, err := acceptStartup(conn)
+		if err != nil || b.acceptLogin("16.1") != nil {
 			return
 		}
-		if _, err := b.Receive(); err != nil || b.answer(`{"publication":{"found":{}}}`) != nil {
+		if _, err := b.Receive(); err != nil || b.answerQuery(`{"publication":{"found":{}}}`) != nil {
 			return
 		}
-		if _, err := b.Receive(); err != nil || b.say(&pgproto3.RowDescription{Fields: fields}) != nil {
+		if _, err := b.Receive(); err != nil || b.send(&pgproto3.RowDescription{Fields: fields}) != nil {
 			return
 		}
 		message := encode(&pgproto3.DataRow{Values: values})
@@ -143,8 +144,8 @@ func listedFrom(t *testing.T, rows int, row []string) (database.Tables, check.Re
 				return
 			}
 		}
-		if b.say(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
-			untilClosed(conn)
+		if b.send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
+			discardInput(conn)
 		}
 	})(t)
 	s.limit = 0

@@ -17,11 +17,11 @@ import (
 
 const hostSSLOnly = "hostssl all all 127.0.0.1/32 scram-sha-256"
 
-// tlsFindings are those about the encryption.
+// tlsFindings returns the codes of the tls check.
 func tlsFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.TLSNotSupported: {check.TLS, check.Failed, []state{
-			{cause: "ssl is off", fix: sql, bring: func(t *testing.T) *source {
+			{cause: "ssl is off", fix: sql, setup: func(t *testing.T) *source {
 				server := pgtest.Start(t, pgserver.Options{})
 				s := newSource(t, server)
 				s.admin("ALTER SYSTEM SET ssl = off")
@@ -30,30 +30,30 @@ func tlsFindings() map[check.Code]finding {
 			}},
 		}},
 		check.TLSFailed: {check.TLS, check.Failed, []state{
-			{cause: "only TLS 1.1", bring: func(t *testing.T) *source {
+			{cause: "only TLS 1.1", setup: func(t *testing.T) *source {
 				config := serverTLS(t)
 				config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
-				return at(t, (&standIn{tls: config, serve: untilClosed}).start(t).port)
+				return newTargetSource(t, (&standIn{tls: config, serve: discardInput}).start(t).port)
 			}},
 		}},
 		check.TLSCertificateInvalid: {check.TLS, check.Failed, []state{
-			{cause: "an authority that is not known", fix: words, bring: verifying("127.0.0.1", ""), mend: trust},
-			{cause: "another authority", fix: words, mend: trust, bring: func(t *testing.T) *source {
+			{cause: "an unknown authority", fix: advice, setup: verifying("127.0.0.1", ""), repair: trust},
+			{cause: "another authority", fix: advice, repair: trust, setup: func(t *testing.T) *source {
 				return verifying("127.0.0.1", pemOf(serverTLS(t)))(t)
 			}},
-			{cause: "another host's certificate", fix: words, bring: verifying("db.example.com", ""), mend: func(s *source) {
+			{cause: "another host's certificate", fix: advice, setup: verifying("db.example.com", ""), repair: func(s *source) {
 				trust(s)
 				s.target.Endpoint.Hostname = "localhost"
 			}},
 		}},
 		check.TLSRequired: {check.TLS, check.Failed, []state{
-			{cause: "hostssl only", fix: words, bring: withoutTLS(hostSSLOnly), mend: withTLS},
-			{cause: "a password in cleartext", fix: words, bring: withoutTLS("host all all 127.0.0.1/32 password"), mend: withTLS},
-			{cause: "a password in cleartext, and no TLS", fix: words, bring: func(t *testing.T) *source {
+			{cause: "hostssl only", fix: advice, setup: withoutTLS(hostSSLOnly), repair: withTLS},
+			{cause: "a password in cleartext", fix: advice, setup: withoutTLS("host all all 127.0.0.1/32 password"), repair: withTLS},
+			{cause: "a password in cleartext, and no TLS", fix: advice, setup: func(t *testing.T) *source {
 				s := newSource(t, pgtest.Start(t, pgserver.Options{NoTLS: true, HBA: []string{"host all all 127.0.0.1/32 password"}}))
 				s.target.Endpoint.SSL = false
 				return s
-			}, mend: func(s *source) { setHBA(s.t, s.server, "host all all 127.0.0.1/32 scram-sha-256") }},
+			}, repair: func(s *source) { setHBA(s.t, s.server, "host all all 127.0.0.1/32 scram-sha-256") }},
 		}},
 	}
 }
@@ -68,22 +68,22 @@ func withoutTLS(line string) func(t *testing.T) *source {
 	}
 }
 
-// trust sends the server's own authority.
+// trust sends the server's own certificate authority.
 func trust(s *source) { s.target.Endpoint.SSLRootCert = string(s.server.RootCertPEM()) }
 
-// verifying is a source on the shared server under the name host, which insists
-// on the authority in root.
+// verifying returns a setup of a source on the shared server with verify-full, under
+// the name host and with the authority in root.
 func verifying(host, root string) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
 		s := newSource(t, shared)
 		s.target.Endpoint.Hostname = host
 		s.target.Endpoint.SSLMode, s.target.Endpoint.SSLRootCert = database.SSLModeVerifyFull, root
-		s.prober = leadsTo(t, "127.0.0.1")
+		s.prober = resolvingTo(t, "127.0.0.1")
 		return s
 	}
 }
 
-// pemOf is the certificate of config in PEM.
+// pemOf returns the certificate of config as PEM.
 func pemOf(config *tls.Config) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]}))
 }
@@ -102,65 +102,65 @@ func setHBA(t *testing.T, server *pgserver.Server, lines ...string) {
 	}
 }
 
-// loginFindings are those about being let in.
+// loginFindings returns the codes of the authentication and server_version checks.
 func loginFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.AuthenticationFailed: {check.Authentication, check.Failed, []state{
-			{cause: "a wrong password", bring: changed(func(s *source) { s.target.Passwords.Main = "wrong" })},
-			{cause: "no such role", bring: changed(func(s *source) { s.target.Endpoint.Username = "nobody" })},
-			{cause: "a role without a password", bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " PASSWORD NULL") })},
-			{cause: "a proof that costs too much", bring: facing(challenging(",i=5000000"))},
+			{cause: "a wrong password", setup: sourceWith(func(s *source) { s.target.Passwords.Main = "wrong" })},
+			{cause: "no such role", setup: sourceWith(func(s *source) { s.target.Endpoint.Username = "nobody" })},
+			{cause: "a role without a password", setup: sourceWith(func(s *source) { s.admin("ALTER ROLE " + s.role() + " PASSWORD NULL") })},
+			{cause: "too many iterations of SCRAM", setup: servedBy(requestingSCRAM(",i=5000000"))},
 		}},
 		check.DatabaseNotFound: {check.Authentication, check.Failed, []state{
-			{cause: "no such database", bring: changed(func(s *source) { s.target.Endpoint.Database = "absent" })},
+			{cause: "no such database", setup: sourceWith(func(s *source) { s.target.Endpoint.Database = "absent" })},
 		}},
 		check.ConnectionNotPermitted: {check.Authentication, check.Failed, []state{
-			{cause: "no line of pg_hba", fix: words, bring: func(t *testing.T) *source {
+			{cause: "no line of pg_hba", fix: advice, setup: func(t *testing.T) *source {
 				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all somebody 127.0.0.1/32 scram-sha-256"}}))
-			}, mend: addPrintedLine},
-			{cause: "a line that rejects", fix: words, bring: func(t *testing.T) *source {
+			}, repair: addSuggestedHBALine},
+			{cause: "a line that rejects", fix: advice, setup: func(t *testing.T) *source {
 				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 reject"}}))
-			}, mend: addPrintedLine},
-			{cause: "NOLOGIN", fix: sql, bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOLOGIN") })},
-			{cause: "no CONNECT", fix: sql, bring: changed(func(s *source) { s.admin("REVOKE CONNECT ON DATABASE " + s.database() + " FROM PUBLIC") })},
-			{cause: "a database that takes no connections", fix: sql, bring: changed(func(s *source) {
+			}, repair: addSuggestedHBALine},
+			{cause: "NOLOGIN", fix: sql, setup: sourceWith(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOLOGIN") })},
+			{cause: "no CONNECT", fix: sql, setup: sourceWith(func(s *source) { s.admin("REVOKE CONNECT ON DATABASE " + s.database() + " FROM PUBLIC") })},
+			{cause: "a database that accepts no connections", fix: sql, setup: sourceWith(func(s *source) {
 				s.admin("ALTER DATABASE " + s.database() + " ALLOW_CONNECTIONS false")
 			})},
 		}},
 		check.TooManyConnections: {check.Authentication, check.Failed, []state{
-			{cause: "max_connections", fix: words, bring: fullServer},
-			{cause: "the role's limit", fix: sql, more: true, bring: changed(func(s *source) {
-				// Up to some version walsenders are not counted, so that none is asked for.
+			{cause: "max_connections", fix: advice, setup: fullServer},
+			{cause: "the role's limit", fix: sql, otherFailures: true, setup: sourceWith(func(s *source) {
+				// Some versions do not count walsenders.
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION CONNECTION LIMIT 0")
 			})},
-			{cause: "the database's limit", fix: sql, more: true, bring: changed(func(s *source) {
+			{cause: "the database's limit", fix: sql, otherFailures: true, setup: sourceWith(func(s *source) {
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
 				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 0")
 			})},
 		}},
 		check.ServerUnavailable: {check.Authentication, check.Failed, []state{
-			{cause: "it is shutting down", bring: shuttingDown},
-			{cause: "it can't start a process", bring: func(t *testing.T) *source {
-				return at(t, (&standIn{serve: sayAndWait("Ecould not fork new process for connection\n\x00")}).start(t).port)
+			{cause: "it is shutting down", setup: shuttingDown},
+			{cause: "it can't start a process", setup: func(t *testing.T) *source {
+				return newTargetSource(t, (&standIn{serve: sendAndWait("Ecould not fork new process for connection\n\x00")}).start(t).port)
 			}},
 		}},
 		check.ServerError: {check.Authentication, check.Failed, []state{
-			{cause: "a database whose removal was interrupted", bring: changed(func(s *source) {
+			{cause: "a database whose removal was interrupted", setup: sourceWith(func(s *source) {
 				s.admin("UPDATE pg_database SET datconnlimit = -2 WHERE datname = " + literal(s.target.Endpoint.Database))
 			})},
-			{cause: "no access to an essential catalog", bring: changed(func(s *source) {
+			{cause: "no access to an essential catalog", setup: sourceWith(func(s *source) {
 				s.exec("REVOKE SELECT ON pg_publication FROM PUBLIC")
 			})},
 		}},
 		check.UnsupportedServerVersion: {check.ServerVersion, check.Failed, []state{
-			{cause: "PostgreSQL 11", fix: words, bring: facing(answering("11.22", "{}"))},
-			{cause: "PostgreSQL 9.6", fix: words, bring: facing(answering("9.6.24", "{}"))},
+			{cause: "PostgreSQL 11", fix: advice, setup: servedBy(answeringQueries("11.22", "{}"))},
+			{cause: "PostgreSQL 9.6", fix: advice, setup: servedBy(answeringQueries("9.6.24", "{}"))},
 		}},
 	}
 }
 
-// changed is a source on the shared server with a change.
-func changed(change func(s *source)) func(t *testing.T) *source {
+// sourceWith returns a setup of a source on the shared server, after a change.
+func sourceWith(change func(s *source)) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
 		s := newSource(t, shared)
 		change(s)
@@ -168,8 +168,8 @@ func changed(change func(s *source)) func(t *testing.T) *source {
 	}
 }
 
-// addPrintedLine puts the line that the fix has into pg_hba.conf.
-func addPrintedLine(s *source) {
+// addSuggestedHBALine adds the line in the fix to pg_hba.conf.
+func addSuggestedHBALine(s *source) {
 	s.t.Helper()
 	c, _ := entry(s.probe(), check.ConnectionNotPermitted)
 	_, line, _ := strings.Cut(c.Fix, "`")
@@ -177,25 +177,25 @@ func addPrintedLine(s *source) {
 	setHBA(s.t, s.server, strings.ReplaceAll(line, "<this service's address>", "127.0.0.1"))
 }
 
-// fullServer has no connection left, of either kind.
+// fullServer has neither a connection nor a walsender left.
 func fullServer(t *testing.T) *source {
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{
 		"max_connections": "6", "superuser_reserved_connections": "3", "max_wal_senders": "1",
 		"autovacuum": "off",
 	}})
 	s := newSource(t, server)
-	hold(t, server, "postgres", map[string]string{"replication": "database"})
+	openSession(t, server, "postgres", map[string]string{"replication": "database"})
 	for range 3 {
-		hold(t, server, "postgres", nil)
+		openSession(t, server, "postgres", nil)
 	}
 	return s
 }
 
-// shuttingDown waits for its last session to end.
+// shuttingDown is a server that waits for its last session to end.
 func shuttingDown(t *testing.T) *source {
 	server := pgtest.Start(t, pgserver.Options{})
 	s := newSource(t, server)
-	hold(t, server, "postgres", nil)
+	openSession(t, server, "postgres", nil)
 	if err := syscall.Kill(server.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func shuttingDown(t *testing.T) *source {
 	return nil
 }
 
-func TestVerifyFullPassesWithTheServersAuthority(t *testing.T) {
+func TestProbe_VerifyFull(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"127.0.0.1", "localhost", "localhost."} {
 		s := verifying(host, string(shared.RootCertPEM()))(t)
@@ -219,12 +219,12 @@ func TestVerifyFullPassesWithTheServersAuthority(t *testing.T) {
 	}
 }
 
-func TestAServerThatWantsAnotherCurveIsReached(t *testing.T) {
+func TestProbe_OtherCurve(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	config := serverTLS(t)
 	config.CurvePreferences = []tls.CurveID{tls.X25519}
-	front := (&standIn{tls: config, serve: func(conn net.Conn) { pass(conn, shared.Port()) }}).start(t)
+	front := (&standIn{tls: config, serve: func(conn net.Conn) { forward(conn, shared.Port()) }}).start(t)
 	s.target.Endpoint.Port = front.port
 	if failure, failed := s.probe().FirstFailure(); failed {
 		t.Errorf("%s: %s", failure.Code, failure.Message)
@@ -234,22 +234,22 @@ func TestAServerThatWantsAnotherCurveIsReached(t *testing.T) {
 	}
 }
 
-func TestWithTLSOnlyTheReportIsComplete(t *testing.T) {
+func TestProbe_TLSOnly(t *testing.T) {
 	t.Parallel()
 	s := withoutTLS(hostSSLOnly)(t)
 	s.target.Slot.SlotName = "absent"
 	report := s.probe()
 	for _, code := range []check.Code{check.TLSRequired, check.SlotNotFound} {
 		if _, ok := entry(report, code); !ok {
-			t.Errorf("there is no %s in%s", code, describe(report))
+			t.Errorf("no %s in%s", code, describe(report))
 		}
 	}
 }
 
-func TestTheLimitOfTimeIsKeptWhileAStatementRuns(t *testing.T) {
+func TestProbe_DeadlineDuringStatement(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
-	lock := hold(t, shared, s.target.Endpoint.Database, nil)
+	lock := openSession(t, shared, s.target.Endpoint.Database, nil)
 	mustDo(t, lock, "BEGIN")
 	mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
 	s.limit = time.Second

@@ -8,7 +8,7 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-// awkward are names that SQL made of them without care would not survive.
+// awkward returns names that break SQL that does not quote them correctly.
 func awkward() []string {
 	return []string{
 		`'; DROP TABLE t; --`, `"; DROP TABLE t; --`, `\'; DROP TABLE t; --`, `x') OR 1=1 --`, `'||(SELECT 1)||'`,
@@ -18,7 +18,7 @@ func awkward() []string {
 	}
 }
 
-func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
+func TestProbe_AwkwardPublication(t *testing.T) {
 	t.Parallel()
 	const state = `SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM t)`
 	s := newSource(t, shared)
@@ -27,7 +27,7 @@ func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
 		s.target.Slot.PublicationName = name
 		before := s.exec(state)
 		if _, ok := entry(s.probe(), check.PublicationNotFound); !ok {
-			t.Errorf("%q is found before it is there", name)
+			t.Errorf("%q is found before it exists", name)
 		}
 		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
 		report := s.probe()
@@ -36,12 +36,12 @@ func TestAnAwkwardNameIsFoundAndNothingElseHappens(t *testing.T) {
 		}
 		s.exec("DROP PUBLICATION " + identifier(name))
 		if after := s.exec(state); before != after {
-			t.Fatalf("%q: the database was %s and is %s", name, before, after)
+			t.Fatalf("%q: the database changed from %s to %s", name, before, after)
 		}
 	}
 }
 
-func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
+func TestProbe_AwkwardPublicationFixes(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	for i, name := range awkward() {
@@ -49,7 +49,8 @@ func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
 			continue
 		}
 		s.target.Slot.PublicationName = name
-		// Made by the fix, after the slot and a change: then the slot's fix is due.
+		// The first fix creates the publication after the slot and a change, which needs
+		// the second.
 		s.exec("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
 		for _, code := range []string{string(check.PublicationNotFound), string(check.PublicationAfterSlot), ""} {
 			c, failed := s.probe().FirstFailure()
@@ -64,7 +65,7 @@ func TestTheFixForAnAwkwardNameWorks(t *testing.T) {
 	}
 }
 
-func TestAwkwardNamesOfTablesAreFixed(t *testing.T) {
+func TestProbe_AwkwardTableFixes(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	schemas := map[string]bool{}
@@ -88,16 +89,16 @@ func TestAwkwardNamesOfTablesAreFixed(t *testing.T) {
 			return
 		}
 	}
-	t.Error("the fixes do not come to an end")
+	t.Error("the fixes do not end")
 }
 
-func TestAwkwardNamesOfRoleAndDatabase(t *testing.T) {
+func TestProbe_AwkwardRoleAndDatabase(t *testing.T) {
 	t.Parallel()
 	for i, name := range awkward() {
 		if i%4 != 0 { // a database takes time
 			continue
 		}
-		s := at(t, shared.Port())
+		s := newTargetSource(t, shared.Port())
 		s.server, s.limit = shared, 0
 		s.target.Endpoint.Database, s.target.Endpoint.Username = name, name
 		s.prepare()
@@ -118,9 +119,9 @@ func TestAwkwardNamesOfRoleAndDatabase(t *testing.T) {
 	}
 }
 
-func TestTheServerReadsWhatIsQuotedAsItIs(t *testing.T) {
+func TestQuote_ReadByServer(t *testing.T) {
 	t.Parallel()
-	conn := hold(t, shared, "postgres", nil)
+	conn := openSession(t, shared, "postgres", nil)
 	for _, setting := range []string{"on", "off"} {
 		mustDo(t, conn, "SET standard_conforming_strings = "+setting)
 		for _, name := range awkward() {
@@ -129,7 +130,7 @@ func TestTheServerReadsWhatIsQuotedAsItIs(t *testing.T) {
 				t.Fatalf("%q: %v", name, err)
 			}
 			if len(results) != 1 || string(results[0].Rows[0][0]) != name || results[0].FieldDescriptions[0].Name != name {
-				t.Errorf("%q is read as %q and as %q", name, results[0].Rows[0][0], results[0].FieldDescriptions[0].Name)
+				t.Errorf("%q is read as literal %q and identifier %q", name, results[0].Rows[0][0], results[0].FieldDescriptions[0].Name)
 			}
 		}
 	}

@@ -21,12 +21,12 @@ import (
 
 const (
 	poolerDeadline = 10 * time.Minute
-	// ignoredByPooler are the start-up parameters that a probe sends and that
-	// PgBouncer would refuse.
-	ignoredByPooler = "replication,statement_timeout,client_min_messages,default_transaction_read_only"
+	// poolerParameters are the start-up parameters of a probe that PgBouncer rejects.
+	poolerParameters = "replication,statement_timeout,client_min_messages,default_transaction_read_only"
 )
 
-// pooled is a source behind a PgBouncer that ignores these start-up parameters.
+// pooled returns a setup of a source behind a PgBouncer that ignores these start-up
+// parameters.
 func pooled(ignored string) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
 		s := newSource(t, shared)
@@ -36,10 +36,9 @@ func pooled(ignored string) func(t *testing.T) *source {
 	}
 }
 
-func direct(s *source) { s.target.Endpoint.Port = s.server.Port() }
+func bypassPooler(s *source) { s.target.Endpoint.Port = s.server.Port() }
 
-// startPgBouncer starts a pooler in front of the source's server, and gives its
-// port.
+// startPgBouncer starts a pooler in front of the source's server and returns its port.
 func startPgBouncer(t *testing.T, s *source, ignored string) int {
 	t.Helper()
 	program, err := pgBouncer()
@@ -108,8 +107,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// unprivileged is the user for a program that refuses to run as root, which is
-// given the files.
+// unprivileged returns the credentials of a program that refuses to run as root, and
+// gives it the files.
 func unprivileged(t *testing.T, files ...string) *syscall.SysProcAttr {
 	t.Helper()
 	nobody, err := user.Lookup("nobody")
@@ -132,8 +131,8 @@ func unprivileged(t *testing.T, files ...string) *syscall.SysProcAttr {
 // bouncer is an installation of PgBouncer.
 type bouncer struct{ path, libraries string }
 
-// pgBouncer finds PgBouncer, or gets it from the system's packages: installed
-// where this is root, and else unpacked in the repository's cache.
+// pgBouncer finds PgBouncer or gets it from the package manager: it installs it as
+// root, and otherwise unpacks it into the repository's cache.
 var pgBouncer = sync.OnceValues(func() (bouncer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), poolerDeadline)
 	defer cancel()
@@ -155,11 +154,11 @@ func findPgBouncer() (bouncer, error) {
 			return bouncer{path: path}, nil
 		}
 	}
-	return bouncer{}, errors.New("PgBouncer is not on this machine")
+	return bouncer{}, errors.New("find PgBouncer: not installed")
 }
 
-// unpackPgBouncer takes the package and those that it depends on and that are
-// not installed, which takes no rights.
+// unpackPgBouncer unpacks the package and its missing dependencies, which needs no
+// privileges.
 func unpackPgBouncer(ctx context.Context) (bouncer, error) {
 	cache, err := localrun.Cache("pgbouncer")
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// TestAFixIsInTheProvidersOwnWords judges answers, since no server here is one
-// of theirs.
-func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
+// TestReport_ProviderFixes judges answers, because no server of these providers is at
+// hand.
+func TestReport_ProviderFixes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, facts                string
@@ -35,7 +35,7 @@ func TestAFixIsInTheProvidersOwnWords(t *testing.T) {
 					t.Errorf("the fix of %s is %q, want %q in it", code, found.Fix, want)
 				}
 				if c.name != "self-hosted" && c.name != "Supabase" && strings.Contains(found.Fix, "ALTER SYSTEM") {
-					t.Errorf("the fix of %s is %q, which the provider does not let anybody do", code, found.Fix)
+					t.Errorf("the fix of %s is %q, which the provider does not permit", code, found.Fix)
 				}
 			}
 		})
@@ -51,7 +51,7 @@ func judged(t *testing.T, answer string) check.Report {
 	return report
 }
 
-func TestFromVersion19TheEffectiveLevelCounts(t *testing.T) {
+func TestReport_EffectiveWALLevel(t *testing.T) {
 	t.Parallel()
 	for settings, want := range map[string]check.Status{
 		`"wal_level":"replica","effective_wal_level":"logical"`: check.Passed,
@@ -66,8 +66,8 @@ func TestFromVersion19TheEffectiveLevelCounts(t *testing.T) {
 	}
 }
 
-// TestADeadSlotIsSeenOnEveryVersion has the forms in which versions tell of it.
-func TestADeadSlotIsSeenOnEveryVersion(t *testing.T) {
+// TestReport_InvalidatedSlot has the forms of all versions.
+func TestReport_InvalidatedSlot(t *testing.T) {
 	t.Parallel()
 	for slot, dead := range map[string]bool{
 		`"restart_lsn":null,"wal_status":"lost"`:                                                     true,
@@ -86,7 +86,7 @@ func TestADeadSlotIsSeenOnEveryVersion(t *testing.T) {
 	}
 }
 
-func TestAPoolerIsToldByTheHostOrThePort(t *testing.T) {
+func TestReport_PoolerFix(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		host string

@@ -9,12 +9,12 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// publicationFindings are those about the publication by itself.
+// publicationFindings returns the codes of the publication check.
 func publicationFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.PublicationNotFound: {check.Publication, check.Failed, []state{
-			{cause: "it was never made", fix: sql, bring: altered("DROP PUBLICATION %[1]s")},
-			{cause: "it is in another database", fix: sql, bring: changed(func(s *source) {
+			{cause: "never created", fix: sql, setup: afterSQL("DROP PUBLICATION %[1]s")},
+			{cause: "it is in another database", fix: sql, setup: sourceWith(func(s *source) {
 				s.exec("DROP PUBLICATION " + s.publication())
 				other := newSource(s.t, s.server)
 				s.target.Slot.PublicationName = "elsewhere"
@@ -22,65 +22,65 @@ func publicationFindings() map[check.Code]finding {
 			})},
 		}},
 		check.PublicationEmpty: {check.Publication, check.Warned, []state{
-			{cause: "it has no tables", fix: words, bring: altered("ALTER PUBLICATION %[1]s DROP TABLE t"), mend: func(s *source) {
+			{cause: "it has no tables", fix: advice, setup: afterSQL("ALTER PUBLICATION %[1]s DROP TABLE t"), repair: func(s *source) {
 				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
 			}},
-			{cause: "its schema has no tables", fix: words, since: 15, bring: altered(
+			{cause: "its schema has no tables", fix: advice, minMajor: 15, setup: afterSQL(
 				"CREATE SCHEMA bare; ALTER PUBLICATION %[1]s DROP TABLE t; ALTER PUBLICATION %[1]s ADD TABLES IN SCHEMA bare")},
 		}},
 		check.PublicationOperationsMissing: {check.Publication, check.Warned, []state{
-			{cause: "inserts only", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert')")},
-			{cause: "no truncate", fix: sql, bring: altered("ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete')")},
+			{cause: "inserts only", fix: sql, setup: afterSQL("ALTER PUBLICATION %[1]s SET (publish = 'insert')")},
+			{cause: "no truncate", fix: sql, setup: afterSQL("ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete')")},
 		}},
 		check.PublicationNotViaRoot: {check.Publication, check.Warned, []state{
-			{cause: "a partitioned table", fix: sql, since: 13, bring: altered(partitioned + "; ALTER PUBLICATION %[1]s ADD TABLE parted")},
-			{cause: "all tables, one of them partitioned", fix: sql, since: 13, bring: altered(partitioned +
+			{cause: "a partitioned table", fix: sql, minMajor: 13, setup: afterSQL(partitioned + "; ALTER PUBLICATION %[1]s ADD TABLE parted")},
+			{cause: "all tables, one of them partitioned", fix: sql, minMajor: 13, setup: afterSQL(partitioned +
 				"; DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES")},
 		}},
 	}
 }
 
-// partitioned makes a table with a partition, and one of that.
+// partitioned creates a table with a partition, and with a partition that has one.
 const partitioned = `CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10);
 CREATE TABLE middle PARTITION OF parted FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
 CREATE TABLE leaf PARTITION OF middle FOR VALUES FROM (10) TO (20);
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC`
 
-// altered is a source whose publication, %[1]s, was changed by SQL; %[2]s is the
-// role, and %[3]s the slot's name.
-func altered(format string) func(t *testing.T) *source {
-	return changed(func(s *source) { s.exec(s.sql(format)) })
+// afterSQL returns a setup of a source after SQL in one transaction. %[1]s is the
+// publication, %[2]s the role, and %[3]s the slot's name.
+func afterSQL(format string) func(t *testing.T) *source {
+	return sourceWith(func(s *source) { s.exec(s.sql(format)) })
 }
 
 func (s *source) sql(format string) string {
 	return strings.NewReplacer("%[1]s", s.publication(), "%[2]s", s.role(), "%[3]s", s.slot()).Replace(format)
 }
 
-// orderFindings are those about what came first, the publication or the slot.
+// orderFindings returns the codes of the publication_order check.
 func orderFindings() map[check.Code]finding {
 	remade := "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t"
 	return map[check.Code]finding{
 		check.PublicationAfterSlot: {check.PublicationOrder, check.Failed, []state{
-			{cause: "made after a change", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s", "SELECT pg_drop_replication_slot(%[3]s)",
+			{cause: "made after a change", fix: sql, setup: afterStatements("DROP PUBLICATION %[1]s", "SELECT pg_drop_replication_slot(%[3]s)",
 				"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "INSERT INTO t VALUES (1)", "CREATE PUBLICATION %[1]s FOR TABLE t")},
-			{cause: "made anew with a change between", fix: sql, bring: inTurn("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s",
+			{cause: "recreated with a change between", fix: sql, setup: afterStatements("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s",
 				"INSERT INTO t VALUES (2)", "CREATE PUBLICATION %[1]s FOR TABLE t", "INSERT INTO t VALUES (3)")},
-			{cause: "made anew in one transaction with a change", fix: sql, bring: inTurn("INSERT INTO t VALUES (9)", remade)},
-			{cause: "made after many changes of other tables", fix: sql, bring: inTurn("DROP PUBLICATION %[1]s",
+			{cause: "recreated in one transaction with a change", fix: sql, setup: afterStatements("INSERT INTO t VALUES (9)", remade)},
+			{cause: "made after many changes of other tables", fix: sql, setup: afterStatements("DROP PUBLICATION %[1]s",
 				"CREATE TABLE u AS SELECT generate_series(1, 2000)", "UPDATE u SET generate_series = 1", "CREATE PUBLICATION %[1]s FOR TABLE t")},
 		}},
 		check.PublicationAfterSlotSuspected: {check.PublicationOrder, check.Warned, []state{
-			{cause: "changed while the slot is being read", bring: changed(func(s *source) {
-				read(s)
+			{cause: "changed while the slot is being read", setup: sourceWith(func(s *source) {
+				startReading(s)
 				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
 			})},
-			{cause: "a pooler in the way", more: true, bring: func(t *testing.T) *source {
-				s := pooled(ignoredByPooler)(t)
+			{cause: "a pooler on the way", otherFailures: true, setup: func(t *testing.T) *source {
+				s := pooled(poolerParameters)(t)
 				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
 				return s
 			}},
-			{cause: "a role that may not read ahead", more: true, bring: changed(func(s *source) {
+			{cause: "a role that may not read the slot", otherFailures: true, setup: sourceWith(func(s *source) {
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
 				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
 			})},
@@ -88,19 +88,19 @@ func orderFindings() map[check.Code]finding {
 	}
 }
 
-// inTurn is a source after these statements, each in a transaction of its own.
-func inTurn(formats ...string) func(t *testing.T) *source {
-	return changed(func(s *source) {
+// afterStatements is afterSQL with a transaction for each statement.
+func afterStatements(formats ...string) func(t *testing.T) *source {
+	return sourceWith(func(s *source) {
 		for _, f := range formats {
 			s.exec(s.sql(f))
 		}
 	})
 }
 
-// read has the slot read by somebody else until the test ends.
-func read(s *source) {
+// startReading starts a reader of the slot that ends with the test.
+func startReading(s *source) {
 	s.t.Helper()
-	reader := hold(s.t, s.server, s.target.Endpoint.Database, map[string]string{"replication": "database"})
+	reader := openSession(s.t, s.server, s.target.Endpoint.Database, map[string]string{"replication": "database"})
 	reader.Frontend().SendQuery(&pgproto3.Query{String: "START_REPLICATION SLOT " + s.target.Slot.SlotName +
 		" LOGICAL 0/0 (proto_version '1', publication_names " + literal(s.publication()) + ")"})
 	if err := reader.Frontend().Flush(); err != nil {
@@ -111,61 +111,61 @@ func read(s *source) {
 	}
 }
 
-func TestAPublicationAfterTheSlotPassesWhereNothingIsLost(t *testing.T) {
+func TestProbe_HarmlessOrder(t *testing.T) {
 	t.Parallel()
-	for name, bring := range map[string]func(t *testing.T) *source{
-		"made anew with no change between": inTurn("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR TABLE t"),
-		"made after with no change before": inTurn("SELECT pg_drop_replication_slot(%[3]s)", "DROP PUBLICATION %[1]s",
+	for name, setup := range map[string]func(t *testing.T) *source{
+		"recreated with no change between": afterStatements("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR TABLE t"),
+		"made after with no change before": afterStatements("SELECT pg_drop_replication_slot(%[3]s)", "DROP PUBLICATION %[1]s",
 			"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "CREATE PUBLICATION %[1]s FOR TABLE t", "INSERT INTO t VALUES (1)"),
-		"changed after": inTurn("INSERT INTO t VALUES (1)", "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate')", "INSERT INTO t VALUES (2)"),
+		"changed after": afterStatements("INSERT INTO t VALUES (1)", "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate')", "INSERT INTO t VALUES (2)"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := bring(t)
+			s := setup(t)
 			before := s.confirmed()
 			report := s.probe()
 			if got := status(report, check.PublicationOrder); got != check.Passed {
 				t.Errorf("the order is %s:%s", got, describe(report))
 			}
 			if after := s.confirmed(); before != after {
-				t.Errorf("the slot was at %s and is at %s", before, after)
+				t.Errorf("the slot moved from %s to %s", before, after)
 			}
 		})
 	}
 }
 
-// confirmed is up to where the slot was read, and whether it is being read.
-// Reading ahead may move on restart_lsn, up to what was confirmed before.
+// confirmed returns the slot's confirmed position and whether it is active. A peek may
+// advance restart_lsn, but not beyond that position.
 func (s *source) confirmed() string {
 	return s.admin("SELECT confirmed_flush_lsn, active FROM pg_replication_slots WHERE slot_name = " + s.slot())
 }
 
-// tableFindings are those about the publication's tables.
+// tableFindings returns the codes of the tables check.
 func tableFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.TablesUnreadable: {check.Tables, check.Warned, []state{
-			{cause: "no SELECT", fix: sql, bring: altered("REVOKE SELECT ON t FROM %[2]s")},
-			{cause: "no SELECT on many tables of two schemas", fix: sql, bring: altered(`CREATE SCHEMA "o'ther"; GRANT USAGE ON SCHEMA "o'ther" TO PUBLIC;
+			{cause: "no SELECT", fix: sql, setup: afterSQL("REVOKE SELECT ON t FROM %[2]s")},
+			{cause: "no SELECT on many tables of two schemas", fix: sql, setup: afterSQL(`CREATE SCHEMA "o'ther"; GRANT USAGE ON SCHEMA "o'ther" TO PUBLIC;
 DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY KEY)', 'm"any ' || i); EXECUTE format('CREATE TABLE "o''ther".%I (id int PRIMARY KEY)', i); END LOOP; END $$;
 DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`)},
-			{cause: "no USAGE of the schema", fix: sql, bring: altered(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
+			{cause: "no USAGE of the schema", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
 GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x`)},
-			{cause: "neither of the two", fix: sql, bring: altered(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
+			{cause: "neither of the two", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
 ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},
 		}},
 		check.ReplicaIdentityMissing: {check.Tables, check.Warned, []state{
-			{cause: "no primary key", fix: sql, bring: altered("CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare")},
-			{cause: "the identity is nothing", fix: sql, bring: altered("ALTER TABLE t REPLICA IDENTITY NOTHING")},
-			{cause: "the identity's index is gone", fix: sql, bring: altered(`CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id);
+			{cause: "no primary key", fix: sql, setup: afterSQL("CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare")},
+			{cause: "the identity is nothing", fix: sql, setup: afterSQL("ALTER TABLE t REPLICA IDENTITY NOTHING")},
+			{cause: "the identity's index is gone", fix: sql, setup: afterSQL(`CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id);
 ALTER TABLE indexed REPLICA IDENTITY USING INDEX i; DROP INDEX i; GRANT SELECT ON indexed TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE indexed`)},
-			{cause: "a deferrable primary key", fix: sql, bring: altered(`CREATE TABLE late (id int PRIMARY KEY DEFERRABLE); GRANT SELECT ON late TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE late`)},
-			{cause: "a leaf of a partitioned table", fix: sql, since: 13, bring: altered(partitioned + `; ALTER PUBLICATION %[1]s ADD TABLE parted;
+			{cause: "a deferrable primary key", fix: sql, setup: afterSQL(`CREATE TABLE late (id int PRIMARY KEY DEFERRABLE); GRANT SELECT ON late TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE late`)},
+			{cause: "a leaf of a partitioned table", fix: sql, minMajor: 13, setup: afterSQL(partitioned + `; ALTER PUBLICATION %[1]s ADD TABLE parted;
 ALTER PUBLICATION %[1]s SET (publish_via_partition_root = true); ALTER TABLE leaf REPLICA IDENTITY NOTHING`)},
 		}},
 	}
 }
 
-func TestTablesWithoutAFaultPass(t *testing.T) {
+func TestProbe_HealthyTables(t *testing.T) {
 	t.Parallel()
 	for name, format := range map[string]string{
 		"an index as the identity": `CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); GRANT SELECT ON indexed TO %[2]s;
@@ -177,7 +177,7 @@ ALTER PUBLICATION %[1]s SET (publish = 'insert')`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if report := altered(format)(t).probe(); status(report, check.Tables) != check.Passed {
+			if report := afterSQL(format)(t).probe(); status(report, check.Tables) != check.Passed {
 				t.Error(describe(report))
 			}
 		})

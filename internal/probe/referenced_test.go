@@ -9,7 +9,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-func TestAReferencedPasswordIsSaidToAVerifiedServerOnly(t *testing.T) {
+func TestProbe_ReferencedPassword(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 password"}})
 	s := newSource(t, server)

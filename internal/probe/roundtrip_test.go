@@ -15,8 +15,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// pass passes one connection on to a server of this machine.
-func pass(client net.Conn, port int) {
+// forward forwards one connection to a server on this machine.
+func forward(client net.Conn, port int) {
 	server, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return
@@ -32,15 +32,15 @@ func pass(client net.Conn, port int) {
 	back.Wait()
 }
 
-func TestAHealthyTargetTakesOneConnectionAndFewRoundTrips(t *testing.T) {
+func TestProbe_RoundTrips(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		method string
-		// trips are TCP, the start-up, the login's messages, and the statement, which
-		// goes along with the last of SCRAM's.
+		// trips are those of TCP, the start-up, the login, and the statement, unless that
+		// is pipelined.
 		trips int
-		// apart is the statement's own, where it is not sent ahead.
-		apart int
+		// saved is what pipelining saves.
+		saved int
 	}{
 		{"scram-sha-256", 4, 1},
 		{"md5", 4, 0},
@@ -48,27 +48,27 @@ func TestAHealthyTargetTakesOneConnectionAndFewRoundTrips(t *testing.T) {
 	} {
 		t.Run(c.method, func(t *testing.T) {
 			t.Parallel()
-			// A server of its own: where other slots lag, a new one is made to look as
-			// old as they are, and the order of slot and publication has to be tried.
+			// A server of its own: if other slots lag, a new slot looks as old as they are,
+			// and the probe needs a peek.
 			options := pgserver.Options{HBA: []string{"local all all trust", "host all all 127.0.0.1/32 " + c.method}}
 			if c.method == "md5" {
 				options.PasswordEncryption = "md5"
 			}
 			s := newSource(t, pgtest.Start(t, options))
 			for _, ssl := range []bool{true, false} {
-				for _, apart := range []bool{false, true} {
+				for _, separate := range []bool{false, true} {
 					want := c.trips
 					if ssl {
-						want += 2 // the request for TLS, and its handshake
+						want += 2 // the TLS request and the handshake
 					}
-					if apart || *apartFlag {
-						want += c.apart
+					if separate || *noPipelining {
+						want += c.saved
 					}
 					s.prober = prober(t)
-					s.prober.Client.NoPipelining = apart || *apartFlag
+					s.prober.Client.NoPipelining = separate || *noPipelining
 					s.target.Endpoint.SSL = ssl
-					if got := s.trips(t); got > want {
-						t.Errorf("ssl %v, apart %v: %d round trips, want %d", ssl, apart, got, want)
+					if got := s.roundTrips(t); got > want {
+						t.Errorf("ssl %v, without pipelining %v: %d round trips, want %d", ssl, separate, got, want)
 					}
 				}
 			}
@@ -76,10 +76,10 @@ func TestAHealthyTargetTakesOneConnectionAndFewRoundTrips(t *testing.T) {
 	}
 }
 
-// trips are the round trips that a probe takes. It fails where more than one
-// connection was made. There is a distance to the server: else what it says at the
-// end of TLS could come between two messages that are sent together.
-func (s *source) trips(t *testing.T) int {
+// roundTrips returns the round trips of a probe, and checks that it opened one
+// connection. The server is at a distance: otherwise what it sends at the end of TLS
+// could arrive between two messages that are sent together.
+func (s *source) roundTrips(t *testing.T) int {
 	t.Helper()
 	const distance = 20 * time.Millisecond
 	far, err := link.Open(net.JoinHostPort("127.0.0.1", strconv.Itoa(s.server.Port())), distance)
@@ -99,12 +99,12 @@ func (s *source) trips(t *testing.T) int {
 	return traffic.RoundTrips
 }
 
-// TestASessionThatEndsAtTheStatementIsTriedWithoutIt has something in between
-// that takes no statement before the login is through, as Postgres does.
-func TestASessionThatEndsAtTheStatementIsTriedWithoutIt(t *testing.T) {
+// TestProbe_PipeliningUnsupported has a proxy that ends a connection on which a
+// statement comes before the end of the login.
+func TestProbe_PipeliningUnsupported(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
-	front := (&standIn{serve: strict(s.server.Port())}).start(t)
+	front := (&standIn{serve: rejectPipelining(s.server.Port())}).start(t)
 	s.target.Endpoint.Port, s.target.Endpoint.SSL = front.port, false
 	report := s.probe()
 	front.stop()
@@ -112,7 +112,7 @@ func TestASessionThatEndsAtTheStatementIsTriedWithoutIt(t *testing.T) {
 		t.Errorf("%s: %s", failure.Code, failure.Message)
 	}
 	want := int64(2)
-	if *apartFlag {
+	if *noPipelining {
 		want = 1
 	}
 	if n := int64(front.accepted.Load()); n != want {
@@ -120,9 +120,9 @@ func TestASessionThatEndsAtTheStatementIsTriedWithoutIt(t *testing.T) {
 	}
 }
 
-// strict passes a connection on to a server of this machine, and ends it where
-// the client says two things at once.
-func strict(port int) func(net.Conn) {
+// rejectPipelining forwards a connection to a server on this machine, and closes it if
+// the client pipelines a statement.
+func rejectPipelining(port int) func(net.Conn) {
 	return func(client net.Conn) {
 		watched := recorder{Conn: client, heard: func(b []byte) {
 			const header = 5 // a message's type and its length, which counts itself
@@ -130,26 +130,25 @@ func strict(port int) func(net.Conn) {
 				_ = client.Close()
 			}
 		}}
-		pass(watched, port)
+		forward(watched, port)
 	}
 }
 
-// TestNoSessionIsLeftOnTheServer waits until the server has noticed the end.
-func TestNoSessionIsLeftOnTheServer(t *testing.T) {
+func TestProbe_LeavesNoSession(t *testing.T) {
 	t.Parallel()
 	for _, change := range []string{"SELECT 1", "DROP PUBLICATION %[1]s; INSERT INTO t VALUES (1); CREATE PUBLICATION %[1]s FOR TABLE t"} {
-		s := altered(change)(t)
+		s := afterSQL(change)(t)
 		if got := status(s.probe(), check.Authentication); got != check.Passed {
 			t.Errorf("authentication is %s", got)
 		}
 		left := "SELECT count(*) FROM pg_stat_activity WHERE usename = " + literal(s.target.Endpoint.Username)
 		for s.admin(left) != "0" {
 			if t.Context().Err() != nil {
-				t.Fatal("a session is left")
+				t.Fatal("a session is still open")
 			}
 		}
 		if s.admin("SELECT active FROM pg_replication_slots WHERE slot_name = "+s.slot()) != "f" {
-			t.Error("the slot is held")
+			t.Error("the slot is active")
 		}
 	}
 }

@@ -8,37 +8,38 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// serverFindings are those about the server as a whole, and the role on it.
+// serverFindings returns the codes of the checks from pooler to walsenders, except
+// server_version and standby.
 func serverFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.ConnectionPooler: {check.Pooler, check.Failed, []state{
-			{cause: "PgBouncer refuses replication", fix: words, bring: pooled(""), mend: direct},
+			{cause: "PgBouncer rejects replication", fix: advice, setup: pooled(""), repair: bypassPooler},
 			{
-				cause: "PgBouncer passes replication over", fix: words, mend: direct,
-				bring: pooled(ignoredByPooler),
+				cause: "PgBouncer ignores replication", fix: advice, repair: bypassPooler,
+				setup: pooled(poolerParameters),
 			},
 		}},
 		check.WALLevelNotLogical: {check.WALLevel, check.Failed, []state{
-			{cause: "replica", fix: sql, more: true, bring: func(t *testing.T) *source {
+			{cause: "replica", fix: sql, otherFailures: true, setup: func(t *testing.T) *source {
 				return withoutSlot(t, map[string]string{"wal_level": "replica"})
 			}},
-			{cause: "minimal", fix: sql, more: true, bring: func(t *testing.T) *source {
+			{cause: "minimal", fix: sql, otherFailures: true, setup: func(t *testing.T) *source {
 				return withoutSlot(t, map[string]string{"wal_level": "minimal", "max_wal_senders": "0"})
 			}},
 		}},
 		check.ReplicationNotPermitted: {check.ReplicationRole, check.Failed, []state{
-			{cause: "NOREPLICATION", fix: sql, bring: changed(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOREPLICATION") })},
+			{cause: "NOREPLICATION", fix: sql, setup: sourceWith(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOREPLICATION") })},
 		}},
 		check.NoWALSenderAvailable: {check.WALSenders, check.Failed, []state{
-			{cause: "all are in use", fix: sql, bring: func(t *testing.T) *source {
+			{cause: "all are in use", fix: sql, setup: func(t *testing.T) *source {
 				s := fewWALSenders(t, "1")
-				hold(t, s.server, "postgres", map[string]string{"replication": "database"})
+				openSession(t, s.server, "postgres", map[string]string{"replication": "database"})
 				return s
 			}},
-			{cause: "there are none", fix: sql, bring: func(t *testing.T) *source { return fewWALSenders(t, "0") }},
+			{cause: "there are none", fix: sql, setup: func(t *testing.T) *source { return fewWALSenders(t, "0") }},
 		}},
 		check.WALSendersLow: {check.WALSenders, check.Warned, []state{
-			{cause: "only this one", fix: sql, bring: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
+			{cause: "only this one", fix: sql, setup: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
 		}},
 	}
 }
@@ -47,7 +48,7 @@ func fewWALSenders(t *testing.T, n string) *source {
 	return newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_senders": n}}))
 }
 
-// withoutSlot is a source on a server that takes no logical slots.
+// withoutSlot returns a source without a slot, on a server with these settings.
 func withoutSlot(t *testing.T, settings map[string]string) *source {
 	server := pgtest.Start(t, pgserver.Options{Settings: settings})
 	s := &source{t: t, server: server, target: newTarget(sources.Add(1), server.Port())}
@@ -55,7 +56,7 @@ func withoutSlot(t *testing.T, settings map[string]string) *source {
 	return s
 }
 
-func TestWithoutReplicationTheReportIsComplete(t *testing.T) {
+func TestProbe_WithoutReplication(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
@@ -69,7 +70,7 @@ func TestWithoutReplicationTheReportIsComplete(t *testing.T) {
 		if !ok {
 			expected = check.Passed
 		}
-		// The order can't be settled for a role that may not read the slot.
+		// A role that may not read the slot leaves the order open.
 		if got := status(report, name); got != expected && name != check.PublicationOrder {
 			t.Errorf("%s is %s, want %s", name, got, expected)
 		}
@@ -79,7 +80,7 @@ func TestWithoutReplicationTheReportIsComplete(t *testing.T) {
 	}
 }
 
-func TestASuperuserNeedsNoReplication(t *testing.T) {
+func TestProbe_Superuser(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION SUPERUSER")
@@ -88,12 +89,12 @@ func TestASuperuserNeedsNoReplication(t *testing.T) {
 	}
 }
 
-// TestWhatIsRefusedCostsNothingElse refuses one function or relation after the
-// other, in databases of their own.
-func TestWhatIsRefusedCostsNothingElse(t *testing.T) {
+// TestProbe_RevokedPrivileges revokes one privilege after the other, each in a database
+// of its own.
+func TestProbe_RevokedPrivileges(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		refuse string
+		revoke string
 		costs  map[string]check.Status
 	}{
 		{"REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", nil},
@@ -107,10 +108,10 @@ func TestWhatIsRefusedCostsNothingElse(t *testing.T) {
 			check.WALLevel: check.Skipped, check.WALSenders: check.Skipped, check.PublicationOrder: check.Skipped,
 		}},
 	} {
-		t.Run(c.refuse, func(t *testing.T) {
+		t.Run(c.revoke, func(t *testing.T) {
 			t.Parallel()
 			s := newSource(t, shared)
-			s.exec(c.refuse)
+			s.exec(c.revoke)
 			report := s.probe()
 			for _, name := range check.Names() {
 				want, ok := c.costs[name]
@@ -128,10 +129,10 @@ func TestWhatIsRefusedCostsNothingElse(t *testing.T) {
 	}
 }
 
-func TestALockedTableCostsNothingElse(t *testing.T) {
+func TestProbe_LockedTable(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
-	lock := hold(t, shared, s.target.Endpoint.Database, nil)
+	lock := openSession(t, shared, s.target.Endpoint.Database, nil)
 	mustDo(t, lock, "BEGIN")
 	mustDo(t, lock, "LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
 	report := s.probe()

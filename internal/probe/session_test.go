@@ -9,9 +9,9 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// TestTheEnvironmentOfTheProcessChangesNothing is not parallel, since it sets
-// the variables that clients of Postgres take their defaults from.
-func TestTheEnvironmentOfTheProcessChangesNothing(t *testing.T) {
+// TestProbe_ClientEnvironment is not parallel: it sets the environment variables that
+// Postgres clients take defaults from.
+func TestProbe_ClientEnvironment(t *testing.T) {
 	s := newSource(t, shared)
 	for name, value := range map[string]string{
 		"PGHOST": "203.0.113.1", "PGPORT": "1", "PGDATABASE": "other", "PGUSER": "other", "PGPASSWORD": "other",
@@ -30,9 +30,9 @@ func TestTheEnvironmentOfTheProcessChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAProbeThatIsCancelledReturns(t *testing.T) {
+func TestProbe_Cancelled(t *testing.T) {
 	t.Parallel()
-	s := facing(untilClosed)(t)
+	s := servedBy(discardInput)(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := time.AfterFunc(100*time.Millisecond, cancel)
 	defer stop.Stop()
@@ -46,16 +46,16 @@ func TestAProbeThatIsCancelledReturns(t *testing.T) {
 	}
 }
 
-func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
+func TestProbe_SessionKind(t *testing.T) {
 	t.Parallel()
-	for mode, role := range map[string]string{"walsender": "REPLICATION", "client backend": "NOREPLICATION"} {
+	for backend, role := range map[string]string{"walsender": "REPLICATION", "client backend": "NOREPLICATION"} {
 		s := newSource(t, shared)
 		s.admin("ALTER ROLE " + s.role() + " " + role)
-		lock := hold(t, shared, s.target.Endpoint.Database, nil)
+		lock := openSession(t, shared, s.target.Endpoint.Database, nil)
 		mustDo(t, lock, "BEGIN")
 		mustDo(t, lock, "LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE")
 		seen, done := s.waitingSession()
-		if want := mode + " headgate"; seen != want {
+		if want := backend + " headgate"; seen != want {
 			t.Errorf("the session is %q, want %q", seen, want)
 		}
 		mustDo(t, lock, "ROLLBACK")
@@ -65,10 +65,9 @@ func TestTheSessionIsAWALSenderWhereTheRoleMayReplicate(t *testing.T) {
 	}
 }
 
-// waitingSession starts a probe that will wait for a lock, and gives the kind and
-// name of its session while it does, and where its report comes. A probe that
-// ends before its session was seen is followed by another, but not for ever:
-// whoever holds the lock holds others up.
+// waitingSession starts a probe that waits for a lock, and returns the backend type
+// and the application name of its session, and the channel of its report. A probe can
+// end before its session was seen; then it starts another, three at most.
 func (s *source) waitingSession() (string, chan check.Report) {
 	s.t.Helper()
 	for range 3 {
@@ -82,20 +81,19 @@ func (s *source) waitingSession() (string, chan check.Report) {
 			}
 		}
 	}
-	s.t.Fatal("no session of the probe's was seen to wait")
+	s.t.Fatal("no waiting session was seen")
 	return "", nil
 }
 
-// TestAWALSenderTakesTheSettingsOfItsStart is about Postgres: the probe relies
-// on it.
-func TestAWALSenderTakesTheSettingsOfItsStart(t *testing.T) {
+// TestPostgres_WALSenderSettings checks what the probe assumes about Postgres.
+func TestPostgres_WALSenderSettings(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{
 		"statement_timeout": "200ms", "client_min_messages": "warning", "default_transaction_read_only": "on",
 	}
 	params := maps.Clone(settings)
 	params["replication"] = "database"
-	conn := hold(t, shared, "postgres", params)
+	conn := openSession(t, shared, "postgres", params)
 	for name, want := range settings {
 		results, err := conn.Exec(t.Context(), "SELECT pg_catalog.current_setting('"+name+"')").ReadAll()
 		if err != nil {
@@ -109,6 +107,6 @@ func TestAWALSenderTakesTheSettingsOfItsStart(t *testing.T) {
 		t.Error("the session may write")
 	}
 	if _, err := conn.Exec(t.Context(), "SELECT pg_catalog.pg_sleep(60)").ReadAll(); err == nil {
-		t.Error("a statement has no limit")
+		t.Error("a statement has no time limit")
 	}
 }

@@ -25,11 +25,11 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// shared is the server on which most of the tests make sources of their own.
+// shared is the server that most tests share; each test has a source of its own on it.
 var shared *pgserver.Server
 
-// apartFlag has all tests run without a statement that is sent ahead.
-var apartFlag = flag.Bool("apart", false, "keep the first statement apart from the login")
+// noPipelining runs all tests without pipelining the statement.
+var noPipelining = flag.Bool("no-pipelining", false, "send the first statement after the login")
 
 func TestMain(m *testing.M) {
 	code := pgtest.Main(m, pgserver.Options{Settings: map[string]string{
@@ -39,21 +39,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// major is the major version of the server that the tests are run on.
+// major returns the major version of the shared server.
 func major() int { return shared.Installation().Major }
 
 var sources atomic.Int64
 
-// source is a database that is ready for change data capture: a role, a table,
-// a publication and a slot, with names that need quoting.
+// source is a database that is ready for change data capture: it has a role, a
+// table, a publication and a slot, with names that need quoting.
 type source struct {
 	t      *testing.T
 	server *pgserver.Server
 	target database.Target
 
-	primary *pgserver.Server // where server is a standby
-	prober  *probe.Prober    // in place of the usual one
-	limit   time.Duration    // of a probe, 0 for the probe's own
+	primary *pgserver.Server // set if server is a standby
+	prober  *probe.Prober    // nil for the default
+	limit   time.Duration    // of a probe; 0 for the probe's own timeout
 }
 
 const password = `p'w"d\ %:/?#`
@@ -67,7 +67,7 @@ func newSource(t *testing.T, server *pgserver.Server) *source {
 	return s
 }
 
-// prepare makes all of a source but its slot.
+// prepare creates everything except the slot.
 func (s *source) prepare() {
 	s.t.Helper()
 	s.admin("CREATE ROLE " + s.role() + " LOGIN REPLICATION PASSWORD " + literal(password))
@@ -88,8 +88,8 @@ func newTarget(n int64, port int) database.Target {
 	}
 }
 
-// at is a target without a server of ours behind it.
-func at(t *testing.T, port int) *source {
+// newTargetSource returns a source without a server: only its target is set.
+func newTargetSource(t *testing.T, port int) *source {
 	t.Helper()
 	return &source{t: t, target: newTarget(sources.Add(1), port), limit: time.Second}
 }
@@ -107,7 +107,7 @@ func (s *source) createSlot() string {
 
 func (s *source) dropSlotSQL() string { return "SELECT pg_drop_replication_slot(" + s.slot() + ")" }
 
-// dropSlot makes room for the sources of other tests.
+// dropSlot frees a slot for the sources of other tests.
 func (s *source) dropSlot() {
 	if _, err := s.server.Exec(context.Background(), "postgres",
 		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name = "+s.slot()); err != nil {
@@ -115,13 +115,13 @@ func (s *source) dropSlot() {
 	}
 }
 
-// exec runs SQL as the superuser in the source's database, on the primary.
+// exec runs SQL as the superuser in the source's database, on the primary if there is one.
 func (s *source) exec(sql string) string {
 	s.t.Helper()
 	return s.execIn(s.target.Endpoint.Database, sql)
 }
 
-// admin runs SQL as the superuser outside the source's database.
+// admin runs SQL as the superuser in the database postgres.
 func (s *source) admin(sql string) string {
 	s.t.Helper()
 	return s.execIn("postgres", sql)
@@ -154,8 +154,8 @@ func (s *source) probe() check.Report {
 	return p.Probe(ctx, s.target)
 }
 
-// apply does what a fix says that is SQL: the statement as it is printed, as
-// the superuser in the source's database, and then what its comment says.
+// apply executes a fix that is SQL: the statement as it is printed, as the superuser
+// in the source's database, and then what its comment says.
 func (s *source) apply(fix string) {
 	s.t.Helper()
 	server := s.server
@@ -189,8 +189,8 @@ func (s *source) apply(fix string) {
 	}
 }
 
-// hold keeps a session of the superuser's open until the test ends.
-func hold(t *testing.T, server *pgserver.Server, db string, params map[string]string) *pgconn.PgConn {
+// openSession opens a session of the superuser that ends with the test.
+func openSession(t *testing.T, server *pgserver.Server, db string, params map[string]string) *pgconn.PgConn {
 	t.Helper()
 	config, err := pgconn.ParseConfig("user=postgres sslmode=disable")
 	if err != nil {
@@ -221,12 +221,12 @@ func prober(t *testing.T) *probe.Prober {
 		t.Fatal(err)
 	}
 	p := probe.New(policy)
-	p.Client.NoPipelining = *apartFlag
+	p.Client.NoPipelining = *noPipelining
 	return p
 }
 
-// judgeAnswer judges a server by its answer to the statement alone. It is its own
-// primary.
+// judgeAnswer returns the report on a server that gave this answer, and that is its
+// own primary.
 func judgeAnswer(target database.Target, answer []byte) (check.Report, error) {
 	target.Primary = &target.Endpoint
 	e := facts.Evidence{Reached: facts.LoggedIn}
@@ -234,15 +234,15 @@ func judgeAnswer(target database.Target, answer []byte) (check.Report, error) {
 	return judge.Report(target, e, &e), err
 }
 
-// resolverFunc is a Resolver that is a function.
+// resolverFunc implements ask.Resolver.
 type resolverFunc func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 func (f resolverFunc) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	return f(ctx, network, host)
 }
 
-// leadsTo is a Prober for which every host has these addresses.
-func leadsTo(t *testing.T, addresses ...string) *probe.Prober {
+// resolvingTo returns a Prober for which every host has these addresses.
+func resolvingTo(t *testing.T, addresses ...string) *probe.Prober {
 	t.Helper()
 	p := prober(t)
 	p.Client.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) {
@@ -255,14 +255,14 @@ func leadsTo(t *testing.T, addresses ...string) *probe.Prober {
 	return p
 }
 
-// dialerFunc is a Dialer that is a function.
+// dialerFunc implements ask.Dialer.
 type dialerFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 func (f dialerFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return f(ctx, network, address)
 }
 
-// entry is the report's entry with this code.
+// entry returns the report's first entry with this code.
 func entry(r check.Report, code check.Code) (check.Entry, bool) {
 	for _, c := range r {
 		if c.Code == code {
@@ -272,7 +272,7 @@ func entry(r check.Report, code check.Code) (check.Entry, bool) {
 	return check.Entry{}, false
 }
 
-// status is the status of the report's first entry called name.
+// status returns the status of the report's first entry called name.
 func status(r check.Report, name string) check.Status {
 	for _, c := range r {
 		if c.Name == name {
@@ -282,7 +282,7 @@ func status(r check.Report, name string) check.Status {
 	return ""
 }
 
-// describe is the report in lines, for failures of tests.
+// describe returns the report as lines of text.
 func describe(r check.Report) string {
 	var b strings.Builder
 	for _, c := range r {

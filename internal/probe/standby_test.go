@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	firstToDecode = 16 // the first major version that decodes on a standby
-	firstToSync   = 17 // and the first that copies slots there
-	modern        = 17
-	old           = 15
+	minDecodingMajor    = 16 // logical decoding on a standby
+	minSyncMajor        = 17 // synced slots
+	defaultStandbyMajor = 17 // if the shared server is older
+	maxUnsupportedMajor = 15
 )
 
-// pair is a primary and a standby of it.
+// pair is a primary and its standby.
 type pair struct{ primary, standby *pgserver.Server }
 
-// pairs are started by the first test that needs one, and serve all of them.
+// pairs are started by the first test that needs one, and shared by all.
 var pairs = struct {
 	sync.Mutex
 	starts map[int]func() (pair, error)
@@ -36,7 +36,7 @@ func pairOf(t *testing.T, major int) pair {
 	pairs.Lock()
 	start, ok := pairs.starts[major]
 	if !ok {
-		start = sync.OnceValues(func() (pair, error) { return startPair(major, nil) })
+		start = sync.OnceValues(func() (pair, error) { return newPair(major, nil) })
 		pairs.starts[major] = start
 	}
 	pairs.Unlock()
@@ -47,8 +47,8 @@ func pairOf(t *testing.T, major int) pair {
 	return p
 }
 
-// startPair starts a primary and a standby that could copy slots from it.
-func startPair(major int, settings map[string]string) (pair, error) {
+// newPair starts a primary, and a standby that can sync slots from it.
+func newPair(major int, settings map[string]string) (pair, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	installation := shared.Installation()
@@ -84,39 +84,40 @@ func stopPairs() {
 	}
 }
 
-// decoding is the major version for tests of standbys that decode.
-func decoding(least int) int {
-	if major() >= least {
+// decodingMajor returns the major version for tests of standbys that need at least
+// minMajor.
+func decodingMajor(minMajor int) int {
+	if major() >= minMajor {
 		return major()
 	}
-	return modern
+	return defaultStandbyMajor
 }
 
-// newReplica is a healthy source on the standby of p.
+// newReplica returns a healthy source on the standby of p.
 func newReplica(t *testing.T, p pair) *source {
 	t.Helper()
 	s := &source{t: t, server: p.standby, primary: p.primary, target: newTarget(sources.Add(1), p.standby.Port())}
 	s.prepare()
-	s.caughtUp()
+	s.waitForReplay()
 	primary := s.target.Endpoint
 	primary.Port = p.primary.Port()
 	s.target.Primary, s.target.Passwords.Primary = &primary, password
-	if p.standby.Installation().Major >= firstToDecode {
+	if p.standby.Installation().Major >= minDecodingMajor {
 		s.slotOnStandby(s.createSlot())
 		t.Cleanup(s.dropSlot)
 	}
 	return s
 }
 
-func (s *source) caughtUp() {
+func (s *source) waitForReplay() {
 	s.t.Helper()
 	if err := pgserver.WaitForReplay(s.t.Context(), s.primary, s.server); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// slotOnStandby runs SQL on the standby that waits for the primary to tell which
-// transactions run there.
+// slotOnStandby runs SQL on the standby that waits until the primary logs its running
+// transactions.
 func (s *source) slotOnStandby(sql string) {
 	s.t.Helper()
 	made := make(chan error, 1)
@@ -137,35 +138,35 @@ func (s *source) slotOnStandby(sql string) {
 	}
 }
 
-// standbyFindings are those about replicas and their primaries.
+// standbyFindings returns the codes of the standby check.
 func standbyFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.PrimaryRequired: {check.Standby, check.Failed, []state{
-			{cause: "no primary is given", fix: words, bring: replica(func(s *source) { s.target.Primary = nil }), mend: givePrimary},
+			{cause: "no primary", fix: advice, setup: replica(func(s *source) { s.target.Primary = nil }), repair: addPrimary},
 		}},
 		check.StandbyUnsupported: {check.Standby, check.Failed, []state{
-			{cause: "a version that can't decode there", fix: words, bring: func(t *testing.T) *source {
-				return newReplica(t, pairOf(t, min(old, major())))
+			{cause: "a version without decoding on standbys", fix: advice, setup: func(t *testing.T) *source {
+				return newReplica(t, pairOf(t, min(maxUnsupportedMajor, major())))
 			}},
 		}},
 		check.PrimaryUnreachable: {check.Standby, check.Failed, []state{
-			{cause: "nothing listens", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = closedPort(s.t) }), mend: givePrimary},
-			{cause: "a wrong password", bring: replica(func(s *source) { s.target.Passwords.Primary = "wrong" })},
-			{cause: "it is not in DNS", bring: replica(func(s *source) { s.target.Primary.Hostname = "absent.invalid" })},
+			{cause: "nothing listens", fix: advice, setup: replica(func(s *source) { s.target.Primary.Port = closedPort(s.t) }), repair: addPrimary},
+			{cause: "a wrong password", setup: replica(func(s *source) { s.target.Passwords.Primary = "wrong" })},
+			{cause: "it is not in DNS", setup: replica(func(s *source) { s.target.Primary.Hostname = "absent.invalid" })},
 		}},
 		check.PrimaryIsStandby: {check.Standby, check.Failed, []state{
-			{cause: "it is the standby itself", fix: words, bring: replica(func(s *source) { s.target.Primary.Port = s.server.Port() }), mend: givePrimary},
+			{cause: "it is the standby itself", fix: advice, setup: replica(func(s *source) { s.target.Primary.Port = s.server.Port() }), repair: addPrimary},
 		}},
 		check.PrimaryMismatch: {check.Standby, check.Failed, []state{
-			{cause: "another cluster", fix: words, bring: replica(func(s *source) {
+			{cause: "another cluster", fix: advice, setup: replica(func(s *source) {
 				other := newSource(s.t, shared)
 				*s.target.Primary = other.target.Endpoint
-			}), mend: givePrimary},
-			{cause: "another database", fix: words, bring: replica(func(s *source) { s.target.Primary.Database = "postgres" }), mend: givePrimary},
+			}), repair: addPrimary},
+			{cause: "another database", fix: advice, setup: replica(func(s *source) { s.target.Primary.Database = "postgres" }), repair: addPrimary},
 		}},
 		check.HotStandbyFeedbackOff: {check.Standby, check.Warned, []state{
-			{cause: "it is off", fix: sql, bring: func(t *testing.T) *source {
-				p, err := startPair(decoding(firstToDecode), map[string]string{"hot_standby_feedback": "off"})
+			{cause: "it is off", fix: sql, setup: func(t *testing.T) *source {
+				p, err := newPair(decodingMajor(minDecodingMajor), map[string]string{"hot_standby_feedback": "off"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -173,30 +174,30 @@ func standbyFindings() map[check.Code]finding {
 			}},
 		}},
 		check.PrimaryNotNeeded: {check.Standby, check.Warned, []state{
-			{cause: "the database is a primary", fix: words, bring: changed(func(s *source) {
+			{cause: "the database is a primary", fix: advice, setup: sourceWith(func(s *source) {
 				primary := s.target.Endpoint
 				s.target.Primary, s.target.Passwords.Primary = &primary, password
-			}), mend: func(s *source) { s.target.Primary = nil }},
+			}), repair: func(s *source) { s.target.Primary = nil }},
 		}},
 	}
 }
 
-// replica is a source on a standby with a change.
+// replica returns a setup of a source on a standby, after a change.
 func replica(change func(s *source)) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
-		s := newReplica(t, pairOf(t, decoding(firstToDecode)))
+		s := newReplica(t, pairOf(t, decodingMajor(minDecodingMajor)))
 		change(s)
 		return s
 	}
 }
 
-func givePrimary(s *source) {
+func addPrimary(s *source) {
 	primary := s.target.Endpoint
 	primary.Port = s.primary.Port()
 	s.target.Primary, s.target.Passwords.Primary = &primary, password
 }
 
-func TestAHealthyReplicaPassesEveryCheck(t *testing.T) {
+func TestProbe_HealthyReplica(t *testing.T) {
 	t.Parallel()
 	report := replica(func(*source) {})(t).probe()
 	for _, name := range check.Names() {
@@ -209,7 +210,7 @@ func TestAHealthyReplicaPassesEveryCheck(t *testing.T) {
 	}
 }
 
-func TestTheFixesForAReplicaWork(t *testing.T) {
+func TestProbe_ReplicaFixes(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[check.Code]string{
 		check.SlotNotFound:           "",
@@ -220,13 +221,13 @@ func TestTheFixesForAReplicaWork(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			try(t, code, findings()[code], state{fix: sql, bring: replica(func(s *source) {
+			testState(t, code, findings()[code], state{fix: sql, setup: replica(func(s *source) {
 				if change == "" {
 					s.dropSlot()
 					return
 				}
 				s.exec(s.sql(change))
-				s.caughtUp()
+				s.waitForReplay()
 			})})
 		})
 	}
@@ -234,7 +235,7 @@ func TestTheFixesForAReplicaWork(t *testing.T) {
 
 // syncedSlot is a source on a standby whose slot is a copy of the primary's.
 func syncedSlot(t *testing.T) *source {
-	s := newReplica(t, pairOf(t, decoding(firstToSync)))
+	s := newReplica(t, pairOf(t, decodingMajor(minSyncMajor)))
 	s.target.Slot.SlotName += "_copied"
 	s.exec(s.sql("SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput', false, false, true)"))
 	t.Cleanup(func() {
@@ -244,10 +245,10 @@ func syncedSlot(t *testing.T) *source {
 		}
 	})
 	for range 100 {
-		// A copy is kept once the primary's slot is ahead of what the standby has.
+		// The copy becomes permanent once the primary's slot is ahead of the standby.
 		s.exec("SELECT pg_log_standby_snapshot()")
 		s.exec("SELECT pg_replication_slot_advance(" + s.slot() + ", pg_current_wal_lsn())")
-		s.caughtUp()
+		s.waitForReplay()
 		out, err := s.server.Exec(t.Context(), "postgres", "SELECT pg_sync_replication_slots(); SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = "+s.slot())
 		if err != nil {
 			t.Fatal(err)
@@ -256,11 +257,11 @@ func syncedSlot(t *testing.T) *source {
 			return s
 		}
 	}
-	t.Fatal("the slot is not copied")
+	t.Fatal("the slot is not synced")
 	return nil
 }
 
-func TestAReplicaAndItsPrimaryAreAskedSideBySide(t *testing.T) {
+func TestProbe_ReplicaAndPrimaryConcurrently(t *testing.T) {
 	t.Parallel()
 	s := replica(func(*source) {})(t)
 	s.prober = prober(t)
@@ -278,7 +279,7 @@ func TestAReplicaAndItsPrimaryAreAskedSideBySide(t *testing.T) {
 		case <-both:
 			return inner.DialContext(ctx, network, address)
 		case <-ctx.Done():
-			return nil, errors.New("the other was not dialled")
+			return nil, errors.New("the other server was not dialled")
 		}
 	})
 	if failure, failed := s.probe().FirstFailure(); failed {

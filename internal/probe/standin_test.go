@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// standIn plays a server of a kind that no real one can be made to be.
+// standIn is a server that misbehaves as no real one can be made to.
 type standIn struct {
-	// serve speaks for the server on one connection, which is closed after it.
+	// serve handles one connection, which is closed afterwards.
 	serve func(net.Conn)
-	// tls makes the server offer TLS, which serve is then inside of.
+	// tls makes the server accept TLS; serve then gets the decrypted connection.
 	tls *tls.Config
 
 	port     int
@@ -28,7 +28,7 @@ type standIn struct {
 	listener net.Listener
 }
 
-// start listens; stop, which the end of the test calls too, ends all of it.
+// start listens until stop is called or the test ends.
 func (s *standIn) start(t *testing.T) *standIn {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -80,28 +80,28 @@ func (s *standIn) stop() {
 	s.wait.Wait()
 }
 
-// facing is a source whose server is played by serve, without TLS.
-func facing(serve func(net.Conn)) func(t *testing.T) *source {
+// servedBy returns a setup of a source whose server is serve, without TLS.
+func servedBy(serve func(net.Conn)) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
 		t.Helper()
-		s := at(t, (&standIn{serve: serve}).start(t).port)
+		s := newTargetSource(t, (&standIn{serve: serve}).start(t).port)
 		s.target.Endpoint.SSL = false
 		return s
 	}
 }
 
-// untilClosed says nothing for as long as the client stays.
-func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+// discardInput reads until the client closes the connection, and sends nothing.
+func discardInput(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-func sayAndWait(text string) func(net.Conn) {
+func sendAndWait(text string) func(net.Conn) {
 	return func(conn net.Conn) {
 		if _, err := io.WriteString(conn, text); err == nil {
-			untilClosed(conn)
+			discardInput(conn)
 		}
 	}
 }
 
-// serverTLS is a server's side of TLS, with a certificate that nobody vouches for.
+// serverTLS returns a server's configuration with a self-signed certificate.
 func serverTLS(t *testing.T) *tls.Config {
 	t.Helper()
 	server := httptest.NewTLSServer(nil)
@@ -109,14 +109,14 @@ func serverTLS(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: server.TLS.Certificates}
 }
 
-// backend speaks Postgres's protocol up to a point of the test's choosing.
+// backend is the server side of the Postgres protocol.
 type backend struct {
 	*pgproto3.Backend
 	conn net.Conn
 }
 
-// started takes the start-up message, refusing TLS and answering nothing yet.
-func started(conn net.Conn) (*backend, *pgproto3.StartupMessage, error) {
+// acceptStartup reads the start-up message, after rejecting TLS. It does not answer.
+func acceptStartup(conn net.Conn) (*backend, *pgproto3.StartupMessage, error) {
 	b := &backend{Backend: pgproto3.NewBackend(conn, conn), conn: conn}
 	for {
 		message, err := b.ReceiveStartupMessage()
@@ -132,35 +132,35 @@ func started(conn net.Conn) (*backend, *pgproto3.StartupMessage, error) {
 	}
 }
 
-func (b *backend) say(messages ...pgproto3.BackendMessage) error {
+func (b *backend) send(messages ...pgproto3.BackendMessage) error {
 	for _, m := range messages {
 		b.Send(m)
 	}
 	return b.Flush()
 }
 
-// letIn lets the client in as a server of that version does.
-func (b *backend) letIn(version string) error {
-	return b.say(&pgproto3.AuthenticationOk{},
+// acceptLogin completes the login as a server of that version does.
+func (b *backend) acceptLogin(version string) error {
+	return b.send(&pgproto3.AuthenticationOk{},
 		&pgproto3.ParameterStatus{Name: "server_version", Value: version},
 		&pgproto3.BackendKeyData{ProcessID: 7, SecretKey: []byte{1, 2, 3, 4}},
 		&pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
-// answer answers a query with one value.
-func (b *backend) answer(value string) error {
-	return b.say(
+// answerQuery answers a query with one value.
+func (b *backend) answerQuery(value string) error {
+	return b.send(
 		&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("x"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1}}},
 		&pgproto3.DataRow{Values: [][]byte{[]byte(value)}},
 		&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")},
 		&pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
-// answering is a server of that version which answers every query with value.
-func answering(version, value string) func(net.Conn) {
+// answeringQueries is a server of that version that answers every query with value.
+func answeringQueries(version, value string) func(net.Conn) {
 	return func(conn net.Conn) {
-		b, _, err := started(conn)
-		if err != nil || b.letIn(version) != nil {
+		b, _, err := acceptStartup(conn)
+		if err != nil || b.acceptLogin(version) != nil {
 			return
 		}
 		for {
@@ -168,18 +168,18 @@ func answering(version, value string) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			if _, ok := message.(*pgproto3.Query); ok && b.answer(value) != nil {
+			if _, ok := message.(*pgproto3.Query); ok && b.answerQuery(value) != nil {
 				return
 			}
 		}
 	}
 }
 
-// challenging is a server that asks for SCRAM with a challenge that ends so.
-func challenging(end string) func(net.Conn) {
+// requestingSCRAM is a server that requests SCRAM, with a challenge that ends with end.
+func requestingSCRAM(end string) func(net.Conn) {
 	return func(conn net.Conn) {
-		b, _, err := started(conn)
-		if err != nil || b.say(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}) != nil {
+		b, _, err := acceptStartup(conn)
+		if err != nil || b.send(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}) != nil {
 			return
 		}
 		if err := b.SetAuthType(pgproto3.AuthTypeSASL); err != nil {
@@ -195,8 +195,8 @@ func challenging(end string) func(net.Conn) {
 		}
 		_, nonce, _ := strings.Cut(string(first.Data), ",r=")
 		challenge := "r=" + nonce + "server,s=c2FsdHNhbHQ=" + end
-		if b.say(&pgproto3.AuthenticationSASLContinue{Data: []byte(challenge)}) == nil {
-			untilClosed(conn)
+		if b.send(&pgproto3.AuthenticationSASLContinue{Data: []byte(challenge)}) == nil {
+			discardInput(conn)
 		}
 	}
 }
