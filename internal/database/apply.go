@@ -1,35 +1,56 @@
 package database
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/headgate/headgate/internal/apierror"
 )
 
-// next is a database as an update would have it.
-type next struct {
-	Database
-	passwords struct{ main, primary *Password } // nil where they stay
+// apply returns base with the fields of p, or the error with everything that is
+// wrong with p. Where base has no endpoint, no primary or no slot, what a create
+// requires is required of p, and the rest gets its default. The passwords of base
+// need not be known: those that p leaves alone stay as they are in base.
+func (p Patch) apply(base Payload) (Payload, error) {
+	faults := maps.Clone(p.faults)
+	next := base
+	set(&next.Name, p.name)
+	require(faults, "name", next.Name == "")
+	t := &next.Target
+	t.Endpoint = p.endpoint.apply(base.Target.Endpoint, "", faults)
+	switch {
+	case p.removePrimary:
+		t.Primary = nil
+	case p.primary != nil:
+		var primary Endpoint
+		if t.Primary != nil {
+			primary = *t.Primary
+		}
+		primary = p.primary.apply(primary, "primary.", faults)
+		t.Primary = &primary
+	}
+	t.Slot = p.slot.apply(base.Target.Slot, faults)
+	t.Passwords = p.passwords(base.Target.Passwords, *t)
+	if err := faults.AsError(); err != nil {
+		return Payload{}, err
+	}
+	return next, nil
 }
 
-// apply gives the state that p makes of d, or everything that is wrong with p.
-func (p Patch) apply(d Database) (next, error) {
-	faults := apierror.FieldErrors{}
-	for path, messages := range p.faults {
-		faults[path] = messages
+// passwords returns stored with the passwords that p sends, without those that
+// the endpoints of t do not need.
+func (p Patch) passwords(stored Passwords, t Target) Passwords {
+	set(&stored.Main, p.endpoint.password)
+	if p.primary != nil {
+		set(&stored.Primary, p.primary.password)
 	}
-	n := next{Database: d}
-	set(&n.Name, p.name)
-	n.Endpoint = p.endpoint.apply(d.Endpoint, "", faults)
-	n.passwords.main = p.endpoint.password
-	n.applyPrimary(p, d, faults)
-	if p.slot.id != nil && !strings.EqualFold(*p.slot.id, d.Slot.ID) {
-		faults.Add("replication_slots[0].id", "is not this database's replication slot")
+	if t.Endpoint.PasswordSecretARN != "" {
+		stored.Main = ""
 	}
-	set(&n.Slot.PublicationName, p.slot.publication)
-	set(&n.Slot.SlotName, p.slot.name)
-	set(&n.Slot.Status, p.slot.status)
-	return n, faults.AsError()
+	if t.Primary == nil || t.Primary.PasswordSecretARN != "" {
+		stored.Primary = ""
+	}
+	return stored
 }
 
 func set[T any](field *T, sent *T) {
@@ -38,55 +59,30 @@ func set[T any](field *T, sent *T) {
 	}
 }
 
-// applyPrimary merges the primary field by field; a new one needs all of the
-// fields that a create needs.
-func (n *next) applyPrimary(p Patch, d Database, faults apierror.FieldErrors) {
-	switch {
-	case p.noPrimary:
-		n.Primary = nil
-	case p.primary != nil:
-		base := Endpoint{Port: DefaultPort, SSL: true}
-		if d.Primary != nil {
-			base = *d.Primary
-		} else {
-			p.primary.requireAll(faults)
-		}
-		e := p.primary.apply(base, "primary.", faults)
-		n.Primary, n.passwords.primary = &e, p.primary.password
+// require notes that path is required if it is missing and nothing else is wrong
+// with it.
+func require(faults apierror.FieldErrors, path string, missing bool) {
+	if missing && len(faults[path]) == 0 {
+		faults.Add(path, "is required")
 	}
 }
 
-func (e endpointPatch) requireAll(faults apierror.FieldErrors) {
-	missing := func(name string, absent bool) {
-		if path := "primary." + name; absent && len(faults[path]) == 0 {
-			faults.Add(path, "is required")
-		}
-	}
-	missing("hostname", e.hostname == nil)
-	missing("database", e.database == nil)
-	if e.arn != nil {
-		return
-	}
-	missing("username", e.username == nil)
-	if e.masked {
-		faults.Add("primary.password", "must be the password itself: there is none yet that the mask could stand for")
-		return
-	}
-	missing("password", e.password == nil)
-}
-
-// apply gives the endpoint that e makes of base. Turning TLS off, or its
-// verification, takes with it what only that needed.
+// apply returns base with the fields of e. Turning TLS off, or its verification,
+// removes the settings that only those need.
 func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.FieldErrors) Endpoint {
+	if base == (Endpoint{}) {
+		e.requireAll(prefix, faults)
+		base = Endpoint{Port: DefaultPort, SSL: true}
+	}
 	set(&base.Hostname, e.hostname)
 	set(&base.Port, e.port)
 	set(&base.Database, e.database)
 	set(&base.Username, e.username)
 	set(&base.SSL, e.ssl)
 	set(&base.IPv6, e.ipv6)
-	e.applyReference(&base)
 	set(&base.SSLMode, e.sslMode)
 	set(&base.SSLRootCert, e.sslRootCert)
+	e.applySecretARN(&base)
 	if !base.SSL {
 		if e.sslMode != nil {
 			faults.Add(prefix+"ssl_mode", "must not be given where ssl is false")
@@ -102,28 +98,69 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.Field
 	return base
 }
 
-// applyReference takes either form of the password in the other's place.
-func (e endpointPatch) applyReference(base *Endpoint) {
+// requireAll notes what e lacks of a whole endpoint.
+func (e endpointPatch) requireAll(prefix string, faults apierror.FieldErrors) {
+	require(faults, prefix+"hostname", e.hostname == nil)
+	require(faults, prefix+"database", e.database == nil)
+	if e.secretARN != nil {
+		return
+	}
+	require(faults, prefix+"username", e.username == nil)
+	if e.masked {
+		faults.Add(prefix+"password", maskRefused)
+		return
+	}
+	require(faults, prefix+"password", e.password == nil)
+}
+
+// applySecretARN replaces a password by a reference or a reference by a password.
+// A reference without a user name takes it from the secret.
+func (e endpointPatch) applySecretARN(base *Endpoint) {
 	switch {
-	case e.arn != nil:
-		base.PasswordSecretARN = *e.arn
+	case e.secretARN != nil:
+		base.PasswordSecretARN = *e.secretARN
 	case e.password != nil:
 		base.PasswordSecretARN = ""
 	}
-	if e.username != nil || base.PasswordSecretARN == "" {
+	if base.PasswordSecretARN == "" || e.username != nil {
 		base.UsernameFromSecret = false
+	} else if base.Username == "" {
+		base.UsernameFromSecret = true
 	}
 }
 
-// sameTarget tells whether a probe would find the same in a and b: name and
-// status do not matter to it.
+// apply returns base with the fields of s, which is nil where no slot was sent.
+func (s *slotPatch) apply(base Slot, faults apierror.FieldErrors) Slot {
+	const path = "replication_slots"
+	isNew := base == (Slot{})
+	if isNew {
+		base.Status = SlotActive
+	}
+	if s == nil {
+		require(faults, path, isNew && len(faults[path+"[0]"]) == 0)
+		return base
+	}
+	if isNew {
+		require(faults, path+"[0].publication_name", s.publicationName == nil)
+		require(faults, path+"[0].slot_name", s.slotName == nil)
+	}
+	if s.id != nil && !strings.EqualFold(*s.id, base.ID) {
+		faults.Add(path+"[0].id", "is not the ID of this database's replication slot")
+	}
+	set(&base.PublicationName, s.publicationName)
+	set(&base.SlotName, s.slotName)
+	set(&base.Status, s.status)
+	return base
+}
+
+// sameTarget reports whether a probe of a and b would look at the same things.
 func sameTarget(a, b Database) bool {
 	return a.Endpoint == b.Endpoint && equalEndpoints(a.Primary, b.Primary) &&
 		a.Slot.PublicationName == b.Slot.PublicationName && a.Slot.SlotName == b.Slot.SlotName
 }
 
-// sameSecret tells whether the secret of a holds for b, passwords apart: the
-// form that RDS gives it has a part of the endpoint.
+// sameSecret reports whether a secret with the passwords of a, in the form that
+// RDS uses, would be the same for b: that form includes a part of the endpoint.
 func sameSecret(a, b Database) bool {
 	part := func(e *Endpoint) Endpoint {
 		if e == nil {

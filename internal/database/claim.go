@@ -11,7 +11,7 @@ import (
 	"github.com/headgate/headgate/internal/requestlog"
 )
 
-// newClaim is the claim of a create on an Idempotency-Key.
+// newClaim returns the claim of a create on an Idempotency-Key.
 func (s *Service) newClaim(account string, p Payload, key string) (Claim, error) {
 	owner, err := newID()
 	if err != nil {
@@ -27,15 +27,15 @@ func (s *Service) newClaim(account string, p Payload, key string) (Claim, error)
 	}, nil
 }
 
-// hash is the same for payloads of the same values, passwords apart: what is
-// kept of it is no way to guess one.
+// hash returns a hash that is the same for payloads with the same values. It
+// leaves passwords out, so that nobody can guess one by it.
 func (p Payload) hash() (string, error) {
 	b, err := json.Marshal(struct {
 		Name     string
 		Endpoint Endpoint
 		Primary  *Endpoint
 		Slot     Slot
-	}{p.Name, p.Endpoint, p.Primary, p.Slot})
+	}{p.Name, p.Target.Endpoint, p.Target.Primary, p.Target.Slot})
 	if err != nil {
 		return "", apierror.New(apierror.Internal, "the payload could not be encoded", err)
 	}
@@ -47,9 +47,9 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// replay answers a request whose key another one holds: with that one's result,
-// if it has one and asked the same. Passwords are compared with those first
-// kept; after a delete they are gone, and the answer shows none.
+// replay answers a request whose key is claimed already: with the result of the
+// claim, if it has one and its payload was the same. Passwords are compared with
+// the first version in the vault, which is gone after a delete.
 func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Created, error) {
 	if held.Result == nil {
 		return Created{}, requestInProgress()
@@ -61,22 +61,19 @@ func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Crea
 	requestlog.SetDatabase(ctx, d.ID)
 	first, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	switch {
-	case err != nil && apierror.KindOf(err) == apierror.NotFound:
+	case apierror.KindOf(err) == apierror.NotFound:
 		return Created{Database: d}, nil
 	case err != nil:
-		return Created{}, fmt.Errorf("comparing with the first request's passwords: %w", err)
-	case first != p.Passwords:
+		return Created{}, fmt.Errorf("read first passwords of database %s: %w", d.ID, err)
+	case first != p.Target.Passwords:
 		return Created{}, keyReused()
 	}
 	return Created{d, first}, nil
 }
 
-// release gives a claim up, so that the key is free for the next try. What can't
-// be released is free after ClaimTime by itself: so a failure is logged.
+// release gives up a claim, so that the key can be used again at once and not
+// only after ClaimTime.
 func (s *Service) release(ctx context.Context, c Claim) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	if err := s.Catalog.Release(ctx, c); err != nil {
-		s.Log.WarnContext(ctx, "an idempotency key stays claimed for a minute", "error", err)
-	}
+	release := func(ctx context.Context) error { return s.Catalog.Release(ctx, c) }
+	s.cleanup(ctx, "an idempotency key stays claimed for a minute", release)
 }

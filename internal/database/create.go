@@ -5,33 +5,35 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/requestlog"
 )
 
-// Created is a database that was registered, now or by the request that is being
-// repeated.
+// Created is a database that was registered, by this call or by the call that
+// this one repeats.
 type Created struct {
 	Database Database
-	// Passwords are those of the request, where they are known to be the
-	// database's first ones; empty in a replay after a delete.
+	// Passwords are the payload's. They are empty in a repetition after the
+	// database was deleted.
 	Passwords Passwords
 }
 
-// Create registers a database: its name must be free and its target must pass
-// every required check, or nothing is kept. With a key (an Idempotency-Key), a
-// second call with the same payload gives the first one's result and does
-// nothing. The error's kind is Invalid (with the code name_taken or that of the
-// first failed check, and the report), Conflict (request_in_progress,
+// Create registers a database. Nothing is kept unless its name is free and its
+// target passes every required check. With a key (an Idempotency-Key), a second
+// call with the same payload returns the result of the first and does nothing.
+// The error's kind is Invalid (with the code name_taken, or the report and the
+// code of the first failed check), Conflict (request_in_progress,
 // idempotency_key_reused), Throttled or Unavailable (nothing was kept),
 // UnknownOutcome or Internal.
 func (s *Service) Create(ctx context.Context, account string, p Payload, key string) (Created, error) {
-	work, cancel := reserve(ctx, cleanupTime)
+	work, cancel := withoutCleanupTime(ctx)
 	defer cancel()
 	if key == "" {
 		d, err := s.register(ctx, work, account, p, nil)
-		return Created{d, p.Passwords}, err
+		return Created{d, p.Target.Passwords}, err
 	}
 	mine, err := s.newClaim(account, p, key)
 	if err != nil {
@@ -39,44 +41,49 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 	}
 	held, err := s.Catalog.Claim(work, mine)
 	if err != nil {
-		return Created{}, fmt.Errorf("claiming the idempotency key: %w", err)
+		return Created{}, fmt.Errorf("claim idempotency key: %w", err)
 	}
 	if held.Owner != mine.Owner {
 		return s.replay(work, held, mine, p)
 	}
 	d, err := s.register(ctx, work, account, p, &mine)
-	// Where the outcome is unknown the claim stays: the result may yet be
-	// recorded under it, and a retry is to find that.
+	// After an unknown outcome the result may still be recorded under the claim,
+	// where a retry must find it.
 	if err != nil && apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.release(ctx, mine)
 	}
-	return Created{d, p.Passwords}, err
+	return Created{d, p.Target.Passwords}, err
+}
+
+// DryRun does what Create does before it keeps anything.
+func (s *Service) DryRun(ctx context.Context, account string, p Payload) (check.Report, error) {
+	report, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
+	return report, err
 }
 
 // register checks and keeps a new database, under a claim if there is one. work
-// is ctx without the time that taking things back may need.
+// is ctx without the time for a clean-up.
 func (s *Service) register(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
-	prepared := s.prepare(work)
-	defer prepared()
-	report, resolved, err := s.examineNew(work, account, p)
+	endPrepare := s.prepareVault(work)
+	defer endPrepare()
+	report, dialled, err := s.examine(work, account, p.Target, s.nameFree(account, p.Name))
 	if err != nil {
 		return Database{}, err
 	}
-	p.Primary = learnNames(&p.Endpoint, p.Primary, resolved)
+	p.Target = p.Target.withUsernames(dialled)
 	d, err := s.draft(account, p, report)
 	if err != nil {
 		return Database{}, err
 	}
 	requestlog.SetDatabase(ctx, d.ID)
-	if d.SecretVersion, err = s.Vault.Create(work, d, p.Passwords); err != nil {
+	if d.SecretVersion, err = s.Vault.Create(work, d, p.Target.Passwords); err != nil {
 		s.discard(ctx, d)
-		return Database{}, fmt.Errorf("keeping the passwords of %s: %w", d.ID, err)
+		return Database{}, fmt.Errorf("create secret of database %s: %w", d.ID, err)
 	}
 	if err = s.Catalog.Insert(work, d, c); err == nil {
 		return d, nil
 	}
-	// Where the outcome is unknown the database may yet be there, and must not
-	// lose its passwords.
+	// After an unknown outcome the database may exist, and needs its passwords.
 	if apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.discard(ctx, d)
 	}
@@ -86,12 +93,12 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 	case errors.Is(err, ErrClaimLost):
 		return Database{}, requestInProgress()
 	}
-	return Database{}, fmt.Errorf("keeping database %s: %w", d.ID, err)
+	return Database{}, fmt.Errorf("insert database %s: %w", d.ID, err)
 }
 
-// prepare has the vault get ready while the target is looked at. What it gives
-// ends that.
-func (s *Service) prepare(ctx context.Context) (end func()) {
+// prepareVault lets the vault connect while the target is examined, until end is
+// called.
+func (s *Service) prepareVault(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -104,59 +111,50 @@ func (s *Service) prepare(ctx context.Context) (end func()) {
 	}
 }
 
-// DryRun does all that Create does before anything is kept.
-func (s *Service) DryRun(ctx context.Context, account string, p Payload) (check.Report, error) {
-	report, _, err := s.examineNew(ctx, account, p)
-	return report, err
-}
-
-// examine looks at the name and the target side by side. A name that is taken
-// does not wait for the target. The target comes back as it was dialled.
-func (s *Service) examine(ctx context.Context, account string, nameFree func(context.Context) error, t Target) (check.Report, Target, error) {
-	probing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	named := make(chan error, 1)
-	go func() {
-		err := nameFree(ctx)
-		if err != nil {
-			cancel()
+// examine probes t while nameFree runs; its error ends the probe. examine returns
+// the report of a target that passed, and t as it was dialled.
+func (s *Service) examine(ctx context.Context, account string, t Target, nameFree func(context.Context) error) (check.Report, Target, error) {
+	var (
+		report     check.Report
+		dialled    Target
+		unresolved error
+	)
+	g, probing := errgroup.WithContext(ctx)
+	g.Go(func() error { return nameFree(ctx) })
+	g.Go(func() error {
+		if dialled, unresolved = s.resolve(probing, account, t); unresolved == nil {
+			report = s.Prober.Probe(probing, dialled)
 		}
-		named <- err
-	}()
-	resolved, unresolved := s.resolve(probing, account, t)
-	var report check.Report
-	if unresolved == nil {
-		report = s.Prober.Probe(probing, resolved)
-	}
-	if err := <-named; err != nil {
-		return nil, t, err
+		return nil // the error of nameFree comes first, whichever was earlier
+	})
+	if err := g.Wait(); err != nil {
+		return nil, Target{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, t, apierror.New(apierror.Unavailable, "the request ran out of time; nothing was kept", err)
+		return nil, Target{}, apierror.New(apierror.Unavailable, "the request ran out of time; nothing was kept", err)
 	}
 	if unresolved != nil {
-		return nil, t, unresolved
+		return nil, Target{}, unresolved
 	}
 	if failure, failed := report.FirstFailure(); failed {
-		return nil, t, targetRefused(report, failure)
+		return nil, Target{}, targetRefused(report, failure)
 	}
-	return report, resolved, nil
+	return report, dialled, nil
 }
 
-func (s *Service) examineNew(ctx context.Context, account string, p Payload) (check.Report, Target, error) {
-	return s.examine(ctx, account, func(ctx context.Context) error { return s.nameFree(ctx, account, p.Name) },
-		Target{Endpoint: p.Endpoint, Primary: p.Primary, Passwords: p.Passwords, Slot: p.Slot})
-}
-
-func (s *Service) nameFree(ctx context.Context, account, name string) error {
-	_, err := s.Catalog.NameOwner(ctx, account, name)
-	switch {
-	case err == nil:
-		return nameTaken(name)
-	case apierror.KindOf(err) == apierror.NotFound:
-		return nil
+// nameFree returns the function that fails with name_taken where a database of
+// the account has the name.
+func (s *Service) nameFree(account, name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := s.Catalog.NameOwner(ctx, account, name)
+		switch {
+		case err == nil:
+			return nameTaken(name)
+		case apierror.KindOf(err) == apierror.NotFound:
+			return nil
+		}
+		return fmt.Errorf("find name %s: %w", name, err)
 	}
-	return fmt.Errorf("looking for the name: %w", err)
 }
 
 func (s *Service) draft(account string, p Payload, report check.Report) (Database, error) {
@@ -171,19 +169,18 @@ func (s *Service) draft(account string, p Payload, report check.Report) (Databas
 	now := s.Now().UTC()
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
-		Endpoint: p.Endpoint, Primary: p.Primary, Slot: p.Slot,
+		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
 		Warnings: report.Warnings(), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	return d, nil
 }
 
-// discard takes back the secret of a database that did not come to be. What it
-// can't remove, the scheduled sweep finds: so a failure is logged, not returned.
+// discard removes the secret of a database that was not registered.
 func (s *Service) discard(ctx context.Context, d Database) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	if err := s.Vault.Discard(ctx, d.Account, d.ID); err != nil {
-		s.Log.WarnContext(ctx, "a secret without a database is left", "database", d.ID, "error", err)
-	}
+	remove := func(ctx context.Context) error { return s.Vault.Discard(ctx, d.Account, d.ID) }
+	s.cleanup(ctx, secretLeft, remove, "database", d.ID)
 }
+
+// secretLeft is logged where only the scheduled sweep will remove a secret.
+const secretLeft = "a secret without a database is left"

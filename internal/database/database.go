@@ -6,7 +6,7 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// Defaults and fixed values of the database object, as Sequin's API has them.
+// The fixed values of the database object, as in Sequin's API.
 const (
 	DefaultPort = 5432
 
@@ -27,8 +27,8 @@ const (
 	SlotDisabled = "disabled"
 )
 
-// Endpoint is where a Postgres database is and as whom to log in: everything
-// about one connection but its password. It is what the catalog stores.
+// Endpoint is a Postgres database and the role to log in as, without its
+// password. The JSON form is the catalog's.
 type Endpoint struct {
 	Hostname    string `json:"hostname"`
 	Port        int    `json:"port"`
@@ -38,16 +38,16 @@ type Endpoint struct {
 	IPv6        bool   `json:"ipv6"`
 	SSLMode     string `json:"ssl_mode,omitempty"`
 	SSLRootCert string `json:"ssl_root_cert,omitempty"`
-	// PasswordSecretARN names the secret that has the password, where it is
-	// somebody else's to keep: it is read when needed, and never copied.
+	// PasswordSecretARN names the secret of somebody else that has the password.
+	// It is read when needed and never copied.
 	PasswordSecretARN string `json:"password_secret_arn,omitempty"`
-	// UsernameFromSecret says that the user name was left to that secret, so that
-	// a rotation may change it.
+	// UsernameFromSecret says that the request left the user name to that secret,
+	// so that a rotation may change it.
 	UsernameFromSecret bool `json:"username_from_secret,omitempty"`
 }
 
-// Slot is the replication slot that belongs to a database connection, with the
-// publication it is read through.
+// Slot is the replication slot of a database and the publication that it is read
+// with.
 type Slot struct {
 	ID              string `json:"id"`
 	PublicationName string `json:"publication_name"`
@@ -55,8 +55,8 @@ type Slot struct {
 	Status          string `json:"status"`
 }
 
-// Database is a registered database connection. It holds no password: those are
-// in the vault, under the version that SecretVersion names.
+// Database is a registered database. Its passwords are in the vault, in the
+// version that SecretVersion names. The JSON form is the catalog's.
 type Database struct {
 	ID       string          `json:"id"`
 	Account  string          `json:"account"`
@@ -66,31 +66,13 @@ type Database struct {
 	Slot     Slot            `json:"slot"`
 	Warnings []check.Warning `json:"warnings,omitempty"`
 
-	// Version counts the changes, from 1: an update must name the one it read.
+	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`
-	// Change names the write that made this state, so that one which landed
-	// unseen is known again.
-	Change string `json:"change"`
-	// SecretVersion is the vault's name for the version of the passwords that
-	// belongs to this state.
+	// Change identifies the last write, so that its retry recognises it.
+	Change        string    `json:"change"`
 	SecretVersion string    `json:"secret_version"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
-}
-
-// Passwords are the secrets of one database connection.
-type Passwords struct {
-	Main Password
-	// Primary is empty where the connection has no primary.
-	Primary Password
-}
-
-// Target is what a probe is given: where to connect, and what has to be there.
-type Target struct {
-	Endpoint  Endpoint
-	Primary   *Endpoint
-	Passwords Passwords
-	Slot      Slot
 }
 
 // target returns what a probe of d needs.
@@ -98,8 +80,24 @@ func (d Database) target(p Passwords) Target {
 	return Target{Endpoint: d.Endpoint, Primary: d.Primary, Passwords: p, Slot: d.Slot}
 }
 
-// Table is one table of a publication. ReplicaIdentity is default, nothing, full
-// or index.
+func (d *Database) setTarget(t Target) {
+	d.Endpoint, d.Primary, d.Slot = t.Endpoint, t.Primary, t.Slot
+}
+
+// Passwords are the passwords of one database. One is empty where there is no
+// primary, or where a secret is referenced instead.
+type Passwords struct{ Main, Primary Password }
+
+// Target is what a probe needs: where to connect, and what must be there.
+type Target struct {
+	Endpoint  Endpoint
+	Primary   *Endpoint
+	Passwords Passwords
+	Slot      Slot
+}
+
+// Table is a table of a publication. ReplicaIdentity is default, nothing, full or
+// index.
 type Table struct {
 	Schema          string `json:"schema"`
 	Name            string `json:"name"`
@@ -107,8 +105,8 @@ type Table struct {
 	Readable        bool   `json:"readable"`
 }
 
-// Tables are a publication's tables; Truncated where there are more than fit
-// into 5 MB of JSON.
+// Tables are the tables of a publication. Truncated says that it has more than
+// are listed.
 type Tables struct {
 	Tables    []Table
 	Truncated bool

@@ -28,7 +28,7 @@ func (s *Service) Delete(ctx context.Context, account, ref string) (id string, e
 		// From here on the delete has succeeded. The sweep finds the secret if it
 		// could not be scheduled.
 		if err := s.Vault.ScheduleDeletion(ctx, account, d.ID); err != nil {
-			s.Log.WarnContext(ctx, "a secret without a database is left", "database", d.ID, "error", err)
+			s.Log.WarnContext(ctx, secretLeft, "database", d.ID, "error", err)
 		}
 		return d.ID, nil
 	}

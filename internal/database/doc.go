@@ -1,4 +1,4 @@
-// Package database is the domain: what a database connection is, how its
-// payload is read and checked, and how one is created. It talks to the outside
-// only through the interfaces it declares (Catalog, Vault, Prober).
+// Package database is the domain: registered databases, their payloads and the
+// operations on them. An operation is a method of Service in a file of its own.
+// The package reaches everything outside by the interfaces in ports.go.
 package database

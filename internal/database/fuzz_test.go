@@ -36,7 +36,7 @@ func FuzzPayload(f *testing.F) {
 			}
 			return
 		}
-		e := p.Endpoint
+		e := p.Target.Endpoint
 		switch {
 		case p.Name == "" || len(p.Name) > 255 || strings.ContainsAny(p.Name, "/ "), database.IsUUID(p.Name):
 			t.Fatalf("name %q", p.Name)
@@ -44,12 +44,12 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("port %d", e.Port)
 		case e.Hostname == "" || strings.ContainsAny(e.Hostname, "/@ \x00[]"):
 			t.Fatalf("hostname %q", e.Hostname)
-		case p.Passwords.Main.Reveal() == "" || p.Passwords.Main.Reveal() == database.Mask:
+		case p.Target.Passwords.Main.Reveal() == "" || p.Target.Passwords.Main.Reveal() == database.Mask:
 			t.Fatal("no password")
 		case len(e.Database) > 63 || len(e.Username) > 63 || strings.Contains(e.Database+e.Username, "\x00"):
 			t.Fatalf("database %q, username %q", e.Database, e.Username)
-		case p.Slot.SlotName == "" || strings.Trim(p.Slot.SlotName, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
-			t.Fatalf("slot %q", p.Slot.SlotName)
+		case p.Target.Slot.SlotName == "" || strings.Trim(p.Target.Slot.SlotName, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+			t.Fatalf("slot %q", p.Target.Slot.SlotName)
 		}
 	})
 }
@@ -64,8 +64,8 @@ func FuzzURL(f *testing.F) {
 		encoded := "postgres://" + url.QueryEscape(user) + ":" + url.QueryEscape(password) + "@h/" + url.QueryEscape(db)
 		encoded = strings.ReplaceAll(encoded, "+", "%20")
 		if p, err := parse(t, byURL(encoded)); err == nil {
-			if p.Endpoint.Username != user || p.Passwords.Main.Reveal() != password || p.Endpoint.Database != db {
-				t.Fatalf("%q came back as %q, %q", encoded, p.Endpoint.Username, p.Endpoint.Database)
+			if p.Target.Endpoint.Username != user || p.Target.Passwords.Main.Reveal() != password || p.Target.Endpoint.Database != db {
+				t.Fatalf("%q came back as %q, %q", encoded, p.Target.Endpoint.Username, p.Target.Endpoint.Database)
 			}
 		} else if good(user, 63) && good(db, 63) && good(password, 4096) && password != database.Mask {
 			t.Fatalf("%q was refused: %v", encoded, err)

@@ -2,7 +2,7 @@ package database
 
 import "github.com/headgate/headgate/internal/check"
 
-// Object is the database object of the API, in the order of its fields there.
+// Object is the database object of the API, with its fields in the API's order.
 type Object struct {
 	ID               string          `json:"id"`
 	Name             string          `json:"name"`
@@ -25,7 +25,8 @@ type Object struct {
 	Warnings         []check.Warning `json:"warnings,omitempty"`
 }
 
-// PrimaryObject is the primary in a database object. It never has a password.
+// PrimaryObject is the primary in a database object, which never shows its
+// password.
 type PrimaryObject struct {
 	Hostname    string `json:"hostname"`
 	Port        int    `json:"port"`
@@ -38,8 +39,8 @@ type PrimaryObject struct {
 	SSLRootCert string `json:"ssl_root_cert,omitempty"`
 }
 
-// Object renders d with its password masked. A password that is kept elsewhere
-// is not shown at all, but where it is.
+// Object returns the database object of d, with its password masked or, for a
+// password by reference, the ARN.
 func (d Database) Object() Object {
 	e := d.Endpoint
 	o := Object{
@@ -63,7 +64,7 @@ func (d Database) Object() Object {
 	return o
 }
 
-// Reveal is o with the password in clear, for a caller that asked to see it.
+// Reveal returns o with the password in clear.
 func (o Object) Reveal(p Password) Object {
 	o.Password = p.Reveal()
 	return o

@@ -2,25 +2,24 @@ package database
 
 import "log/slog"
 
-// Mask stands for a password wherever one is not shown, whatever its length.
+// Mask is shown in place of every password, whatever its length.
 const Mask = "************"
 
-// Password is a secret that does not show itself: formatting and logging it
-// give the mask. Only Reveal gives its text.
+// Password is a secret. Formatted, logged or encoded as JSON it is the mask.
 type Password string
 
-// Reveal is the password in clear, for the wire to Postgres and for the vault.
+// Reveal returns the password in clear.
 func (p Password) Reveal() string { return string(p) }
 
-// String is the mask.
+// String returns the mask.
 func (Password) String() string { return Mask }
 
-// GoString is the mask.
+// GoString returns the mask.
 func (Password) GoString() string { return Mask }
 
-// LogValue is the mask.
+// LogValue returns the mask.
 func (Password) LogValue() slog.Value { return slog.StringValue(Mask) }
 
-// MarshalJSON is the mask, so that a password that strays into an encoder does
-// not leave the process.
+// MarshalJSON returns the mask, for a password that gets into an encoder by
+// mistake.
 func (Password) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }

@@ -71,13 +71,13 @@ func TestAPayloadByFieldsHasItsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := database.Endpoint{Hostname: "db.example.com", Port: 5432, Database: "postgres", Username: "postgres", SSL: true}
-	if p.Endpoint != want {
-		t.Errorf("endpoint %+v, want %+v", p.Endpoint, want)
+	if p.Target.Endpoint != want {
+		t.Errorf("endpoint %+v, want %+v", p.Target.Endpoint, want)
 	}
-	if p.Slot != (database.Slot{PublicationName: "sequin_pub", SlotName: "sequin_slot", Status: "active"}) {
-		t.Errorf("slot %+v", p.Slot)
+	if p.Target.Slot != (database.Slot{PublicationName: "sequin_pub", SlotName: "sequin_slot", Status: "active"}) {
+		t.Errorf("slot %+v", p.Target.Slot)
 	}
-	if p.Passwords.Main.Reveal() != "secret-password" || p.Primary != nil {
+	if p.Target.Passwords.Main.Reveal() != "secret-password" || p.Target.Primary != nil {
 		t.Error("the password is another, or there is a primary")
 	}
 }
@@ -127,8 +127,8 @@ func TestAURLIsReadAsItsParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p.Endpoint != tt.want || p.Passwords.Main.Reveal() != tt.password {
-				t.Errorf("got %+v, want %+v (or another password)", p.Endpoint, tt.want)
+			if p.Target.Endpoint != tt.want || p.Target.Passwords.Main.Reveal() != tt.password {
+				t.Errorf("got %+v, want %+v (or another password)", p.Target.Endpoint, tt.want)
 			}
 		})
 	}
@@ -248,12 +248,12 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"an unknown status", slotWith("status", "paused"), "replication_slots[0].status", "disabled"},
 		{"a misspelt field of the slot", slotWith("slotname", "x"), "replication_slots[0].slotname", `"slot_name"`},
 		{"a misspelt field", with(base(), "host_name", "x"), "host_name", `"hostname"`},
-		{"half of a field's name", with(base(), "slots", []any{}), "slots", `"replication_slots"`},
+		{"a field with no near one", with(base(), "slots", []any{}), "slots", "is not a known field"},
 		{"the first half of one", with(base(), "user", "x"), "user", `"username"`},
 		{"a field in another case", with(base(), "Name", "x"), "Name", `"name"`},
-		{"a url beside a hostname", with(byURL("postgres://u:w@h/d"), "hostname", "h"), "hostname", "beside url"},
-		{"a url beside a port", with(byURL("postgres://u:w@h/d"), "port", 5432), "port", "beside url"},
-		{"a url beside a password", with(byURL("postgres://u:w@h/d"), "password", "w"), "password", "beside url"},
+		{"a url beside a hostname", with(byURL("postgres://u:w@h/d"), "hostname", "h"), "hostname", "together with url"},
+		{"a url beside a port", with(byURL("postgres://u:w@h/d"), "port", 5432), "port", "together with url"},
+		{"a url beside a password", with(byURL("postgres://u:w@h/d"), "password", "w"), "password", "together with url"},
 		{"a url that is empty", byURL(""), "url", "must start with"},
 		{"a url of another scheme", byURL("mysql://u:w@h/d"), "url", "must start with"},
 		{"a url without a user", byURL("postgres://:w@h/d"), "url", "missing the user"},

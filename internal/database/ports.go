@@ -7,114 +7,132 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// Prober asks a target what it is.
+// Prober looks at targets. Each call ends within 10 seconds, and early if ctx
+// does.
 type Prober interface {
-	// Probe looks at t and reports every check, in order. What is wrong with the
-	// target is in the report and not an error; it ends within 10 seconds, and
-	// early when ctx does.
+	// Probe runs every check on t and reports them in order. What is wrong with
+	// the target is in the report.
 	Probe(ctx context.Context, t Target) check.Report
 	// RefreshTables returns the tables of t's publication, ordered by schema and
-	// name, or a report with a failed check. It ends when Probe would.
+	// name, or a report with a failed check.
 	RefreshTables(ctx context.Context, t Target) (Tables, check.Report)
 }
 
-// Catalog keeps databases without their passwords. Every read is consistent.
-// Its errors are of kind Throttled or Unavailable, where nothing was changed,
-// UnknownOutcome, or Internal, beside those named below.
+// Catalog stores databases without their passwords. Every read is consistent.
+// Besides the errors that a method names, errors are of kind Throttled or
+// Unavailable (nothing was changed), UnknownOutcome or Internal.
 type Catalog interface {
-	// NameOwner is the ID of the account's database called name; NotFound where
-	// there is none.
+	// NameOwner returns the ID of the account's database with that name. The
+	// error's kind is NotFound if there is none.
 	NameOwner(ctx context.Context, account, name string) (string, error)
-	// Get is the account's database with that ID; NotFound where there is none.
+	// Get returns the account's database with that ID. The error's kind is
+	// NotFound if there is none.
 	Get(ctx context.Context, account, id string) (Database, error)
-	// List gives at most limit of the account's databases in the order of their
-	// creation, from the first one after the ID after (empty for the start). It
-	// may give fewer than limit only where no more follow.
+	// List returns up to limit of the account's databases in the order of their
+	// creation, starting after the ID after (empty for the first). It returns
+	// fewer than limit only if no more follow.
 	List(ctx context.Context, account, after string, limit int) ([]Database, error)
 
-	// Insert keeps a new database and takes its name in one step; with a claim,
-	// it records d as that claim's result in the same step, on condition that
-	// the claim is still c's. ErrNameTaken says that another database has the
-	// name (where its kind is UnknownOutcome, an earlier attempt may yet land,
-	// and what was kept for d must stay), ErrClaimLost that the claim is
-	// another's now. An insert of the same database that landed before, unseen,
-	// counts as done.
+	// Insert stores a new database and takes its name in one transaction. With a
+	// claim, the transaction also records d as the claim's result, on condition
+	// that the claim is still held. ErrNameTaken says that another database has
+	// the name, ErrClaimLost that another request holds the claim. If
+	// ErrNameTaken comes with the kind UnknownOutcome, an earlier attempt may
+	// still land, and what was stored for d must stay. Insert is idempotent.
 	Insert(ctx context.Context, d Database, c *Claim) error
-	// Update replaces the database old with d, on condition that it is still at
-	// old's version; where the name changed, the new one is taken and the old
-	// one given up in the same step. ErrVersionConflict says that it is at
-	// another version or gone, ErrNameTaken as in Insert; where the kind of
-	// either is UnknownOutcome, an earlier attempt may have landed or may yet,
-	// and what was kept for d must stay. An update that landed before, unseen,
-	// counts as done: d.Change tells whose it is.
+	// Update replaces old by d, on condition that the stored version is old's. A
+	// new name is taken, and the old one freed, in the same transaction.
+	// ErrVersionConflict says that the database has another version or is gone,
+	// ErrNameTaken is as in Insert. If either comes with the kind UnknownOutcome,
+	// an earlier attempt may have landed or may still, and what was stored for d
+	// must stay. Update is idempotent: d.Change identifies the write.
 	Update(ctx context.Context, old, d Database) error
-	// Delete removes d and gives up its name in one step, on condition that it
-	// is still at d's version. ErrVersionConflict says that it is at another
-	// one, NotFound that it is gone. A removal that landed before, unseen,
-	// counts as done.
+	// Delete removes d and frees its name in one transaction, on condition that
+	// the stored version is d's. ErrVersionConflict says that it is another. The
+	// error's kind is NotFound if d is gone and an attempt of this call did not
+	// remove it.
 	Delete(ctx context.Context, d Database) error
 
-	// Claim takes c.Key for c.Owner, where nobody has it: no record, one whose
-	// time is up (24 hours from its claim), or a claim without a result that is
-	// older than a minute. Otherwise it gives the claim that is there, which is
-	// not an error; and c itself where it was taken, or had been taken by the
-	// same owner before, unseen.
+	// Claim takes c.Key for c.Owner and returns c, unless the key is claimed: then
+	// it returns that claim. A record does not count that is older than
+	// ReplayTime, or that has no result and is older than ClaimTime. Claim is
+	// idempotent for one owner.
 	Claim(ctx context.Context, c Claim) (Claim, error)
-	// Release gives up a claim that has no result, if it is still c's.
+	// Release gives up c if c.Owner still holds it and it has no result.
 	Release(ctx context.Context, c Claim) error
 
-	// CursorKey is the account's key for signing cursors: 32 random bytes, made
-	// when it is first asked for, the same ever after.
+	// CursorKey returns the account's key for signing cursors: 32 random bytes,
+	// made by the first call.
 	CursorKey(ctx context.Context, account string) ([]byte, error)
 }
 
-// ClaimTime is how long a claim without a result stands: longer than any
-// request runs. ReplayTime is how long a result is remembered.
 const (
-	ClaimTime  = time.Minute
+	// ClaimTime is how long a claim without a result is valid. No request runs
+	// longer.
+	ClaimTime = time.Minute
+	// ReplayTime is how long a result is remembered.
 	ReplayTime = 24 * time.Hour
 )
 
-// Claim is an idempotency key in use. Key and PayloadHash are hashes: there is
-// nothing in a claim by which a password could be guessed.
+// Claim is an idempotency key in use. Key and PayloadHash are hashes by which no
+// password can be guessed.
 type Claim struct {
 	Account     string    `json:"account"`
-	Key         string    `json:"key"` // hash of account and Idempotency-Key
+	Key         string    `json:"key"` // hash of the account and the Idempotency-Key
 	Owner       string    `json:"owner"`
 	PayloadHash string    `json:"payload_hash"`
 	ClaimedAt   time.Time `json:"claimed_at"`
-	// Result is the database that the claim's request made, as it was then; nil
-	// while it runs.
+	// Result is the database as the claim's request registered it, nil while the
+	// request runs.
 	Result *Database `json:"result,omitempty"`
 }
 
-// Vault keeps the passwords of databases, one secret for each, in versions.
-// Its errors are of kind Throttled, Unavailable, NotFound or Internal.
+// Vault stores the passwords of databases: one secret for each database, in
+// versions. The kinds of its errors are Throttled, Unavailable, NotFound and
+// Internal.
 type Vault interface {
-	// Prepare gets ready for a Create that is to come before ctx ends, and returns
-	// when it does or before. What fails is left to Create.
+	// Prepare connects ahead of a Create. It returns when it is done or ctx ends,
+	// and leaves errors to Create.
 	Prepare(ctx context.Context)
-	// Create keeps the first version of a database's passwords and gives its
-	// name. The same call again gives the same version.
+	// Create stores the first version of a database's passwords and returns the
+	// version's name. It is idempotent.
 	Create(ctx context.Context, d Database, p Passwords) (version string, err error)
-	// Read gives the passwords that belong to d's SecretVersion. One that is not
-	// found yet is asked for again for some seconds.
+	// Read returns the passwords of a version. It retries for some seconds a
+	// version that is not found.
 	Read(ctx context.Context, account, id, version string) (Passwords, error)
-	// ReadAll gives the passwords of many databases of one account, in their
-	// order, in batches and side by side. A database whose secret is gone (it
-	// was deleted in the meantime) has none, which is not an error.
+	// ReadAll returns the passwords of databases of one account, in the same
+	// order, by concurrent batches. A database whose secret is gone, because it was
+	// deleted in the meantime, has empty ones.
 	ReadAll(ctx context.Context, ds []Database) ([]Passwords, error)
-	// AddVersion keeps another version beside the current one, under token,
-	// which names it. The same call again gives the same version.
+	// AddVersion stores another version, which does not become the current one.
+	// token names it. It is idempotent.
 	AddVersion(ctx context.Context, d Database, p Passwords, token string) (version string, err error)
-	// Promote makes a version the current one. It may be called again.
+	// Promote makes a version the current one. It is idempotent.
 	Promote(ctx context.Context, account, id, version string) error
-	// DropVersion lets go of a version that was added and not promoted.
+	// DropVersion removes a version that was added and not promoted.
 	DropVersion(ctx context.Context, account, id, version string) error
-	// ScheduleDeletion removes the secret with 7 days to restore it in. One that
-	// is not there, or is to be removed already, counts as done.
+	// ScheduleDeletion schedules the secret for deletion in 7 days, until when it
+	// can be restored. It is idempotent, and succeeds where there is no secret.
 	ScheduleDeletion(ctx context.Context, account, id string) error
-	// Discard removes, for good, the secret of a database that was never
-	// registered. One that is not there counts as removed.
+	// Discard deletes the secret of a database that was not registered, for good.
+	// It succeeds where there is none.
 	Discard(ctx context.Context, account, id string) error
+}
+
+// References reads passwords from secrets that belong to somebody else.
+type References interface {
+	// Open returns what a secret holds. The error's kind is NotFound if there is
+	// no such secret or its owner did not share it with the account (its value is
+	// not read then), Invalid if it can't be read or has another form, with a
+	// summary that says so, Throttled, Unavailable or Internal.
+	Open(ctx context.Context, account, arn string) (Referenced, error)
+}
+
+// Referenced is the content of a secret in the form that RDS uses. Host is empty
+// and Port 0 where the secret has none.
+type Referenced struct {
+	Username string
+	Password Password
+	Host     string
+	Port     int
 }

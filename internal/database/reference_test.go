@@ -89,8 +89,8 @@ func TestAReferenceThatCantBeOpenedIsThatFieldsError(t *testing.T) {
 		{"one of another host", "acme", with(referencing(), "hostname", "other.example.com"), "password_secret_arn", "another host"},
 		{"one of another port", "acme", with(referencing(), "port", 1), "password_secret_arn", "another host or port"},
 		{"the primary's", "acme", primary(arn + "x"), "primary.password_secret_arn", "no secret that is shared"},
-		{"one beside a password", "acme", with(referencing(), "password", "p"), "password_secret_arn", "beside password"},
-		{"one beside a url", "acme", with(byURL("postgres://u:w@h/d"), "password_secret_arn", arn), "password_secret_arn", "beside url"},
+		{"one beside a password", "acme", with(referencing(), "password", "p"), "password_secret_arn", "together with password"},
+		{"one beside a url", "acme", with(byURL("postgres://u:w@h/d"), "password_secret_arn", arn), "password_secret_arn", "together with url"},
 		{"one that is no ARN", "acme", with(referencing(), "password_secret_arn", "arn:aws:s3:::bucket"), "password_secret_arn", "must be the ARN"},
 	}
 	for _, tt := range tests {

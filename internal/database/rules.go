@@ -6,24 +6,34 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/headgate/headgate/internal/strictjson"
 )
 
-// Limits of the payload's fields, in bytes. 63 is Postgres's longest identifier
-// (NAMEDATALEN - 1), 253 the longest DNS name (RFC 1035).
+// Limits of the payload's fields; lengths are in bytes.
 const (
+	maxAccount    = 64
 	maxName       = 255
-	maxHostname   = 253
-	maxIdentifier = 63
+	maxHostname   = 253 // of a DNS name (RFC 1035)
+	maxPort       = 65535
+	maxIdentifier = 63 // Postgres's NAMEDATALEN - 1
 	maxPassword   = 4096
 	maxRootCert   = 16 << 10
+	maxSecretARN  = 640 // the name in it has at most 512 characters
 )
 
-func sized(s string, most int) string {
+const maskRefused = "must be the password itself, not the mask shown in its place"
+
+// length returns what is wrong with a string of 1 to maxBytes bytes that Postgres
+// must be able to hold.
+func length(s string, maxBytes int) string {
 	switch {
 	case s == "":
 		return "must not be empty"
-	case len(s) > most:
-		return "must be at most " + strconv.Itoa(most) + " bytes"
+	case len(s) > maxBytes:
+		return "must be at most " + strconv.Itoa(maxBytes) + " bytes"
 	case strings.ContainsRune(s, 0):
 		return "must not contain a NUL"
 	}
@@ -43,25 +53,11 @@ func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 func isAlpha(c byte) bool { return isLower(c) || c >= 'A' && c <= 'Z' }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// IsUUID tells whether s has the form of a UUID (8-4-4-4-12 hexadecimal
-// digits): such a path segment is an ID, any other a name.
+// IsUUID reports whether s has the form 8-4-4-4-12 of a UUID. A path's segment of
+// that form is an ID, any other is a name.
 func IsUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !isDigit(c) && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-				return false
-			}
-		}
-	}
-	return true
+	const canonical = 36 // uuid.Validate also takes longer and shorter forms
+	return len(s) == canonical && uuid.Validate(s) == nil
 }
 
 func nameRule(s string) string {
@@ -79,10 +75,9 @@ func nameRule(s string) string {
 	return ""
 }
 
-// IsAccount tells whether s can be an account: 1 to 64 of A–Z a–z 0–9 _ -.
+// IsAccount reports whether s can be an account: 1 to 64 of A–Z a–z 0–9 _ -.
 func IsAccount(s string) bool {
-	const most = 64
-	return s != "" && len(s) <= most && only(s, func(c byte) bool { return isAlpha(c) || isDigit(c) || c == '_' || c == '-' })
+	return s != "" && len(s) <= maxAccount && only(s, func(c byte) bool { return isAlpha(c) || isDigit(c) || c == '_' || c == '-' })
 }
 
 func accountRule(s string) string {
@@ -92,13 +87,13 @@ func accountRule(s string) string {
 	return ""
 }
 
-func identifierRule(s string) string { return sized(s, maxIdentifier) }
+func identifierRule(s string) string { return length(s, maxIdentifier) }
 
 func passwordRule(s string) string {
 	if s == Mask {
-		return "must be the password itself, not the mask shown in its place"
+		return maskRefused
 	}
-	return sized(s, maxPassword)
+	return length(s, maxPassword)
 }
 
 func slotNameRule(s string) string {
@@ -126,7 +121,7 @@ func sslModeRule(s string) string {
 }
 
 func hostnameRule(s string) string {
-	if problem := sized(s, maxHostname); problem != "" {
+	if problem := length(s, maxHostname); problem != "" {
 		return problem
 	}
 	if addr, err := netip.ParseAddr(s); err == nil {
@@ -150,8 +145,8 @@ func hostnameRule(s string) string {
 	return ""
 }
 
-// isDNSName tells whether s can be looked up. An underscore is not a host
-// name's by RFC 952, but resolvers and container networks have such names.
+// isDNSName reports whether s can be looked up. RFC 952 allows no underscore in a
+// host name, but resolvers and container networks do.
 func isDNSName(s string) bool {
 	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
 	for _, l := range labels {
@@ -162,16 +157,15 @@ func isDNSName(s string) bool {
 			return false
 		}
 	}
-	// A last label of digits is an IPv4 address that is mistyped or in disguise.
+	// A last label of digits makes a mistyped IPv4 address, or one in another form.
 	return !only(labels[len(labels)-1], isDigit)
 }
 
-// arnRule: an ARN of Secrets Manager's, whose names have at most 512 characters.
+// arnRule accepts the ARNs of secrets in AWS Secrets Manager.
 func arnRule(s string) string {
-	const most = 640
 	parts := strings.SplitN(s, ":", 7)
 	allowed := func(c byte) bool { return isAlpha(c) || isDigit(c) || strings.IndexByte("/_+=.@-", c) >= 0 }
-	if len(s) > most || len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "secretsmanager" ||
+	if len(s) > maxSecretARN || len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "secretsmanager" ||
 		parts[3] == "" || len(parts[4]) != 12 || !only(parts[4], isDigit) || parts[5] != "secret" || parts[6] == "" ||
 		!only(parts[1]+parts[3]+parts[6], allowed) {
 		return "must be the ARN of a secret in AWS Secrets Manager"
@@ -191,7 +185,7 @@ func rootCertRule(s string) string {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			return "must hold certificates only, and no " + bounded(block.Type)
+			return "must hold certificates only, and no " + strictjson.Bounded(block.Type)
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return "holds a certificate that can't be read"

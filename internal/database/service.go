@@ -6,27 +6,28 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/headgate/headgate/internal/apierror"
 )
 
-// cleanupTime is what a request keeps back of its time, to take away again what
-// it could not finish.
-const cleanupTime = 2 * time.Second
+// cleanupTimeout bounds each removal of what an operation that failed has
+// written. An operation stops early enough to leave that time.
+const cleanupTimeout = 2 * time.Second
 
-// Service does what the API promises, whoever calls it.
+// Service has the operations of the API, for whatever calls them.
 type Service struct {
 	Catalog Catalog
 	Vault   Vault
 	Prober  Prober
-	// References is asked only for passwords that are kept elsewhere.
+	// References is used only for passwords by reference.
 	References References
 	// Now is the clock.
 	Now func() time.Time
-	// Log is told of what could not be taken back.
+	// Log gets a line about whatever could not be cleaned up.
 	Log *slog.Logger
 }
 
-// newID makes a UUID of version 7: the order of IDs is the order of creation.
+// newID returns a UUID of version 7, so that IDs sort by creation.
 func newID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -35,11 +36,21 @@ func newID() (string, error) {
 	return id.String(), nil
 }
 
-// reserve is ctx with a deadline that is earlier by d.
-func reserve(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// withoutCleanupTime returns ctx with a deadline that leaves the time for a
+// clean-up.
+func withoutCleanupTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-d))
+	return context.WithDeadline(ctx, deadline.Add(-cleanupTimeout))
+}
+
+// cleanup calls do, even if ctx has ended. If that fails, it logs what is left.
+func (s *Service) cleanup(ctx context.Context, left string, do func(context.Context) error, attrs ...any) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if err := do(ctx); err != nil {
+		s.Log.WarnContext(ctx, left, append(attrs, "error", err)...)
+	}
 }

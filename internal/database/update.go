@@ -11,36 +11,28 @@ import (
 // Updated is a database after an update.
 type Updated struct {
 	Database Database
-	// Passwords are known only where they had to be read, and empty otherwise.
+	// Passwords are empty where the update did not have to read them.
 	Passwords Passwords
 }
 
-// Update changes what p says of a database, and nothing else. Where the
-// connection or the slot changes, the new state is checked on the target first,
-// unless verify is false. The error's kind is NotFound, Invalid (bad fields,
-// name_taken, or the code of the first failed check), Conflict
-// (version_conflict), Throttled or Unavailable (nothing was changed),
-// UnknownOutcome or Internal.
+// Update changes the fields of a database that p has. If the connection or the
+// slot changes, the target is checked in its new state first, unless verify is
+// false. The error's kind is NotFound, Invalid (bad fields, name_taken, or the
+// report and the code of the first failed check), Conflict (version_conflict),
+// Throttled or Unavailable (nothing was changed), UnknownOutcome or Internal.
 func (s *Service) Update(ctx context.Context, account, ref string, p Patch, verify bool) (Updated, error) {
-	work, cancel := reserve(ctx, cleanupTime)
+	work, cancel := withoutCleanupTime(ctx)
 	defer cancel()
-	old, err := s.Get(work, account, ref)
+	u, err := s.prepareUpdate(work, account, ref, p)
 	if err != nil {
 		return Updated{}, err
 	}
-	n, err := p.apply(old)
-	if err != nil {
-		return Updated{}, err
-	}
-	u := update{old: old, next: n.Database}
-	if err := s.settlePasswords(work, &u, n); err != nil {
-		return Updated{}, err
-	}
-	if u.nothing() {
+	if !u.changes() {
 		if p.sendsPassword() {
-			s.promote(ctx, old) // the retry of an update that was cut off before its end
+			// An earlier attempt may have ended between the commit and this.
+			s.promote(ctx, u.old)
 		}
-		return Updated{old, u.passwords}, nil
+		return Updated{u.old, u.passwords}, nil
 	}
 	if err := s.examineUpdate(work, &u, verify); err != nil {
 		return Updated{}, err
@@ -51,73 +43,77 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 	return Updated{u.next, u.passwords}, nil
 }
 
-// update is a change on its way: from what to what, and with which passwords,
-// where those matter.
+// update is a change of a database.
 type update struct {
-	old, next    Database
+	old, next Database
+	// passwords are those of next. They are empty where neither the target nor a
+	// password changes.
 	passwords    Passwords
 	newPasswords bool
 }
 
+// retargets reports whether the target of the database changes.
 func (u *update) retargets() bool { return u.newPasswords || !sameTarget(u.old, u.next) }
 
-func (u *update) nothing() bool {
-	return !u.retargets() && u.old.Name == u.next.Name && u.old.Slot == u.next.Slot
+func (u *update) renames() bool { return u.old.Name != u.next.Name }
+
+func (u *update) changes() bool {
+	return u.retargets() || u.renames() || u.old.Slot != u.next.Slot
 }
 
-// settlePasswords finds out which passwords the new state has. They are read
-// only where the target changes or one was sent: what was sent may be the same.
-func (s *Service) settlePasswords(ctx context.Context, u *update, n next) error {
-	if n.passwords.main == nil && n.passwords.primary == nil && sameTarget(u.old, u.next) {
-		return nil
+// prepareUpdate applies p to the database. It reads the stored passwords only
+// where the target changes or a password was sent, which may be the same.
+func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patch) (update, error) {
+	old, err := s.Get(ctx, account, ref)
+	if err != nil {
+		return update{}, err
 	}
-	stored, err := s.Passwords(ctx, u.old)
+	next, err := p.apply(Payload{Name: old.Name, Target: old.target(Passwords{})})
+	if err != nil {
+		return update{}, err
+	}
+	u := update{old: old, next: old}
+	u.next.Name = next.Name
+	u.next.setTarget(next.Target)
+	if !p.sendsPassword() && sameTarget(u.old, u.next) {
+		return u, nil
+	}
+	stored, err := s.Passwords(ctx, old)
+	if err != nil {
+		return update{}, err
+	}
+	u.passwords = p.passwords(stored, next.Target)
+	u.newPasswords = u.passwords != stored
+	return u, nil
+}
+
+// examineUpdate checks the new name and the new target.
+func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) error {
+	nameFree := func(context.Context) error { return nil }
+	if u.renames() {
+		nameFree = s.nameFree(u.next.Account, u.next.Name)
+	}
+	if !u.retargets() {
+		return nameFree(ctx)
+	}
+	if !verify {
+		u.next.Warnings = nil // those of the old target
+		return nameFree(ctx)
+	}
+	t := u.next.target(u.passwords)
+	report, dialled, err := s.examine(ctx, u.next.Account, t, nameFree)
 	if err != nil {
 		return err
 	}
-	u.passwords = stored
-	set(&u.passwords.Main, n.passwords.main)
-	set(&u.passwords.Primary, n.passwords.primary)
-	if u.next.Endpoint.PasswordSecretARN != "" {
-		u.passwords.Main = ""
-	}
-	if u.next.Primary == nil || u.next.Primary.PasswordSecretARN != "" {
-		u.passwords.Primary = ""
-	}
-	u.newPasswords = u.passwords != stored
+	u.next.Warnings = report.Warnings()
+	u.next.setTarget(t.withUsernames(dialled))
 	return nil
 }
 
-// examineUpdate looks at the new name and at the target's new state.
-func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) error {
-	checkName, checkTarget := u.old.Name != u.next.Name, u.retargets() && verify
-	switch {
-	case checkTarget:
-		free := func(context.Context) error { return nil }
-		if checkName {
-			free = func(ctx context.Context) error { return s.nameFree(ctx, u.next.Account, u.next.Name) }
-		}
-		report, resolved, err := s.examine(ctx, u.next.Account, free, Target{Endpoint: u.next.Endpoint, Primary: u.next.Primary, Passwords: u.passwords, Slot: u.next.Slot})
-		if err != nil {
-			return err
-		}
-		u.next.Warnings = report.Warnings()
-		u.next.Primary = learnNames(&u.next.Endpoint, u.next.Primary, resolved)
-	case checkName:
-		if err := s.nameFree(ctx, u.next.Account, u.next.Name); err != nil {
-			return err
-		}
-	}
-	if u.retargets() && !verify {
-		u.next.Warnings = nil // they were another target's
-	}
-	return nil
-}
-
-// commit makes the change. A new version of the secret is put under a label of
-// its own first, and becomes the current one last: passwords are read by the
-// version that the catalog names, so that both change at one instant, whatever
-// fails in between.
+// commit writes the change. New passwords are added as a version of the secret
+// before the catalog names that version, and it becomes the current version last.
+// Passwords are read by the version that the catalog names, so both change in one
+// step.
 func (s *Service) commit(ctx, work context.Context, u *update) error {
 	change, err := newID()
 	if err != nil {
@@ -127,10 +123,10 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 	newSecret := u.newPasswords || !sameSecret(u.old, u.next)
 	if newSecret {
 		if u.next.SecretVersion, err = s.Vault.AddVersion(work, u.next, u.passwords, change); err != nil {
-			// Nothing names the version yet, whether or not it was kept.
+			// The version may exist. Nothing names it.
 			u.next.SecretVersion = change
-			s.drop(ctx, u.next)
-			return fmt.Errorf("keeping the new passwords of %s: %w", u.next.ID, err)
+			s.dropVersion(ctx, u.next)
+			return fmt.Errorf("add secret version of database %s: %w", u.next.ID, err)
 		}
 	}
 	err = s.Catalog.Update(work, u.old, u.next)
@@ -141,7 +137,7 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 		return nil
 	}
 	if newSecret && apierror.KindOf(err) != apierror.UnknownOutcome {
-		s.drop(ctx, u.next)
+		s.dropVersion(ctx, u.next)
 	}
 	switch {
 	case errors.Is(err, ErrNameTaken):
@@ -149,35 +145,35 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 	case errors.Is(err, ErrVersionConflict):
 		return versionConflict()
 	}
-	return fmt.Errorf("changing database %s: %w", u.next.ID, err)
+	return fmt.Errorf("update database %s: %w", u.next.ID, err)
 }
 
-// promote makes d's version of the secret the current one, for readers that go
-// by the secret alone. Of two updates the later may come first here: so the
-// catalog has the last word. A failure leaves only AWSCURRENT behind, which the
-// next update mends; it is logged.
+// promote makes the secret's version that d names its current version, for those
+// who read the secret without the catalog. A concurrent update may have promoted
+// a later version before, so the catalog is asked afterwards. If promoting fails,
+// the next update of the passwords repairs it.
 func (s *Service) promote(ctx context.Context, d Database) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	version := d.SecretVersion
-	for range 3 {
-		if err := s.Vault.Promote(ctx, d.Account, d.ID, version); err != nil {
-			s.Log.WarnContext(ctx, "a secret's current version is not its newest", "database", d.ID, "error", err)
-			return
+	const maxAttempts = 3
+	promote := func(ctx context.Context) error {
+		version := d.SecretVersion
+		for range maxAttempts {
+			if err := s.Vault.Promote(ctx, d.Account, d.ID, version); err != nil {
+				return err
+			}
+			latest, err := s.Catalog.Get(ctx, d.Account, d.ID)
+			if err != nil || latest.SecretVersion == version {
+				return nil
+			}
+			version = latest.SecretVersion
 		}
-		latest, err := s.Catalog.Get(ctx, d.Account, d.ID)
-		if err != nil || latest.SecretVersion == version {
-			return // gone in the meantime, or in order
-		}
-		version = latest.SecretVersion
+		return nil
 	}
+	s.cleanup(ctx, "the current version of a secret is not its newest", promote, "database", d.ID)
 }
 
-// drop lets go of a version of the secret that did not come to be used.
-func (s *Service) drop(ctx context.Context, d Database) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	if err := s.Vault.DropVersion(ctx, d.Account, d.ID, d.SecretVersion); err != nil {
-		s.Log.WarnContext(ctx, "an unused version of a secret is left", "database", d.ID, "error", err)
-	}
+// dropVersion removes the secret's version that d names, because nothing else
+// does.
+func (s *Service) dropVersion(ctx context.Context, d Database) {
+	drop := func(ctx context.Context) error { return s.Vault.DropVersion(ctx, d.Account, d.ID, d.SecretVersion) }
+	s.cleanup(ctx, "an unused version of a secret is left", drop, "database", d.ID)
 }

@@ -5,18 +5,19 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/headgate/headgate/internal/strictjson"
 )
 
-// location is what a connection URL says.
+// location has the parts of a connection URL.
 type location struct {
 	hostname, database, username, password string
 	port                                   int
 }
 
-// parseURL reads a connection URL. What is wrong with it comes back as
-// messages, none of which repeats a part of it: it holds a password. It is
-// read by hand because net/url takes hosts, ports and escapes that are none,
-// and its errors quote what it was given.
+// parseURL reads a connection URL and returns what is wrong with it. No message
+// repeats a part of the URL, because it has a password. net/url is not used: it
+// accepts invalid hosts, ports and escapes, and its errors quote the URL.
 func parseURL(s string) (location, []string) {
 	rest, ok := strings.CutPrefix(s, "postgresql://")
 	if !ok {
@@ -55,8 +56,8 @@ type urlReader struct{ problems []string }
 
 func (u *urlReader) fail(message string) { u.problems = append(u.problems, message) }
 
-// part is one percent-encoded part of the URL, decoded and checked.
-func (u *urlReader) part(name, raw string, check rule) string {
+// part returns a percent-encoded part of the URL, decoded.
+func (u *urlReader) part(name, raw string, rule strictjson.Rule[string]) string {
 	if raw == "" {
 		u.fail("is missing the " + name)
 		return ""
@@ -66,13 +67,14 @@ func (u *urlReader) part(name, raw string, check rule) string {
 		u.fail("has a wrong percent-encoding in the " + name + "; a % itself is written %25")
 		return ""
 	}
-	if problem := check(s); problem != "" {
+	if problem := rule(s); problem != "" {
 		u.fail("has a " + name + " that " + problem)
 		return ""
 	}
 	return s
 }
 
+// host returns the host and the port of the URL.
 func (u *urlReader) host(s string) (string, int) {
 	name, port, hasPort := s, "", false
 	if inner, ok := strings.CutPrefix(s, "["); ok {

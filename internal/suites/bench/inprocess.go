@@ -81,7 +81,7 @@ func AnswerCreate() error {
 }
 
 func sample(id string, p database.Payload) database.Database {
-	d := database.Database{ID: id, Account: account, Name: p.Name, Endpoint: p.Endpoint, Slot: p.Slot}
+	d := database.Database{ID: id, Account: account, Name: p.Name, Endpoint: p.Target.Endpoint, Slot: p.Target.Slot}
 	d.Slot.ID = "01a205d5-9db7-7211-a68f-724d47b650b5"
 	return d
 }

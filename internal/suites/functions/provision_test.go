@@ -153,9 +153,9 @@ func TestAnEventIsRejectedForWhatOnlyTheRequestCanMend(t *testing.T) {
 		detail any
 		says   []string
 	}{
-		{"a password in the detail", with(detail, "password", "p"), []string{`"code":"invalid_payload"`, `"password":["has no place in an event`}},
-		{"a url in the detail", with(detail, "url", "postgres://u:w@h/d"), []string{`"url":["has no place in an event`}},
-		{"a primary's password", with(detail, "primary", map[string]any{"hostname": "h", "database": "d", "password": "p"}), []string{`"primary.password":["has no place in an event`}},
+		{"a password in the detail", with(detail, "password", "p"), []string{`"code":"invalid_payload"`, `"password":["must not be in an event`}},
+		{"a url in the detail", with(detail, "url", "postgres://u:w@h/d"), []string{`"url":["must not be in an event`}},
+		{"a primary's password", with(detail, "primary", map[string]any{"hostname": "h", "database": "d", "password": "p"}), []string{`"primary.password":["must not be in an event`}},
 		{"no account", with(detail, "account_id", nil), []string{`"account_id":["is required"]`}},
 		{"a secret that is another account's", with(detail, "account_id", "globex"), []string{`"password_secret_arn":["names no secret that is shared`}},
 		{"a slot that is not there", with(detail, "replication_slots", []any{map[string]any{"publication_name": "pub", "slot_name": "nope"}}), []string{`"code":"replication_slot_not_found"`, `"checks":[`}},
