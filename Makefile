@@ -13,6 +13,7 @@ GO_HOST = CGO_ENABLED=0 GOOS=$(shell go env GOHOSTOS) GOARCH=$(shell go env GOHO
 GOFUMPT = go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+DEADCODE = go run golang.org/x/tools/cmd/deadcode@v0.52.0
 SAM_VERSION = 1.170.0
 SAM_ENV = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1
 SAM = $(SAM_ENV) .cache/sam/bin/sam
@@ -113,6 +114,7 @@ format:
 lint:
 	go vet ./...
 	$(STATICCHECK) ./...
+	@unreachable=$$($(DEADCODE) -test ./...) && test -z "$$unreachable" || { echo "$$unreachable"; exit 1; }
 	@$(GOVULNCHECK) ./... || { test $$? -ne 3 && echo "govulncheck: its database could not be reached"; }
 
 .PHONY: docs
