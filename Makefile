@@ -121,6 +121,10 @@ lint:
 docs: ## writes the generated pages: docs/checks.md from internal/check, docs/licences.md from what is linked in
 	go test -count 1 ./internal/check ./internal/suites/licences -update
 
+.PHONY: openapi
+openapi: ## internal/httpapi/openapi.json from openapi.yaml
+	go test -count 1 ./internal/httpapi -run TestOpenAPI_JSON -update
+
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 	$(CFN_LINT) --append-rules cfn_lint_serverless.rules --template template.yaml

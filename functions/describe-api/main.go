@@ -1,5 +1,4 @@
-// Command describe-api is GET /api/openapi.json. It needs no key, and may do
-// nothing but answer.
+// Command describe-api is GET /api/openapi.json. It needs no key and no permissions.
 package main
 
 import (
@@ -7,9 +6,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/httpapi"
-	"github.com/headgate/headgate/internal/httpapi/describe"
 )
 
 func main() {
-	lambda.Start(httpapi.Serve(lambdacontext.NewLogger(), httpapi.DescribeAPI, describe.Endpoint()))
+	lambda.Start(httpapi.Serve(lambdacontext.NewLogger(), httpapi.DescribeAPI, httpapi.Describe))
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
-	"github.com/headgate/headgate/internal/httpapi/describe"
 	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/probe"
 )
@@ -94,7 +93,7 @@ func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
 	}
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
-	endpoints[httpapi.DescribeAPI] = describe.Endpoint()
+	endpoints[httpapi.DescribeAPI] = httpapi.Describe
 	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
 }
 

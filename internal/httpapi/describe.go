@@ -1,10 +1,22 @@
 package httpapi
 
-import _ "embed"
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"net/http"
+)
 
-//go:embed openapi.yaml
-var contract string
+// document is made from openapi.yaml by `make openapi`.
+//
+//go:embed openapi.json
+var document []byte
 
-// OpenAPI is the HTTP contract as an OpenAPI 3.1 document, in YAML. A function
-// that does not call this is not linked with the document.
-func OpenAPI() string { return contract }
+// OpenAPI returns the HTTP contract as an OpenAPI 3.1 document in JSON. Programs
+// that call neither this nor [Describe] are linked without the document.
+func OpenAPI() []byte { return document }
+
+// Describe answers GET /api/openapi.json: 200 with the document.
+func Describe(context.Context, *Request) (Response, error) {
+	return Response{Status: http.StatusOK, Body: json.RawMessage(document)}, nil
+}

@@ -1,12 +1,17 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"maps"
+	"net/http"
+	"os"
 	"os/exec"
 	"reflect"
 	"slices"
@@ -14,31 +19,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
-	"github.com/headgate/headgate/internal/httpapi/describe"
 	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/openapitest"
 )
 
 type object = map[string]any
 
-// document is the OpenAPI document as it is served.
+// document returns the OpenAPI document as it is served.
 func document(t *testing.T) object {
 	t.Helper()
-	served, err := describe.JSON(httpapi.OpenAPI())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d object
-	if err := json.Unmarshal(served, &d); err != nil {
+	if err := json.Unmarshal(httpapi.OpenAPI(), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// at is the object at a path of members, below o.
+// at returns the object at a path of members below o.
 func at(t *testing.T, o object, path ...string) object {
 	t.Helper()
 	for _, name := range path {
@@ -51,7 +52,7 @@ func at(t *testing.T, o object, path ...string) object {
 	return o
 }
 
-// follow is o, or what it refers to.
+// follow returns o, or the object that it refers to.
 func follow(t *testing.T, d, o object) object {
 	t.Helper()
 	if ref, ok := o["$ref"].(string); ok {
@@ -60,7 +61,7 @@ func follow(t *testing.T, d, o object) object {
 	return o
 }
 
-func TestTheDocumentIsOpenAPI(t *testing.T) {
+func TestOpenAPI_Valid(t *testing.T) {
 	t.Parallel()
 	if _, err := openapitest.New(); err != nil {
 		t.Error(err)
@@ -69,8 +70,57 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := localrun.Run(t.Context(), exec.Command(program, "openapi.yaml")); err != nil {
+	if _, err := localrun.Run(t.Context(), exec.Command(program, "openapi.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+var update = flag.Bool("update", false, "write openapi.json")
+
+func TestOpenAPI_JSON(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := openapitest.JSON(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("openapi.json", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(httpapi.OpenAPI(), want) {
+		t.Error("openapi.json is not what openapi.yaml generates: run `make openapi`")
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	contract, err := openapitest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httpapi.Handler{
+		Endpoints: map[httpapi.Operation]httpapi.Endpoint{httpapi.DescribeAPI: httpapi.Describe},
+		Log:       slog.New(slog.DiscardHandler), Now: now,
+	}
+	e := events.APIGatewayProxyRequest{HTTPMethod: http.MethodGet, Path: "/api/openapi.json"}
+	e.RequestContext.RequestID = "r"
+	answer, err := h.Handle(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contract.Event(t, e, answer)
+	var want bytes.Buffer
+	if err := json.Compact(&want, httpapi.OpenAPI()); err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK || answer.Body != want.String() {
+		t.Errorf("%d %.100s, want the document", answer.StatusCode, answer.Body)
 	}
 }
 
@@ -158,7 +208,7 @@ func list(v any) []any {
 	return l
 }
 
-// codeConstants are the values of a file's constants of the type Code.
+// codeConstants returns the values of the constants of type Code in a file.
 func codeConstants(t *testing.T, file string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
@@ -197,7 +247,7 @@ func isCode(e ast.Expr) bool {
 	return false
 }
 
-func TestTheDocumentHasTheChecksInOrder(t *testing.T) {
+func TestOpenAPI_Checks(t *testing.T) {
 	t.Parallel()
 	var want []any
 	for _, name := range check.Names() {
@@ -211,8 +261,8 @@ func TestTheDocumentHasTheChecksInOrder(t *testing.T) {
 // route is one method of one path, and the function that answers it.
 type route struct{ method, path, function string }
 
-// That the template has these routes too is for internal/template to find out.
-func TestCodeAndDocumentHaveTheSameRoutes(t *testing.T) {
+// internal/suites/template compares the template's routes.
+func TestOpenAPI_Routes(t *testing.T) {
 	t.Parallel()
 	want := map[route]bool{}
 	for _, r := range httpapi.Routes() {
@@ -240,7 +290,7 @@ func documentRoutes(t *testing.T) map[route]bool {
 				continue
 			}
 			id, _ := operation.(object)["operationId"].(string)
-			if id == "patch-database" { // an ID may be there only once
+			if id == "patch-database" { // each operation needs an ID of its own
 				id = string(httpapi.UpdateDatabase)
 			}
 			routes[route{method, path, id}] = true
@@ -249,7 +299,7 @@ func documentRoutes(t *testing.T) map[route]bool {
 	return routes
 }
 
-func TestTheExamplesAreGoodPayloads(t *testing.T) {
+func TestOpenAPI_Examples(t *testing.T) {
 	t.Parallel()
 	d := document(t)
 	path := at(t, d, "paths", "/api/postgres_databases", "post")
@@ -265,7 +315,7 @@ func TestTheExamplesAreGoodPayloads(t *testing.T) {
 	})
 }
 
-// eachExample gives the examples of an operation's body to parse.
+// eachExample calls parse with each example of an operation's request body.
 func eachExample(t *testing.T, d, operation object, parse func([]byte) error) {
 	t.Helper()
 	examples := at(t, operation, "requestBody", "content", "application/json", "examples")

@@ -6,63 +6,46 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 )
 
-// jsonType is the one type of the API's bodies.
+// jsonType is the content type of all bodies of the API.
 const jsonType = "application/json"
 
-// input is the request as the validator takes it. Who asks is told by the
-// authorizer, and not by what a function gets to see.
-func (r Request) input(route *routers.Route) (*openapi3filter.RequestValidationInput, error) {
-	asked, err := r.http()
+// input returns a request as the validator takes it. The error is that of the
+// router if the document has no such operation; then the input has no route.
+// Authentication is the authorizer's, so the validator does not look at it.
+func (c *Contract) input(r Request) (*openapi3filter.RequestValidationInput, error) {
+	request, err := r.http()
 	if err != nil {
 		return nil, err
 	}
+	route, parameters, err := c.router.FindRoute(request)
 	return &openapi3filter.RequestValidationInput{
-		Request: asked, Route: route, PathParams: parameters(route.Path, asked.URL.Path),
+		Request: request, Route: route, PathParams: parameters,
 		Options: &openapi3filter.Options{
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true, SkipSettingDefaults: true,
 		},
-	}, nil
+	}, err
 }
 
-// parameters are those of a path that a template matches.
-func parameters(template, path string) map[string]string {
-	found := map[string]string{}
-	have := strings.Split(path, "/")
-	for i, w := range strings.Split(template, "/") {
-		if name, ok := strings.CutPrefix(w, "{"); ok && i < len(have) {
-			found[strings.TrimSuffix(name, "}")] = have[i]
-		}
-	}
-	return found
-}
-
-// compare tells what of a response is not as the route's operation has it.
-func compare(route *routers.Route, request Request, response Response) error {
+// compare returns how a response differs from those of its operation.
+func compare(input *openapi3filter.RequestValidationInput, response Response) error {
 	options := &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true}
-	if request.Method == http.MethodHead {
-		// An answer to HEAD has no body, whatever its type. The validator would look
-		// at nothing of it.
-		request.Method, options.ExcludeResponseBody = http.MethodGet, true
+	if input.Request.Method == http.MethodHead {
+		// A response to HEAD has no body, and the validator would skip its headers too.
+		input.Request.Method, options.ExcludeResponseBody = http.MethodGet, true
 	}
-	asked, err := request.input(route)
-	if err != nil {
-		return err
+	output := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: response.Status, Header: response.Header, Options: options,
 	}
-	answer := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: asked, Status: response.Status, Header: response.Header, Options: options,
-	}
-	return openapi3filter.ValidateResponse(context.Background(), answer.SetBodyBytes(response.Body))
+	return openapi3filter.ValidateResponse(context.Background(), output.SetBodyBytes(response.Body))
 }
 
-// undeclared tells of headers that the document does not have, and of another
-// type than JSON. A server adds some headers by itself.
+// undeclared returns an error for headers that the document does not have, except
+// those that a server adds by itself, and for a content type other than JSON.
 func undeclared(declared *openapi3.Response, header http.Header) error {
 	var err error
 	if t := header.Get("Content-Type"); t != jsonType {

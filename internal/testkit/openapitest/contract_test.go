@@ -207,7 +207,7 @@ func (r *recorder) Errorf(string, ...any) {
 	r.failed++
 }
 
-func TestTransportAndEventValidateWhatPasses(t *testing.T) {
+func TestContract_TransportAndEvent(t *testing.T) {
 	t.Parallel()
 	contract := newContract(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,16 +14,18 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// path is the request's path from /api on.
+// path returns the request's path from /api on, without a trailing slash, which the
+// API ignores.
 func (r Request) path() string {
-	if i := strings.Index(r.Path, "/api/"); i > 0 {
-		return r.Path[i:]
+	path := r.Path
+	if i := strings.Index(path, "/api/"); i > 0 {
+		path = path[i:]
 	}
-	return r.Path
+	return strings.TrimSuffix(path, "/")
 }
 
-// http is the request as the validator takes it. That JSON may come under
-// another name, or none, is not for the document to say.
+// http returns r as net/http has it. The document has one name for JSON, the API
+// takes several and none.
 func (r Request) http() (*http.Request, error) {
 	u, err := url.Parse(r.path())
 	if err != nil {
@@ -32,7 +34,7 @@ func (r Request) http() (*http.Request, error) {
 	u.RawQuery = r.Query.Encode()
 	out, err := http.NewRequest(r.Method, u.String(), bytes.NewReader(r.Body))
 	if err != nil {
-		return nil, fmt.Errorf("a request that is none: %w", err)
+		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	for name, values := range r.Header {
 		for _, v := range values {
@@ -45,7 +47,7 @@ func (r Request) http() (*http.Request, error) {
 	return out, nil
 }
 
-// Event is Validate on an event of the gateway's and its answer.
+// Event is Validate for an event of API Gateway and the response to it.
 func (c *Contract) Event(tb testing.TB, e events.APIGatewayProxyRequest, answer events.APIGatewayProxyResponse) {
 	tb.Helper()
 	c.Validate(tb, fromEvent(e), Response{
@@ -64,13 +66,14 @@ func fromEvent(e events.APIGatewayProxyRequest) Request {
 		r.Query[name] = values
 	}
 	if e.IsBase64Encoded {
-		// What is not base64 is answered with a 400, and the body not looked at.
+		// Invalid base64 gets a 400, whose request is not validated.
 		r.Body, _ = base64.StdEncoding.DecodeString(e.Body)
 	}
 	return r
 }
 
-// headers are those of both forms that the gateway has: many values come first.
+// headers returns the headers of both forms of an event. The form with several
+// values takes precedence.
 func headers(single map[string]string, multi map[string][]string) http.Header {
 	h := http.Header{}
 	for name, value := range single {
@@ -82,8 +85,8 @@ func headers(single map[string]string, multi map[string][]string) http.Header {
 	return h
 }
 
-// Transport is next with every exchange held against the contract: for the
-// client that a suite talks to a server with.
+// Transport returns next with every exchange validated, for the client of a suite
+// that talks to a server.
 func (c *Contract) Transport(tb testing.TB, next http.RoundTripper) http.RoundTripper {
 	return transport{c, tb, next}
 }
@@ -94,7 +97,7 @@ type transport struct {
 	next     http.RoundTripper
 }
 
-// RoundTrip sends r, and validates what comes of it.
+// RoundTrip sends r and validates the exchange.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var sent []byte
 	if r.Body != nil {
