@@ -51,10 +51,24 @@ func plain(n *yaml.Node) any {
 		return value
 	case (function == "Ref" || function == "GetAtt") && isText:
 		return "${" + content + "}"
-	case function == "Sub" && isText:
-		return content
+	case function == "Sub":
+		return substituted(value)
 	}
 	return object{"Fn::" + function: value}
+}
+
+// substituted returns the text of a Fn::Sub, whose argument is the text, or a list
+// of the text and the values of some of its variables.
+func substituted(argument any) any {
+	parts, ok := argument.([]any)
+	if !ok {
+		return argument
+	}
+	result := text(parts[0])
+	for name, value := range parts[1].(object) {
+		result = strings.ReplaceAll(result, "${"+name+"}", text(value))
+	}
+	return result
 }
 
 func untagged(n *yaml.Node) any {
@@ -80,9 +94,11 @@ func members(n *yaml.Node) object {
 			o[key.Value] = value
 			continue
 		}
-		for name, member := range value.(object) {
-			if _, own := o[name]; !own {
-				o[name] = member
+		for _, merged := range list(value) {
+			for name, member := range merged.(object) {
+				if _, own := o[name]; !own {
+					o[name] = member
+				}
 			}
 		}
 	}
