@@ -15,13 +15,13 @@ import (
 	"github.com/headgate/headgate/internal/localstore"
 )
 
-// prober stands in for the network: it notes what it was asked, and finds what
-// it is told to.
+// prober records the targets it is called with and returns the findings it is
+// given. The real one is tested in its own package.
 type prober struct {
 	mu       sync.Mutex
 	targets  []database.Target
 	findings check.Report
-	wait     bool // until the context ends
+	wait     bool // until the context ends, before it returns
 }
 
 func (p *prober) Probe(ctx context.Context, t database.Target) check.Report {
@@ -39,13 +39,13 @@ func (p *prober) RefreshTables(context.Context, database.Target) (database.Table
 	return database.Tables{}, p.findings
 }
 
-func (p *prober) asked() []database.Target {
+func (p *prober) probed() []database.Target {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]database.Target(nil), p.targets...)
 }
 
-// fixture is the service on a store of its own, with what a test can turn.
+// fixture is a service on a local store of its own.
 type fixture struct {
 	t       *testing.T
 	service *database.Service

@@ -11,8 +11,8 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// FuzzPayload: a body is refused with an error of ours, or gives a payload that
-// keeps every rule.
+// FuzzPayload holds that a body is either refused with one of the documented
+// errors or is a payload that keeps every rule.
 func FuzzPayload(f *testing.F) {
 	good, err := json.Marshal(base())
 	if err != nil {
@@ -29,10 +29,10 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			e, ok := errors.AsType[*apierror.Error](err)
 			if !ok || e.Kind != apierror.Malformed && e.Kind != apierror.Invalid {
-				t.Fatalf("error %v is not ours", err)
+				t.Fatalf("error %v has another type or kind", err)
 			}
 			if e.Kind == apierror.Invalid && len(e.Fields) == 0 {
-				t.Fatal("invalid, and no field to blame")
+				t.Fatal("invalid without a field")
 			}
 			return
 		}
@@ -54,8 +54,8 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-// FuzzURL: the parts of a URL survive being encoded into one; and whatever else
-// is sent as a URL is refused without a part of it in the error.
+// FuzzURL holds that the parts of a URL are read as they were encoded into it, and
+// that any other URL is refused with one of the documented errors.
 func FuzzURL(f *testing.F) {
 	f.Add("user", "pass", "db", "postgres://u:w@h/d")
 	f.Add("u@:/?#", "%p%25", "a/b", "postgres://u:secret@h:99999/d")
@@ -67,16 +67,16 @@ func FuzzURL(f *testing.F) {
 			if p.Target.Endpoint.Username != user || p.Target.Passwords.Main.Reveal() != password || p.Target.Endpoint.Database != db {
 				t.Fatalf("%q came back as %q, %q", encoded, p.Target.Endpoint.Username, p.Target.Endpoint.Database)
 			}
-		} else if good(user, 63) && good(db, 63) && good(password, 4096) && password != database.Mask {
+		} else if identifier(user, 63) && identifier(db, 63) && identifier(password, 4096) && password != database.Mask {
 			t.Fatalf("%q was refused: %v", encoded, err)
 		}
 		_, err := parse(t, byURL(raw))
-		if e, ok := errors.AsType[*apierror.Error](err); err != nil && !ok {
-			t.Fatalf("error %v is not ours", e)
+		if _, ok := errors.AsType[*apierror.Error](err); err != nil && !ok {
+			t.Fatalf("error %v has another type", err)
 		}
 	})
 }
 
-func good(s string, most int) bool {
-	return s != "" && len(s) <= most && !strings.Contains(s, "\x00") && strings.ToValidUTF8(s, "") == s
+func identifier(s string, maxBytes int) bool {
+	return s != "" && len(s) <= maxBytes && !strings.Contains(s, "\x00") && strings.ToValidUTF8(s, "") == s
 }

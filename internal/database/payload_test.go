@@ -13,7 +13,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// base is a good payload by fields; with and without make others of it.
+// base is a valid payload by fields.
 func base() map[string]any {
 	return map[string]any{
 		"name": "example-db", "hostname": "db.example.com", "database": "postgres",
@@ -64,7 +64,7 @@ func parse(t *testing.T, p map[string]any) (database.Payload, error) {
 	return database.ParsePayload(body)
 }
 
-func TestAPayloadByFieldsHasItsDefaults(t *testing.T) {
+func TestParsePayload_Defaults(t *testing.T) {
 	t.Parallel()
 	p, err := parse(t, base())
 	if err != nil {
@@ -78,11 +78,11 @@ func TestAPayloadByFieldsHasItsDefaults(t *testing.T) {
 		t.Errorf("slot %+v", p.Target.Slot)
 	}
 	if p.Target.Passwords.Main.Reveal() != "secret-password" || p.Target.Primary != nil {
-		t.Error("the password is another, or there is a primary")
+		t.Error("the password is wrong, or there is a primary")
 	}
 }
 
-func TestAURLIsReadAsItsParts(t *testing.T) {
+func TestParsePayload_URL(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, url string
@@ -128,13 +128,13 @@ func TestAURLIsReadAsItsParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if p.Target.Endpoint != tt.want || p.Target.Passwords.Main.Reveal() != tt.password {
-				t.Errorf("got %+v, want %+v (or another password)", p.Target.Endpoint, tt.want)
+				t.Errorf("got %+v, want %+v (or the password is wrong)", p.Target.Endpoint, tt.want)
 			}
 		})
 	}
 }
 
-func TestWhatIsAccepted(t *testing.T) {
+func TestParsePayload_Accepted(t *testing.T) {
 	t.Parallel()
 	readOnly := base()
 	for k, v := range map[string]any{
@@ -146,11 +146,11 @@ func TestWhatIsAccepted(t *testing.T) {
 		"the object's read-only fields":     readOnly,
 		"the slot's id":                     slotWith("id", "8c4b"),
 		"null for optional fields":          with(with(with(base(), "port", nil), "primary", nil), "ssl", nil),
-		"port 0, which is not given":        with(base(), "port", 0),
-		"port 0 beside a url":               with(byURL("postgres://u:w@h/d"), "port", 0),
-		"null parts beside a url":           with(byURL("postgres://u:w@h/d"), "hostname", nil),
+		"port 0, which counts as not given": with(base(), "port", 0),
+		"port 0 together with a url":        with(byURL("postgres://u:w@h/d"), "port", 0),
+		"null parts together with a url":    with(byURL("postgres://u:w@h/d"), "hostname", nil),
 		"a name of 255 characters":          with(base(), "name", strings.Repeat("a", 255)),
-		"a name with every kind":            with(base(), "name", "aZ0_-."),
+		"a name of every kind of character": with(base(), "name", "aZ0_-."),
 		"an IPv4 literal":                   with(base(), "hostname", "203.0.113.1"),
 		"an IPv6 literal":                   with(base(), "hostname", "2600::1"),
 		"a name with a trailing dot":        with(base(), "hostname", "db.example.com."),
@@ -177,7 +177,7 @@ func TestWhatIsAccepted(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedByField(t *testing.T) {
+func TestParsePayload_InvalidFields(t *testing.T) {
 	t.Parallel()
 	uuid := "0192d3a4-0000-7000-8000-000000000000"
 	tests := []struct {
@@ -227,7 +227,7 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"an unknown ssl_mode", with(base(), "ssl_mode", "prefer"), "ssl_mode", "verify-full"},
 		{"ssl_mode with ssl false", with(with(base(), "ssl", false), "ssl_mode", "require"), "ssl_mode", "ssl is false"},
 		{"an authority without verify-full", with(base(), "ssl_root_cert", "x"), "ssl_root_cert", "verify-full"},
-		{"an authority that is none", with(with(base(), "ssl_mode", "verify-full"), "ssl_root_cert", "x"), "ssl_root_cert", "PEM"},
+		{"an authority that is not PEM", with(with(base(), "ssl_mode", "verify-full"), "ssl_root_cert", "x"), "ssl_root_cert", "PEM"},
 		{"an authority over 16 KiB", with(with(base(), "ssl_mode", "verify-full"), "ssl_root_cert", strings.Repeat("x", 16385)), "ssl_root_cert", "16 KiB"},
 		{"use_local_tunnel true", with(base(), "use_local_tunnel", true), "use_local_tunnel", "must be false"},
 		{"primary as a string", with(base(), "primary", "x"), "primary", "must be an object"},
@@ -237,10 +237,10 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"a primary with the mask", primaryWith("password", "************"), "primary.password", "mask"},
 		{"a primary with a misspelt field", primaryWith("user_name", "x"), "primary.user_name", `"username"`},
 		{"no slots", without(base(), "replication_slots"), "replication_slots", "is required"},
-		{"slots that are no array", with(base(), "replication_slots", map[string]any{}), "replication_slots", "must be an array"},
+		{"slots that are not an array", with(base(), "replication_slots", map[string]any{}), "replication_slots", "must be an array"},
 		{"an empty array of slots", with(base(), "replication_slots", []any{}), "replication_slots", "exactly one"},
 		{"two slots", with(base(), "replication_slots", []any{1, 2}), "replication_slots", "exactly one"},
-		{"a slot that is no object", with(base(), "replication_slots", []any{"s"}), "replication_slots[0]", "must be an object"},
+		{"a slot that is not an object", with(base(), "replication_slots", []any{"s"}), "replication_slots[0]", "must be an object"},
 		{"a slot without a publication", slotWith("publication_name", nil), "replication_slots[0].publication_name", "is required"},
 		{"a slot without a name", slotWith("slot_name", nil), "replication_slots[0].slot_name", "is required"},
 		{"a slot name in upper case", slotWith("slot_name", "Slot"), "replication_slots[0].slot_name", "lower-case"},
@@ -251,9 +251,9 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"a field with no near one", with(base(), "slots", []any{}), "slots", "is not a known field"},
 		{"the first half of one", with(base(), "user", "x"), "user", `"username"`},
 		{"a field in another case", with(base(), "Name", "x"), "Name", `"name"`},
-		{"a url beside a hostname", with(byURL("postgres://u:w@h/d"), "hostname", "h"), "hostname", "together with url"},
-		{"a url beside a port", with(byURL("postgres://u:w@h/d"), "port", 5432), "port", "together with url"},
-		{"a url beside a password", with(byURL("postgres://u:w@h/d"), "password", "w"), "password", "together with url"},
+		{"a url together with a hostname", with(byURL("postgres://u:w@h/d"), "hostname", "h"), "hostname", "together with url"},
+		{"a url together with a port", with(byURL("postgres://u:w@h/d"), "port", 5432), "port", "together with url"},
+		{"a url together with a password", with(byURL("postgres://u:w@h/d"), "password", "w"), "password", "together with url"},
 		{"a url that is empty", byURL(""), "url", "must start with"},
 		{"a url of another scheme", byURL("mysql://u:w@h/d"), "url", "must start with"},
 		{"a url without a user", byURL("postgres://:w@h/d"), "url", "missing the user"},
@@ -267,12 +267,12 @@ func TestWhatIsRefusedByField(t *testing.T) {
 		{"a url with a fragment", byURL("postgres://u:w@h/d#x"), "url", "fragment"},
 		{"a url with port 0", byURL("postgres://u:w@h:0/d"), "url", "between 1 and 65535"},
 		{"a url with an empty port", byURL("postgres://u:w@h:/d"), "url", "between 1 and 65535"},
-		{"a url with a port that is none", byURL("postgres://u:w@h:x/d"), "url", "between 1 and 65535"},
+		{"a url with a port that is not a number", byURL("postgres://u:w@h:x/d"), "url", "between 1 and 65535"},
 		{"a url with a bare IPv6 address", byURL("postgres://u:w@2600::1/d"), "url", "brackets"},
 		{"a url with two hosts", byURL("postgres://u:w@a,b/d"), "url", "DNS name"},
 		{"a url with a slash in the password", byURL("postgres://u:a/b@h/d"), "url", "%2F"},
 		{"a url with a broken escape", byURL("postgres://u:%zz@h/d"), "url", "percent-encoding"},
-		{"a url with an escape that is no UTF-8", byURL("postgres://u:%ff@h/d"), "url", "percent-encoding"},
+		{"a url with an escape that is not UTF-8", byURL("postgres://u:%ff@h/d"), "url", "percent-encoding"},
 		{"a url with the mask", byURL("postgres://u:************@h/d"), "url", "mask"},
 		{"a url with an escaped NUL", byURL("postgres://u:w@h/d%00"), "url", "NUL"},
 	}
@@ -288,13 +288,13 @@ func TestWhatIsRefusedByField(t *testing.T) {
 				t.Errorf("field %s says %q, want %q; all: %v", tt.field, e.Fields[tt.field], tt.says, e.Fields)
 			}
 			if len(e.Fields) != 1 {
-				t.Errorf("more fields are blamed than %s: %v", tt.field, e.Fields)
+				t.Errorf("other fields than %s have messages: %v", tt.field, e.Fields)
 			}
 		})
 	}
 }
 
-func TestANumberThatIsNoIntegerIsNoPort(t *testing.T) {
+func TestParsePayload_PortThatIsNoInteger(t *testing.T) {
 	t.Parallel()
 	for _, port := range []string{"5432.0", "5.4e3", "1e400", "0.0"} {
 		body := fmt.Sprintf(`{"name":"n","hostname":"h","database":"d","username":"u","password":"p","port":%s,
@@ -307,7 +307,7 @@ func TestANumberThatIsNoIntegerIsNoPort(t *testing.T) {
 	}
 }
 
-func TestEveryFaultIsToldAtOnce(t *testing.T) {
+func TestParsePayload_SeveralFaults(t *testing.T) {
 	t.Parallel()
 	_, err := parse(t, map[string]any{
 		"hostname": "a b", "port": "x", "ssl": 1, "primary": map[string]any{"hostname": "h"},
@@ -326,41 +326,25 @@ func TestEveryFaultIsToldAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotOneJSONObjectIsMalformedAndSaysWhere(t *testing.T) {
+func TestParsePayload_Malformed(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, body, says string }{
-		{"nothing", "", "empty"},
-		{"white space", " \n", "empty"},
-		{"a word", "nope", "line 1, column"},
-		{"an array", "[]", "an array"},
-		{"a string", `"x"`, "a string"},
-		{"null", "null", "null"},
-		{"an object that does not end", `{"name":`, "ends before"},
-		{"trailing data", `{} {}`, "after the JSON object, at line 1, column"},
-		{"a key given twice", "{\"name\":\"a\",\n\"name\":\"b\"}", `the key "name" is given twice, at line 2`},
-		{"a nested key given twice", `{"primary":{"port":1,"port":2}}`, `the key "port" is given twice`},
-		{"a trailing comma", `{"name":"a",}`, "not JSON"},
-		{"bytes that are not UTF-8", "{\"name\":\"\xff\"}", "not JSON"},
-		{"a lone surrogate", `{"name":"\ud800"}`, "not JSON"},
-		{"arrays without end", strings.Repeat("[", 60000), "not JSON"},
-		{"objects without end", strings.Repeat(`{"a":`, 12000), "not JSON"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for name, parse := range map[string]func([]byte) error{
+		"payload": func(body []byte) error { _, err := database.ParsePayload(body); return err },
+		"patch":   func(body []byte) error { _, err := database.ParsePatch(body); return err },
+		"event":   func(body []byte) error { _, _, err := database.ParseEvent(body); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := database.ParsePayload([]byte(tt.body))
-			e, ok := errors.AsType[*apierror.Error](err)
-			if !ok || e.Kind != apierror.Malformed {
-				t.Fatalf("error %v, want a malformed one", err)
-			}
-			if !strings.Contains(e.Summary, tt.says) {
-				t.Errorf("summary %q, want %q in it", e.Summary, tt.says)
+			for _, body := range []string{"", "nope", "[]", `{"name":`, `{} {}`, `{"name":"a","name":"b"}`} {
+				if err := parse([]byte(body)); apierror.KindOf(err) != apierror.Malformed {
+					t.Errorf("%q: error %v", body, err)
+				}
 			}
 		})
 	}
 }
 
-func TestNoMessageRepeatsThePassword(t *testing.T) {
+func TestParsePayload_MessagesWithoutPassword(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2-secret"
 	for _, p := range []map[string]any{
@@ -374,7 +358,7 @@ func TestNoMessageRepeatsThePassword(t *testing.T) {
 		_, err := parse(t, p)
 		e, ok := errors.AsType[*apierror.Error](err)
 		if !ok {
-			t.Fatal("it was taken")
+			t.Fatal("the payload was accepted")
 		}
 		answer, err := json.Marshal(e.Fields)
 		if err != nil {

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
 
 const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:theirs-AbCdEf"
 
-// references stands in for the secrets of others: by ARN, shared with acme.
+// references has secrets by their ARNs, which are shared with the account acme.
 type references map[string]database.Referenced
 
 func (r references) Open(_ context.Context, account, arn string) (database.Referenced, error) {
@@ -31,47 +32,91 @@ func referencing() map[string]any {
 	return with(without(without(base(), "password"), "username"), "password_secret_arn", arn)
 }
 
-func TestAReferencedPasswordIsUsedAndNeitherCopiedNorShown(t *testing.T) {
+func TestService_PasswordByReference(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	secrets := references{arn: {Username: "theirs", Password: "their-password", Host: "DB.example.com.", Port: 5432}}
 	f.service.References = secrets
 	d := f.create(referencing())
-	if got := f.prober.asked()[0]; got.Passwords.Main != "their-password" || got.Endpoint.Username != "theirs" {
-		t.Error("it was probed with another password or user name")
+	lastProbed := func() database.Target {
+		probed := f.prober.probed()
+		return probed[len(probed)-1]
 	}
-	if p := f.passwords(d); p.Main != "" {
-		t.Error("the password was copied")
-	}
-	object := render(t, d)
-	if !strings.Contains(object, `"password_secret_arn":"`+arn+`"`) || strings.Contains(object, `"password":`) || !strings.Contains(object, `"username":"theirs"`) {
-		t.Errorf("object %s", object)
-	}
-	secrets[arn] = database.Referenced{Username: "theirs_2", Password: "rotated"}
-	if _, err := f.service.TestConnection(t.Context(), "acme", d.ID); err != nil {
-		t.Fatal(err)
-	}
-	asked := f.prober.asked()
-	if last := asked[len(asked)-1]; last.Passwords.Main != "rotated" || last.Endpoint.Username != "theirs_2" {
-		t.Error("after a rotation it is tested with what was before")
-	}
-	delete(secrets, arn)
-	report, err := f.service.TestConnection(t.Context(), "acme", d.ID)
-	if failure, failed := report.FirstFailure(); err != nil || !failed || failure.Code != "authentication_failed" || len(report) != 14 {
-		t.Errorf("a secret that is gone: %+v, %v", report, err)
-	}
-	secrets[arn] = database.Referenced{Username: "theirs", Password: "rotated"}
-	u, err := f.update(d.ID, `{"username":"mine","password":"own"}`, true)
-	if err != nil || u.Database.Endpoint.PasswordSecretARN != "" || f.passwords(u.Database).Main != "own" {
-		t.Errorf("a password in its place: %v", err)
-	}
-	u, err = f.update(d.ID, `{"password_secret_arn":"`+arn+`"}`, true)
-	if err != nil || u.Database.Endpoint.Username != "mine" || f.passwords(u.Database).Main != "" {
-		t.Errorf("and the reference again: %v", err)
-	}
+	t.Run("a create uses the secret", func(t *testing.T) {
+		if got := lastProbed(); got.Passwords.Main != "their-password" || got.Endpoint.Username != "theirs" {
+			t.Error("the target was probed with another password or user name")
+		}
+	})
+	t.Run("the password is not copied", func(t *testing.T) {
+		if f.passwords(d).Main != "" {
+			t.Error("the vault has it")
+		}
+	})
+	t.Run("the object shows the ARN and the user name", func(t *testing.T) {
+		object := render(t, d)
+		if !strings.Contains(object, `"password_secret_arn":"`+arn+`"`) || strings.Contains(object, `"password":`) || !strings.Contains(object, `"username":"theirs"`) {
+			t.Errorf("object %s", object)
+		}
+	})
+	t.Run("TestConnection uses the secret after a rotation", func(t *testing.T) {
+		secrets[arn] = database.Referenced{Username: "theirs_2", Password: "rotated"}
+		if _, err := f.service.TestConnection(t.Context(), "acme", d.ID); err != nil {
+			t.Fatal(err)
+		}
+		if last := lastProbed(); last.Passwords.Main != "rotated" || last.Endpoint.Username != "theirs_2" {
+			t.Error("the target was probed with another password or user name")
+		}
+	})
+	t.Run("TestConnection reports a secret that is gone", func(t *testing.T) {
+		delete(secrets, arn)
+		report, err := f.service.TestConnection(t.Context(), "acme", d.ID)
+		failure, failed := report.FirstFailure()
+		if err != nil || !failed || failure.Code != check.AuthenticationFailed || len(report) != len(check.Names()) {
+			t.Errorf("report %+v, error %v", report, err)
+		}
+	})
+	t.Run("an update replaces the reference by a password", func(t *testing.T) {
+		u, err := f.update(d.ID, `{"username":"mine","password":"own"}`, true)
+		if err != nil || u.Database.Endpoint.PasswordSecretARN != "" || f.passwords(u.Database).Main != "own" {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("an update replaces the password by a reference", func(t *testing.T) {
+		secrets[arn] = database.Referenced{Username: "theirs", Password: "rotated"}
+		u, err := f.update(d.ID, `{"password_secret_arn":"`+arn+`"}`, true)
+		if err != nil || u.Database.Endpoint.Username != "mine" || f.passwords(u.Database).Main != "" {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("an update adds a primary by reference, which has the secret's user name", func(t *testing.T) {
+		u, err := f.update(d.ID, `{"primary":{"hostname":"p","database":"d","password_secret_arn":"`+arn+`"}}`, true)
+		if err != nil || u.Database.Primary.Username != "theirs" || !u.Database.Primary.UsernameFromSecret {
+			t.Errorf("%+v, error %v", u.Database.Primary, err)
+		}
+	})
 }
 
-func TestAReferenceThatCantBeOpenedIsThatFieldsError(t *testing.T) {
+func TestTestConnection_SecretsThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	t.Run("are reported in the order of their fields", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		secrets := references{arn: {Username: "u", Password: "p"}}
+		f.service.References = secrets
+		d := f.create(with(referencing(), "primary", map[string]any{"hostname": "p", "database": "d", "password_secret_arn": arn}))
+		delete(secrets, arn)
+		const problem = "names no secret that is shared with this account by the tag headgate:shared-with"
+		const want = "there is no password to log in with: password_secret_arn " + problem + "; primary.password_secret_arn " + problem
+		for range 10 {
+			report, err := f.service.TestConnection(t.Context(), "acme", d.ID)
+			if failure, _ := report.FirstFailure(); err != nil || failure.Message != want {
+				t.Fatalf("message %q, error %v", failure.Message, err)
+			}
+		}
+	})
+}
+
+func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 	t.Parallel()
 	primary := func(ref string) map[string]any {
 		return with(base(), "primary", map[string]any{"hostname": "p", "database": "d", "password_secret_arn": ref})
@@ -83,15 +128,15 @@ func TestAReferenceThatCantBeOpenedIsThatFieldsError(t *testing.T) {
 		field   string
 		says    string
 	}{
-		{"one that is not there", "acme", with(referencing(), "password_secret_arn", arn+"x"), "password_secret_arn", "no secret that is shared"},
-		{"one that is shared with another", "globex", referencing(), "password_secret_arn", "no secret that is shared"},
-		{"one of another form", "acme", with(referencing(), "password_secret_arn", arn+"-empty"), "password_secret_arn", "no password"},
-		{"one of another host", "acme", with(referencing(), "hostname", "other.example.com"), "password_secret_arn", "another host"},
-		{"one of another port", "acme", with(referencing(), "port", 1), "password_secret_arn", "another host or port"},
-		{"the primary's", "acme", primary(arn + "x"), "primary.password_secret_arn", "no secret that is shared"},
-		{"one beside a password", "acme", with(referencing(), "password", "p"), "password_secret_arn", "together with password"},
-		{"one beside a url", "acme", with(byURL("postgres://u:w@h/d"), "password_secret_arn", arn), "password_secret_arn", "together with url"},
-		{"one that is no ARN", "acme", with(referencing(), "password_secret_arn", "arn:aws:s3:::bucket"), "password_secret_arn", "must be the ARN"},
+		{"no such secret", "acme", with(referencing(), "password_secret_arn", arn+"x"), "password_secret_arn", "no secret that is shared"},
+		{"a secret shared with another account", "globex", referencing(), "password_secret_arn", "no secret that is shared"},
+		{"a secret of another form", "acme", with(referencing(), "password_secret_arn", arn+"-empty"), "password_secret_arn", "no password"},
+		{"a secret for another host", "acme", with(referencing(), "hostname", "other.example.com"), "password_secret_arn", "another host"},
+		{"a secret for another port", "acme", with(referencing(), "port", 1), "password_secret_arn", "another host or port"},
+		{"the primary's secret", "acme", primary(arn + "x"), "primary.password_secret_arn", "no secret that is shared"},
+		{"an ARN together with a password", "acme", with(referencing(), "password", "p"), "password_secret_arn", "together with password"},
+		{"an ARN together with a url", "acme", with(byURL("postgres://u:w@h/d"), "password_secret_arn", arn), "password_secret_arn", "together with url"},
+		{"not an ARN of a secret", "acme", with(referencing(), "password_secret_arn", "arn:aws:s3:::bucket"), "password_secret_arn", "must be the ARN"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,10 +156,10 @@ func TestAReferenceThatCantBeOpenedIsThatFieldsError(t *testing.T) {
 			}
 			answer, err := json.Marshal(e.Fields)
 			if err != nil || strings.Contains(string(answer), "their-password") {
-				t.Error("the answer has the password")
+				t.Error("the error has the password")
 			}
-			if len(f.prober.asked()) > 0 {
-				t.Error("the target was asked")
+			if len(f.prober.probed()) > 0 {
+				t.Error("the target was probed")
 			}
 		})
 	}

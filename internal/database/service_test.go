@@ -1,7 +1,6 @@
 package database_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -9,112 +8,86 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-func TestADeletedNameIsFreeAndItsSecretIsAnother(t *testing.T) {
+func TestDelete(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first := f.create(base())
-	id, err := f.service.Delete(t.Context(), "acme", first.Name)
-	if err != nil || id != first.ID {
-		t.Fatal(err)
-	}
-	if _, err := f.service.Delete(t.Context(), "acme", first.Name); apierror.KindOf(err) != apierror.NotFound {
-		t.Errorf("a second delete: %v", err)
-	}
-	again := f.create(base())
-	if again.ID == first.ID || f.passwords(again).Main != "secret-password" {
-		t.Error("it is not a new one")
-	}
-	if _, err := f.service.Passwords(t.Context(), first); err == nil {
-		t.Error("the deleted one's passwords are still there")
-	}
+	t.Run("returns the ID of the database with that name", func(t *testing.T) {
+		if id, err := f.service.Delete(t.Context(), "acme", first.Name); err != nil || id != first.ID {
+			t.Fatalf("%s, error %v", id, err)
+		}
+	})
+	t.Run("removes the passwords", func(t *testing.T) {
+		if _, err := f.service.Passwords(t.Context(), first); apierror.KindOf(err) != apierror.NotFound {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a second one finds nothing", func(t *testing.T) {
+		if _, err := f.service.Delete(t.Context(), "acme", first.Name); apierror.KindOf(err) != apierror.NotFound {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("frees the name", func(t *testing.T) {
+		again := f.create(base())
+		if again.ID == first.ID || f.passwords(again).Main != "secret-password" {
+			t.Error("the name does not belong to a new database")
+		}
+	})
 }
 
-func TestAnotherAccountSeesNothing(t *testing.T) {
+func TestService_OtherAccount(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	d := f.create(base())
-	for _, ref := range []string{d.ID, d.Name, strings.ToUpper(d.ID)} {
-		if _, err := f.service.Get(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
-			t.Errorf("get: %v", err)
-		}
-		if _, err := f.service.Delete(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
-			t.Errorf("delete: %v", err)
-		}
-		if _, err := f.service.TestConnection(t.Context(), "other", ref); apierror.KindOf(err) != apierror.NotFound {
-			t.Errorf("test: %v", err)
-		}
-		p, err := database.ParsePatch([]byte(`{"name":"mine"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.service.Update(t.Context(), "other", ref, p, true); apierror.KindOf(err) != apierror.NotFound {
-			t.Errorf("update: %v", err)
-		}
+	patch, err := database.ParsePatch([]byte(`{"name":"mine"}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	page, err := f.service.List(t.Context(), "other", database.ListOptions{})
-	if err != nil || len(page.Objects) != 0 {
-		t.Errorf("list: %d, %v", len(page.Objects), err)
+	for name, call := range map[string]func(ref string) error{
+		"Get":            func(ref string) error { _, err := f.service.Get(t.Context(), "other", ref); return err },
+		"Delete":         func(ref string) error { _, err := f.service.Delete(t.Context(), "other", ref); return err },
+		"TestConnection": func(ref string) error { _, err := f.service.TestConnection(t.Context(), "other", ref); return err },
+		"RefreshTables":  func(ref string) error { _, _, err := f.service.RefreshTables(t.Context(), "other", ref); return err },
+		"Update":         func(ref string) error { _, err := f.service.Update(t.Context(), "other", ref, patch, true); return err },
+	} {
+		t.Run(name+" does not find the database", func(t *testing.T) {
+			for _, ref := range []string{d.ID, d.Name, strings.ToUpper(d.ID)} {
+				if err := call(ref); apierror.KindOf(err) != apierror.NotFound {
+					t.Errorf("by %s: error %v", ref, err)
+				}
+			}
+		})
 	}
-	if c, err := f.service.Create(t.Context(), "other", f.payload(base()), ""); err != nil || c.Database.Account != "other" {
-		t.Errorf("the same name: %v", err)
-	}
+	t.Run("List is empty", func(t *testing.T) {
+		if listed, err := f.list("other", 0, database.ListOptions{}); err != nil || len(listed) != 0 {
+			t.Errorf("%d databases, error %v", len(listed), err)
+		}
+	})
+	t.Run("Create may use the name", func(t *testing.T) {
+		if c, err := f.service.Create(t.Context(), "other", f.payload(base()), ""); err != nil || c.Database.Account != "other" {
+			t.Errorf("error %v", err)
+		}
+	})
 }
 
-func TestAListIsPagedByCursorsOfTheAccount(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	var want []string
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		want = append(want, f.create(with(base(), "name", name)).ID)
-	}
-	var got []string
-	cursor := ""
-	for {
-		page, err := f.service.List(t.Context(), "acme", database.ListOptions{Limit: 2, Cursor: cursor, Sensitive: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, page.IDs...)
-		for _, object := range page.Objects {
-			if !bytes.Contains(object, []byte("secret-password")) {
-				t.Error("a password is not shown")
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			break
-		}
-		for _, bad := range []string{cursor[:len(cursor)-2] + "AA", "x", cursor + "A"} {
-			if _, err := f.service.List(t.Context(), "acme", database.ListOptions{Cursor: bad}); code(err) != apierror.InvalidPayload {
-				t.Errorf("a cursor that was tampered with: %v", err)
-			}
-		}
-		if _, err := f.service.List(t.Context(), "other", database.ListOptions{Cursor: cursor}); code(err) != apierror.InvalidPayload {
-			t.Errorf("another account's cursor: %v", err)
-		}
-	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("IDs %v, want %v", got, want)
-	}
-}
-
-func TestPasswordsThatAreGoneAreTheRequestsOrOurFault(t *testing.T) {
+func TestPasswords_Missing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
 		gone func(f *fixture, d database.Database) error
 		want apierror.Kind
 	}{
-		{"the database was deleted since it was read", func(f *fixture, d database.Database) error {
+		{"the database was deleted in the meantime", func(f *fixture, d database.Database) error {
 			_, err := f.service.Delete(f.t.Context(), d.Account, d.ID)
 			return err
 		}, apierror.NotFound},
-		{"its secret was changed since it was read", func(f *fixture, d database.Database) error {
+		{"the secret was changed in the meantime", func(f *fixture, d database.Database) error {
 			if _, err := f.update(d.ID, `{"password":"next"}`, false); err != nil {
 				return err
 			}
 			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
 		}, apierror.Unavailable},
-		{"its secret was lost", func(f *fixture, d database.Database) error {
+		{"the secret is lost", func(f *fixture, d database.Database) error {
 			return f.service.Vault.Discard(f.t.Context(), d.Account, d.ID)
 		}, apierror.Internal},
 	} {
@@ -126,7 +99,7 @@ func TestPasswordsThatAreGoneAreTheRequestsOrOurFault(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := f.service.Passwords(t.Context(), d); err == nil || apierror.KindOf(err) != c.want {
-				t.Errorf("%v", err)
+				t.Errorf("error %v", err)
 			}
 		})
 	}

@@ -14,21 +14,43 @@ type listBody struct {
 	NextCursor string            `json:"next_cursor,omitempty"`
 }
 
-// List answers GET /api/postgres_databases: 200 with the objects, newest last.
+// List answers GET /api/postgres_databases: 200 with the objects, newest last: up
+// to the limit, or as many as fit into a response.
 func (d Databases) List(ctx context.Context, r *Request) (Response, error) {
 	faults := apierror.FieldErrors{}
-	o := database.ListOptions{Sensitive: r.flag("show_sensitive", false, faults), Limit: r.limit(faults)}
+	sensitive := r.flag("show_sensitive", false, faults)
+	limit := r.limit(faults)
 	cursor, given := r.query("cursor", faults)
 	if given && cursor == "" {
 		faults.Add("cursor", "must not be empty")
 	}
-	o.Cursor = cursor
 	if err := faults.AsError(); err != nil {
 		return Response{}, err
 	}
-	page, err := d.Service.List(ctx, r.Account, o)
-	if err != nil {
-		return Response{}, err
+	options := database.ListOptions{Cursor: cursor, WithPasswords: sensitive}
+	if limit > 0 {
+		options.BatchSize = limit + 1 // one batch shows whether more remain
 	}
-	return Response{Status: http.StatusOK, Body: listBody{page.Objects, page.Next}, Revealed: page.Revealed}, nil
+	response := Response{Status: http.StatusOK}
+	p := newPage(limit)
+	var last database.Database
+	for listed, err := range d.Service.List(ctx, r.Account, options) {
+		if err != nil {
+			return Response{}, err
+		}
+		o := object(listed.Database, listed.Passwords, sensitive)
+		added, err := p.add(o.Body)
+		if err != nil {
+			return Response{}, err
+		}
+		if !added {
+			next, err := d.Service.Cursor(ctx, last)
+			response.Body = listBody{p.elements, next}
+			return response, err
+		}
+		response.Revealed = append(response.Revealed, o.Revealed...)
+		last = listed.Database
+	}
+	response.Body = listBody{Data: p.elements}
+	return response, nil
 }

@@ -163,10 +163,18 @@ func (w *soaker) request(ctx context.Context, name string) (string, error) {
 		_, err := w.faulty.TestConnection(ctx, account, name)
 		return "test", err
 	case 8:
-		_, err := w.faulty.List(ctx, account, database.ListOptions{Sensitive: true})
-		return "list", err
+		return "list", w.list(ctx)
 	}
 	return "read", w.sound(ctx, w.faulty, name)
+}
+
+func (w *soaker) list(ctx context.Context) error {
+	for _, err := range w.faulty.List(ctx, account, database.ListOptions{WithPasswords: true}) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *soaker) provision(ctx context.Context, name, user string) error {
