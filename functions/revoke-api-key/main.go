@@ -1,4 +1,4 @@
-// Command revoke-api-key ends an API key. It has no route: only IAM principals
+// Command revoke-api-key revokes an API key. It has no route: only IAM principals
 // that may invoke it can.
 package main
 
@@ -6,7 +6,9 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/awsenv/keys"
 )
@@ -16,5 +18,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(service.Revoke)
+	lambda.Start(apikey.Functions{Service: service, Log: lambdacontext.NewLogger()}.Revoke)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/internal/apikey"
 )
 
-func TestAKeyIsItsPrefixAnd43Digits(t *testing.T) {
+func TestFromBytes(t *testing.T) {
 	t.Parallel()
 	var ones [32]byte
 	for i := range ones {
@@ -25,11 +25,11 @@ func TestAKeyIsItsPrefixAnd43Digits(t *testing.T) {
 		bytes [32]byte
 		want  apikey.Text
 	}{
-		"the least":      {[32]byte{}, "hg_0000000000000000000000000000000000000000000"},
+		"zero":           {[32]byte{}, "hg_0000000000000000000000000000000000000000000"},
 		"one":            {[32]byte{31: 1}, "hg_0000000000000000000000000000000000000000001"},
 		"the last digit": {[32]byte{31: 61}, "hg_000000000000000000000000000000000000000000z"},
 		"two digits":     {[32]byte{31: 62}, "hg_0000000000000000000000000000000000000000010"},
-		"the greatest":   {ones, "hg_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1"},
+		"all ones":       {ones, "hg_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestAKeyIsItsPrefixAnd43Digits(t *testing.T) {
 	}
 }
 
-func TestANewKeyIsRandomAndKeptAsItsHash(t *testing.T) {
+func TestNew(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^hg_[0-9A-Za-z]{43}$`)
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -63,7 +63,7 @@ func TestANewKeyIsRandomAndKeptAsItsHash(t *testing.T) {
 	}
 }
 
-func TestAKeyDoesNotShowItself(t *testing.T) {
+func TestText_Masked(t *testing.T) {
 	t.Parallel()
 	text, _ := apikey.New("acme", "deploys", time.Time{}, time.Now())
 	response := apikey.CreateResponse{APIKey: text, ID: "0123456789abcdef", AccountID: "acme"}

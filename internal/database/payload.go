@@ -29,7 +29,7 @@ func ParseEvent(detail []byte) (account string, p Payload, err error) {
 	}
 	r.event = true
 	r.Require("account_id")
-	if id := r.String("account_id", accountRule); id != nil && IsAccount(*id) {
+	if id := r.String("account_id", AccountRule); id != nil && IsAccount(*id) {
 		account = *id
 	}
 	p, err = r.patch().apply(Payload{})

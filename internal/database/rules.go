@@ -80,7 +80,8 @@ func IsAccount(s string) bool {
 	return s != "" && len(s) <= maxAccount && only(s, func(c byte) bool { return isAlpha(c) || isDigit(c) || c == '_' || c == '-' })
 }
 
-func accountRule(s string) string {
+// AccountRule returns what is wrong with s as an account, or the empty string.
+func AccountRule(s string) string {
 	if !IsAccount(s) {
 		return "must be 1 to 64 of A-Z a-z 0-9 _ -"
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/headgate/headgate/internal/apikey"
 )
 
-// Authorizer is the function that API Gateway asks who a caller is.
+// Authorizer is a Lambda authorizer of type TOKEN.
 type Authorizer func(context.Context, events.APIGatewayCustomAuthorizerRequest) (events.APIGatewayCustomAuthorizerResponse, error)
 
-// Authorize lets a good key's account call every route of the stage: the
-// gateway keeps the answer for all of them. Its error is exactly Unauthorized,
-// which the gateway makes a 401, for a key that is unknown, expired or revoked;
-// any other error is a failure, which it makes a 503.
+// Authorize returns the API's authorizer. Its policy allows every route of the
+// stage, because the gateway caches it for all of them. For a key that is unknown,
+// expired or revoked, its error is Unauthorized, which the gateway turns into a
+// 401; any other error becomes a 503.
 func Authorize(keys *apikey.Service) Authorizer {
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 		key, err := keys.Authorize(ctx, apikey.FromHeader(e.AuthorizationToken))
@@ -26,18 +26,18 @@ func Authorize(keys *apikey.Service) Authorizer {
 		if err != nil {
 			return events.APIGatewayCustomAuthorizerResponse{}, err
 		}
-		known := map[string]any{"account_id": key.Account}
+		found := map[string]any{"account_id": key.Account, "key_id": key.ID}
 		if !key.ExpiresAt.IsZero() {
-			known["expires_at"] = key.ExpiresAt.Unix()
+			found["expires_at"] = key.ExpiresAt.Unix()
 		}
 		return events.APIGatewayCustomAuthorizerResponse{
-			PrincipalID: key.Account, PolicyDocument: allowStage(e.MethodArn), Context: known,
+			PrincipalID: key.Account, PolicyDocument: allowStage(e.MethodArn), Context: found,
 		}, nil
 	}
 }
 
-// allowStage allows all routes of the stage that arn's route is of:
-// arn:…:<api>/<stage>/<method>/<path>.
+// allowStage returns a policy for all routes of the stage that a route's ARN
+// belongs to: arn:…:<api>/<stage>/<method>/<path>.
 func allowStage(arn string) events.APIGatewayCustomAuthorizerPolicy {
 	parts := strings.SplitN(arn, "/", 3)
 	resource := arn

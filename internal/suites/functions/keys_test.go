@@ -39,7 +39,7 @@ func authorize(t *testing.T, f *runtimeapi.Function, key string) (events.APIGate
 	return answer, err
 }
 
-func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
+func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	create, revoke, authorizer := s.function("create-api-key"), s.function("revoke-api-key"), s.function("authorize-request")
@@ -56,7 +56,7 @@ func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.Context["account_id"] != "acme" || answer.Context["expires_at"] != nil ||
+	if answer.Context["account_id"] != "acme" || answer.Context["key_id"] != key.ID || answer.Context["expires_at"] != nil ||
 		!strings.Contains(string(policy), `arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/*`) {
 		t.Errorf("context %v, policy %s", answer.Context, policy)
 	}
@@ -80,10 +80,13 @@ func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
 	if err := invoke(t, revoke, map[string]any{"account_id": "other", "id": key.ID}, new(any)); err == nil {
 		t.Error("another account revoked it")
 	}
+	if l := line(t, create, "invocation"); l["key_id"] != key.ID || l["account"] != "acme" || l["request_id"] != l["requestId"] {
+		t.Errorf("line %v", l)
+	}
 	s.nowhere("the key", key.APIKey, s.dump(), create.Logs(), revoke.Logs(), authorizer.Logs())
 }
 
-func TestAnExpiredKeyIsRefused(t *testing.T) {
+func TestKeys_Expiry(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	create, authorizer := s.function("create-api-key"), s.function("authorize-request")
@@ -102,7 +105,7 @@ func TestAnExpiredKeyIsRefused(t *testing.T) {
 	})
 }
 
-func TestAKeyRequestNamesEveryBadField(t *testing.T) {
+func TestKeys_InvalidRequest(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	create := s.function("create-api-key")
