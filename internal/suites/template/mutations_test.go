@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// mutation is a change to a template, and all that the checks should find then.
+// mutation is a change to a template, and all findings that it leads to.
 type mutation struct {
 	change func(template)
 	want   []string
 }
 
-// clone is a copy of v that shares nothing with it.
+// clone returns a deep copy of v.
 func clone(v any) any {
 	switch v := v.(type) {
 	case object:
@@ -30,7 +30,7 @@ func clone(v any) any {
 	return v
 }
 
-// statement is the one called sid in a role's policy.
+// statement returns the statement of a role with that Sid.
 func (t template) statement(role, sid string) object {
 	for _, policy := range list(t.properties(role)["Policies"]) {
 		for _, s := range list(at(policy, "PolicyDocument", "Statement")) {
@@ -42,7 +42,7 @@ func (t template) statement(role, sid string) object {
 	return nil
 }
 
-// without is a list but for one of its items.
+// without returns a list without one of its items.
 func without(items any, unwanted string) []any {
 	var rest []any
 	for _, item := range list(items) {
@@ -69,7 +69,7 @@ func (t template) remove(name string) { delete(t.root["Resources"].(object), nam
 
 func mutations() map[string]mutation {
 	all := map[string]mutation{}
-	for _, some := range []map[string]mutation{permissionMutations(), routeMutations(), variableMutations(), belongingMutations()} {
+	for _, some := range []map[string]mutation{permissionMutations(), routeMutations(), variableMutations(), resourceMutations()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -81,51 +81,51 @@ func permissionMutations() map[string]mutation {
 		onSecrets = " on " + secrets + "${AWS::StackName}/*"
 	)
 	return map[string]mutation{
-		"a permission is taken away": {func(t template) {
+		"a permission is missing": {func(t template) {
 			s := t.statement("UpdateDatabaseRole", "Vault")
 			s["Action"] = without(s["Action"], "secretsmanager:PutSecretValue")
 		}, []string{"update-database's role lacks secretsmanager:PutSecretValue" + onSecrets}},
-		"a permission of a transaction's part is taken away": {func(t template) {
+		"a permission for a part of a transaction is missing": {func(t template) {
 			s := t.statement("DeleteDatabaseRole", "Catalog")
 			s["Action"] = without(s["Action"], "dynamodb:DeleteItem")
 		}, []string{"delete-database's role lacks dynamodb:DeleteItem" + onTable}},
-		"secrets of others are closed to a function that opens them": {func(t template) {
+		"a permission for shared secrets is missing": {func(t template) {
 			s := t.statement("RefreshTablesRole", "SharedSecrets")
 			s["Action"] = without(s["Action"], "secretsmanager:GetSecretValue")
 		}, []string{"refresh-tables's role lacks secretsmanager:GetSecretValue on " + secrets +
 			`* if {"Null":{"secretsmanager:ResourceTag/headgate:shared-with":"false"}}`}},
-		"a permission is added": {func(t template) {
+		"a permission is not needed": {func(t template) {
 			s := t.statement("GetDatabaseRole", "Catalog")
 			s["Action"] = []any{s["Action"], "dynamodb:Query"}
-		}, []string{"get-database's role needs no dynamodb:Query" + onTable}},
-		"a permission goes further than it has to": {func(t template) {
+		}, []string{"get-database's role does not need dynamodb:Query" + onTable}},
+		"a permission is wider than needed": {func(t template) {
 			t.statement("GetDatabaseRole", "Catalog")["Resource"] = "*"
 		}, []string{
 			"get-database's role lacks dynamodb:GetItem" + onTable,
-			`get-database's role needs no dynamodb:GetItem on * if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"account#*"}}`,
+			`get-database's role does not need dynamodb:GetItem on * if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"account#*"}}`,
 		}},
-		"a managed policy is added": {func(t template) {
+		"a role has a managed policy": {func(t template) {
 			t.properties("NotFoundRole")["ManagedPolicyArns"] = []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 		}, []string{`NotFoundRole has managed policies: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]`}},
-		"a policy stands beside its role": {func(t template) {
+		"a policy is outside its role": {func(t template) {
 			t.add("MorePolicy", "AWS::IAM::Policy", object{"Roles": []any{"${NotFoundRole}"}})
-		}, []string{"MorePolicy says beside the roles what they allow"}},
-		"a statement lists what it does not allow": {func(t template) {
+		}, []string{"MorePolicy is a policy outside the roles"}},
+		"a statement uses NotAction": {func(t template) {
 			policy := list(t.properties("NotFoundRole")["Policies"])[0]
 			document := at(policy, "PolicyDocument").(object)
 			document["Statement"] = append(list(document["Statement"]), object{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})
-		}, []string{`NotFoundRole has a statement that does not list what it allows: {"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`}},
-		"anybody of the account may take on a role": {func(t template) {
-			t.properties("NotFoundRole")["AssumeRolePolicyDocument"] = object{"Statement": "anybody, or lambda.amazonaws.com"}
-		}, []string{"NotFoundRole may be assumed by others than Lambda: anybody, or lambda.amazonaws.com"}},
-		"a role belongs to nobody": {func(t template) {
+		}, []string{`NotFoundRole has a statement that does not list its actions and resources: {"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`}},
+		"others besides Lambda may assume a role": {func(t template) {
+			t.properties("NotFoundRole")["AssumeRolePolicyDocument"] = object{"Statement": "anybody or lambda.amazonaws.com"}
+		}, []string{"NotFoundRole may be assumed by others besides Lambda: anybody or lambda.amazonaws.com"}},
+		"no function has a role": {func(t template) {
 			t.add("OldRole", "AWS::IAM::Role", t.properties("NotFoundRole"))
-		}, []string{"OldRole is the role of no function"}},
-		"an endpoint is closed to what a function calls": {func(t template) {
+		}, []string{"OldRole is not the role of any function"}},
+		"an endpoint's policy lacks an action": {func(t template) {
 			s := list(at(t.properties("DynamoDBEndpoint"), "PolicyDocument", "Statement"))[0].(object)
 			s["Action"] = without(s["Action"], "dynamodb:UpdateItem")
 		}, []string{"DynamoDBEndpoint's policy lacks dynamodb:UpdateItem"}},
-		"an endpoint is taken away": {func(t template) {
+		"an endpoint is missing": {func(t template) {
 			t.remove("EventsEndpoint")
 		}, []string{"the VPC has no endpoint for events"}},
 	}
@@ -133,19 +133,19 @@ func permissionMutations() map[string]mutation {
 
 func routeMutations() map[string]mutation {
 	return map[string]mutation{
-		"a route's authorizer is taken away": {func(t template) {
+		"a route has no authorizer": {func(t template) {
 			t.event("GetDatabaseFunction", "Get")["Auth"] = object{"Authorizer": "NONE"}
-		}, []string{"nobody asks for a key for get /api/postgres_databases/{id_or_name} to get-database"}},
-		"every route's authorizer is taken away": {func(t template) {
+		}, []string{"no key is needed, but should be, for get /api/postgres_databases/{id_or_name} to get-database"}},
+		"the API has no default authorizer": {func(t template) {
 			delete(at(t.properties("Api"), "Auth").(object), "DefaultAuthorizer")
-		}, []string{`Api asks "" whose a key is, not the alias of authorize-request`}},
-		"the authorizer is asked past its alias": {func(t template) {
+		}, []string{`the authorizer of Api is "", want the alias of authorize-request`}},
+		"the authorizer is not an alias": {func(t template) {
 			at(t.properties("Api"), "Auth", "Authorizers", "ApiKey").(object)["FunctionArn"] = "${AuthorizeRequestFunction.Arn}"
-		}, []string{`Api asks "${AuthorizeRequestFunction.Arn}" whose a key is, not the alias of authorize-request`}},
-		"a route is taken away": {func(t template) {
+		}, []string{`the authorizer of Api is "${AuthorizeRequestFunction.Arn}", want the alias of authorize-request`}},
+		"a route is missing": {func(t template) {
 			delete(t.properties("UpdateDatabaseFunction")["Events"].(object), "Patch")
 		}, []string{"the template lacks patch /api/postgres_databases/{id_or_name} to update-database"}},
-		"a route goes to another method": {func(t template) {
+		"a route has another method": {func(t template) {
 			t.event("TestDatabaseFunction", "Test")["Method"] = "get"
 		}, []string{
 			"the template lacks post /api/postgres_databases/{id_or_name}/test_connection to test-database",
@@ -156,16 +156,16 @@ func routeMutations() map[string]mutation {
 
 func variableMutations() map[string]mutation {
 	return map[string]mutation{
-		"a variable is taken away": {func(t template) {
+		"a variable is missing": {func(t template) {
 			delete(t.environment("SweepSecretsFunction"), "SWEEP_AGE")
 		}, []string{"sweep-secrets reads SWEEP_AGE, which is not set"}},
-		"the key of new secrets is taken away": {func(t template) {
+		"the key for new secrets is missing": {func(t template) {
 			delete(t.environment("CreateDatabaseFunction"), "SECRET_KMS_KEY_ID")
 		}, []string{"create-database reads SECRET_KMS_KEY_ID, which is not set"}},
-		"a variable is added": {func(t template) {
+		"a variable is not read": {func(t template) {
 			t.properties("DescribeApiFunction")["Environment"] = object{"Variables": object{"TABLE_NAME": "${Table}"}}
 		}, []string{"describe-api does not read TABLE_NAME, which is set"}},
-		"a variable has a slip in its name": {func(t template) {
+		"a variable is misspelled": {func(t template) {
 			environment := t.environment("CreateDatabaseFunction")
 			environment["EGRES_ALLOW"] = environment["EGRESS_ALLOW"]
 			delete(environment, "EGRESS_ALLOW")
@@ -173,71 +173,89 @@ func variableMutations() map[string]mutation {
 	}
 }
 
-func belongingMutations() map[string]mutation {
+func resourceMutations() map[string]mutation {
 	return map[string]mutation{
-		"a log group belongs to nobody": {func(t template) {
+		"nothing writes to a log group": {func(t template) {
 			t.add("OldLogs", "AWS::Logs::LogGroup", t.properties("GetDatabaseLogs"))
-		}, []string{"nobody writes the log group OldLogs"}},
-		"two functions write one log group": {func(t template) {
+		}, []string{"nothing writes to the log group OldLogs"}},
+		"two functions share a log group": {func(t template) {
 			t.properties("GetDatabaseFunction")["LoggingConfig"] = t.properties("ListDatabasesFunction")["LoggingConfig"]
 		}, []string{
 			"get-database's role lacks logs:CreateLogStream on ${ListDatabasesLogs.Arn}",
 			"get-database's role lacks logs:PutLogEvents on ${ListDatabasesLogs.Arn}",
-			"get-database's role needs no logs:CreateLogStream on ${GetDatabaseLogs.Arn}",
-			"get-database's role needs no logs:PutLogEvents on ${GetDatabaseLogs.Arn}",
-			`get-database's log group is called "/aws/lambda/${AWS::StackName}/list-databases"`,
-			"list-databases writes the log group of get-database", "nobody writes the log group GetDatabaseLogs",
+			"get-database's role does not need logs:CreateLogStream on ${GetDatabaseLogs.Arn}",
+			"get-database's role does not need logs:PutLogEvents on ${GetDatabaseLogs.Arn}",
+			`the log group of get-database is named "/aws/lambda/${AWS::StackName}/list-databases"`,
+			"list-databases writes to the log group of get-database", "nothing writes to the log group GetDatabaseLogs",
 		}},
-		"logs are kept for ever": {func(t template) {
+		"a log group never expires": {func(t template) {
 			delete(t.properties("GetDatabaseLogs"), "RetentionInDays")
-		}, []string{"the log group GetDatabaseLogs is kept for ever, or without the key"}},
-		"an alarm is on nothing": {func(t template) {
+		}, []string{"the log group GetDatabaseLogs never expires, or is not encrypted with the key"}},
+		"an alarm's metric does not exist": {func(t template) {
 			list(t.properties("SweepSecretsFailuresWaiting")["Dimensions"])[0].(object)["Value"] = "${OldFailures.QueueName}"
 		}, []string{
 			"no alarm watches the queue SweepSecretsFailures",
-			`SweepSecretsFailuresWaiting is an alarm on nothing: AWS/SQS ApproximateNumberOfMessagesVisible of ` +
+			`SweepSecretsFailuresWaiting is on a metric that does not exist: AWS/SQS ApproximateNumberOfMessagesVisible of ` +
 				`[{"Name":"QueueName","Value":"${OldFailures.QueueName}"}]`,
 		}},
-		"an alarm is taken away": {func(t template) {
+		"an alarm is missing": {func(t template) {
 			t.remove("GetDatabaseThrottles")
 		}, []string{"get-database has no alarm on Throttles"}},
-		"an alarm tells nobody": {func(t template) {
+		"an alarm notifies nobody": {func(t template) {
 			delete(t.properties("ApiServerErrors"), "AlarmActions")
-		}, []string{"ApiServerErrors is an alarm that tells nobody"}},
-		"deployments do not mind errors": {func(t template) {
+		}, []string{"ApiServerErrors notifies nobody"}},
+		"deployments do not watch errors": {func(t template) {
 			at(t.properties("GetDatabaseFunction"), "DeploymentPreference").(object)["Alarms"] = []any{"${ApiServerErrors}"}
-		}, []string{"deployments of get-database do not mind its errors"}},
-		"a function gets more time than its alarm knows": {func(t template) {
+		}, []string{"deployments of get-database do not watch its errors"}},
+		"a timeout does not match its alarm": {func(t template) {
 			t.properties("DescribeApiFunction")["Timeout"] = "10"
-		}, []string{"DescribeApiDuration is an alarm from 4500 ms on, and not from 90 % of 10 s"}},
-		"a function has an alias that stays": {func(t template) {
+		}, []string{"DescribeApiDuration rings at 4500 ms, want 90 % of 10 s"}},
+		"an alias does not move with every change": {func(t template) {
 			t.properties("NotFoundFunction")["AutoPublishAliasAllProperties"] = "false"
-		}, []string{"not-found has no alias that each change moves"}},
-		"a function may not be deployed": {func(t template) {
+		}, []string{"not-found has no alias that every change moves"}},
+		"the deployment role lacks a function": {func(t template) {
 			s := t.statement("DeploymentRole", "MoveAliases")
 			s["Resource"] = without(s["Resource"], "${GetDatabaseFunction.Arn}*")
-		}, []string{"no deployment may move the alias of get-database"}},
-		"a dashboard lacks a bracket": {func(t template) {
+		}, []string{"the deployment role may not move the alias of get-database"}},
+		"a dashboard is not JSON": {func(t template) {
 			t.properties("Dashboard")["DashboardBody"] = strings.TrimSuffix(strings.TrimSpace(textAt(t.properties("Dashboard"), "DashboardBody")), "}")
-		}, []string{"Dashboard is not JSON"}},
-		"nothing comes into a queue": {func(t template) {
+		}, []string{"Dashboard is not valid JSON"}},
+		"nothing sends to a queue": {func(t template) {
 			delete(t.properties("SweepSecretsFunction"), "EventInvokeConfig")
 			delete(t.event("SweepSecretsFunction", "Hourly"), "DeadLetterConfig")
 		}, []string{
-			"sweep-secrets's role needs no sqs:SendMessage on ${SweepSecretsFailures.Arn}",
-			"nothing comes into the queue SweepSecretsFailures",
+			"sweep-secrets's role does not need sqs:SendMessage on ${SweepSecretsFailures.Arn}",
+			"nothing sends to the queue SweepSecretsFailures",
 		}},
-		"a queue takes messages without TLS": {func(t template) {
+		"a queue accepts messages without TLS": {func(t template) {
 			t.remove("SweepSecretsFailuresPolicy")
-		}, []string{"the queue SweepSecretsFailures takes messages without TLS"}},
-		"a rule is called otherwise than its alarm thinks": {func(t template) {
+		}, []string{"the queue SweepSecretsFailures accepts messages without TLS"}},
+		"a rule's name does not match its alarm": {func(t template) {
 			t.event("ProvisionDatabaseFunction", "Requested")["RuleName"] = "requested"
-		}, []string{"ProvisionDatabaseUndelivered is an alarm on nothing: AWS/Events FailedInvocations of " +
+		}, []string{"ProvisionDatabaseUndelivered is on a metric that does not exist: AWS/Events FailedInvocations of " +
 			`[{"Name":"EventBusName","Value":"${Bus}"},{"Name":"RuleName","Value":"${AWS::StackName}-requested"}]`}},
-		"a metric filter looks for what is not logged": {func(t template) {
+		"a metric filter matches a field that is not logged": {func(t template) {
 			t.properties("SweepSecretsSwept")["FilterPattern"] = "{ $.strays >= 0 }"
-		}, []string{"SweepSecretsSwept looks for strays in a log group that does not have it"}},
-		"a metric filter feeds no alarm": {func(t template) {
+		}, []string{"SweepSecretsSwept matches the field strays, which is not written to its log group"}},
+		"a metric filter has the namespace of all stacks": {func(t template) {
+			filter := t.properties("SweepSecretsSwept")
+			list(filter["MetricTransformations"])[0].(object)["MetricNamespace"] = "headgate"
+		}, []string{
+			`SweepSecretsSwept puts its metric in "headgate", want headgate/${AWS::StackName}`,
+			"SweepSecretsFound is on a metric that does not exist: headgate/${AWS::StackName} orphans of ",
+			"no alarm is on headgate orphans, which SweepSecretsSwept makes",
+		}},
+		"a dashboard has the namespace of all stacks": {func(t template) {
+			dashboard := t.properties("Dashboard")
+			dashboard["DashboardBody"] = strings.Replace(textAt(dashboard, "DashboardBody"), `["headgate/${AWS::StackName}","created"`, `["headgate","created"`, 1)
+		}, []string{`Dashboard shows metrics of "headgate", want headgate/${AWS::StackName}`}},
+		"a log group's name does not lead to the stack's namespace": {func(t template) {
+			t.properties("GetDatabaseLogs")["LogGroupName"] = "/headgate/get-database"
+		}, []string{
+			`the log group of get-database is named "/headgate/get-database"`,
+			`get-database puts its metrics in "", want headgate/${AWS::StackName}`,
+		}},
+		"a metric filter has no alarm": {func(t template) {
 			t.remove("SweepSecretsFound")
 		}, []string{"no alarm is on headgate/${AWS::StackName} orphans, which SweepSecretsSwept makes"}},
 	}

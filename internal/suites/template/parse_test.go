@@ -14,11 +14,10 @@ import (
 
 type object = map[string]any
 
-// template is template.yaml as CloudFormation sees it: aliases and merged keys
-// written out, and each short form of a function (!If) in its long one. What
-// refers to something is a text, however it is written: a reference is ${Name}, an
-// attribute ${Name.Arn}, as in Fn::Sub. (A text that lacks its Fn::Sub looks the
-// same here; cfn-lint finds those.)
+// template is template.yaml with aliases and merge keys expanded, and with each
+// intrinsic function in its long form (Fn::If for !If). References are strings as in
+// Fn::Sub, however they are written: ${Name}, or ${Name.Arn} for an attribute. (A
+// string that lacks its Fn::Sub looks the same here; cfn-lint finds those.)
 type template struct{ root object }
 
 func readTemplate(path string) (template, error) {
@@ -32,13 +31,13 @@ func readTemplate(path string) (template, error) {
 	}
 	root, ok := plain(document.Content[0]).(object)
 	if !ok {
-		return template{}, fmt.Errorf("%s is not an object", path)
+		return template{}, fmt.Errorf("read template: %s is not an object", path)
 	}
 	return template{root}, nil
 }
 
-// plain is a node as maps, lists and strings, all of them its own: what an alias
-// stands for is copied. A scalar is its text.
+// plain converts a node to objects, lists and strings. Each use of an alias is a
+// copy of its own. A scalar becomes its text.
 func plain(n *yaml.Node) any {
 	if n.Kind == yaml.AliasNode {
 		return plain(n.Alias)
@@ -105,7 +104,7 @@ func members(n *yaml.Node) object {
 	return o
 }
 
-// at is what stands under the path in v, nil where nothing does.
+// at returns the value at the path in v, or nil if there is none.
 func at(v any, path ...string) any {
 	for _, name := range path {
 		o, _ := v.(object)
@@ -114,10 +113,10 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// textAt is the text of what stands under the path.
+// textAt returns the value at the path in v as text.
 func textAt(v any, path ...string) string { return text(at(v, path...)) }
 
-// text is a value as one text, the same for the same value.
+// text returns a string as it is, nil as "", and another value as JSON.
 func text(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -132,7 +131,7 @@ func text(v any) string {
 	return string(encoded)
 }
 
-// list is v as a list: one value counts as a list of it.
+// list returns v as a list: a value that is not a list is its only item.
 func list(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -151,13 +150,13 @@ func texts(v any) []string {
 	return all
 }
 
-// properties are those of the resource called name, empty where there is none.
+// properties returns the properties of the resource, or nil if it has none.
 func (t template) properties(name string) object {
 	properties, _ := at(t.root, "Resources", name, "Properties").(object)
 	return properties
 }
 
-// ofType are the names and properties of the resources of a type, by name.
+// ofType iterates over the resources of a type and their properties, by name.
 func (t template) ofType(kind string) iter.Seq2[string, object] {
 	return func(yield func(string, object) bool) {
 		resources, _ := t.root["Resources"].(object)
@@ -169,12 +168,12 @@ func (t template) ofType(kind string) iter.Seq2[string, object] {
 	}
 }
 
-// isA says whether the reference v is to a resource of that type.
+// isA reports whether the reference is to a resource of the type.
 func (t template) isA(reference, kind string) bool {
 	return textAt(t.root, "Resources", named(reference), "Type") == kind
 }
 
-// named is the name of the resource in ${Name} or ${Name.Attribute}.
+// named returns the name of the resource in ${Name} or ${Name.Attribute}.
 func named(reference string) string {
 	name, _, _ := strings.Cut(strings.Trim(reference, "${}"), ".")
 	return name
@@ -182,14 +181,14 @@ func named(reference string) string {
 
 // function is a function of the template.
 type function struct {
-	// name is that of its directory: create-database.
+	// name is the name of its directory: create-database.
 	name string
-	// id is what its resource's name begins with: CreateDatabase.
+	// id is its logical ID without "Function": CreateDatabase.
 	id         string
 	properties object
 }
 
-// functions are the template's, each with what Globals say of all.
+// functions returns the functions of the template, each merged with Globals.
 func (t template) functions() []function {
 	var all []function
 	for resource, own := range t.ofType("AWS::Serverless::Function") {
@@ -200,8 +199,8 @@ func (t template) functions() []function {
 	return all
 }
 
-// merged is what SAM makes of a global property and a function's own: of objects
-// one with the members of both, of anything else the own.
+// merged merges a global value with a function's own, as SAM does: objects member
+// by member, otherwise the function's own value wins.
 func merged(global, own any) any {
 	g, globalObject := global.(object)
 	o, ownObject := own.(object)
@@ -218,7 +217,8 @@ func merged(global, own any) any {
 	return both
 }
 
-// directory is a function's directory: CreateDatabase is create-database.
+// directory returns the name of a function's directory: create-database for
+// CreateDatabase.
 func directory(id string) string {
 	var b strings.Builder
 	for i, c := range id {
@@ -230,13 +230,13 @@ func directory(id string) string {
 	return strings.ToLower(b.String())
 }
 
-// variables are the names and values of a function's environment.
+// variables returns the environment variables of a function.
 func (f function) variables() object {
 	variables, _ := at(f.properties, "Environment", "Variables").(object)
 	return variables
 }
 
-// events are the function's, of one type, by name.
+// events iterates over the function's events of a type, by name.
 func (f function) events(kind string) iter.Seq2[string, object] {
 	return func(yield func(string, object) bool) {
 		events, _ := f.properties["Events"].(object)

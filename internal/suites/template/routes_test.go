@@ -9,14 +9,14 @@ import (
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
-// route is one method of one path, and the function that answers it. Methods that
-// no other function answers are "any".
+// route is a method and a path, and the function that serves it. The method "any"
+// stands for all that no other route has.
 type route struct{ method, path, function string }
 
 func (r route) String() string { return r.method + " " + r.path + " to " + r.function }
 
-// checkRoutes compares the routes of the template with those of the code, and
-// which of them need no key.
+// checkRoutes compares the routes of the template, and which of them need no key,
+// with those of the code.
 func checkRoutes(t template, _ map[string]program) []string {
 	want, got := codeRoutes(), map[route]bool{}
 	found := t.checkAuthorizer()
@@ -25,10 +25,10 @@ func checkRoutes(t template, _ map[string]program) []string {
 			open := textAt(e, "Auth", "Authorizer")
 			got[route{textAt(e, "Method"), textAt(e, "Path"), f.name}] = open == "NONE"
 			if open != "NONE" && open != "" {
-				found = append(found, fmt.Sprintf("%s's event %s has an authorizer of its own, %s", f.name, name, open))
+				found = append(found, fmt.Sprintf("the event %[2]s of %[1]s has its own authorizer, %[3]s", f.name, name, open))
 			}
 			if !t.isA(textAt(e, "RestApiId"), "AWS::Serverless::Api") {
-				found = append(found, fmt.Sprintf("%s's event %s belongs to no API", f.name, name))
+				found = append(found, fmt.Sprintf("the event %[2]s of %[1]s belongs to no API", f.name, name))
 			}
 		}
 	}
@@ -37,9 +37,9 @@ func checkRoutes(t template, _ map[string]program) []string {
 		case !there:
 			found = append(found, "the template lacks "+r.String())
 		case open && !want[r]:
-			found = append(found, "nobody asks for a key for "+r.String())
+			found = append(found, "no key is needed, but should be, for "+r.String())
 		case !open && want[r]:
-			found = append(found, "a key is asked for, and none needed, for "+r.String())
+			found = append(found, "a key is needed, but should not be, for "+r.String())
 		}
 	}
 	for _, r := range inOrder(got) {
@@ -50,8 +50,8 @@ func checkRoutes(t template, _ map[string]program) []string {
 	return found
 }
 
-// codeRoutes are those of the code, with what is left of each path, and of all
-// others, for not-found; and whether they need no key.
+// codeRoutes returns the routes of the code, and whether they need no key. All
+// other methods and paths are routes of not-found.
 func codeRoutes() map[route]bool {
 	routes := map[route]bool{}
 	for _, r := range httpapi.Routes() {
@@ -68,14 +68,14 @@ func inOrder(routes map[route]bool) []route {
 	return slices.SortedFunc(maps.Keys(routes), func(a, b route) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// checkAuthorizer says whether each API asks authorize-request, by its alias, for
-// the key of each route that does not say otherwise.
+// checkAuthorizer checks that the alias of authorize-request is the default
+// authorizer of each API.
 func (t template) checkAuthorizer() []string {
 	var found []string
 	for name, api := range t.ofType("AWS::Serverless::Api") {
 		authorizer := textAt(api, "Auth", "DefaultAuthorizer")
 		if asked := textAt(api, "Auth", "Authorizers", authorizer, "FunctionArn"); asked != "${AuthorizeRequestFunction.Alias}" {
-			found = append(found, fmt.Sprintf("%s asks %q whose a key is, not the alias of authorize-request", name, asked))
+			found = append(found, fmt.Sprintf("the authorizer of %s is %q, want the alias of authorize-request", name, asked))
 		}
 	}
 	return found

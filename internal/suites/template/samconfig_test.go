@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// override is a parameter that samconfig.toml sets, on a line of its own.
+// override matches a parameter that samconfig.toml sets, on a line of its own.
 var override = regexp.MustCompile(`(?m)^ *"([A-Z]\w*)=(.*)",?$`)
 
-func TestSamconfigSetsParametersToWhatTheyTake(t *testing.T) {
+func TestSamconfig(t *testing.T) {
 	t.Parallel()
 	config, err := os.ReadFile(root + "/samconfig.toml")
 	if err != nil {
@@ -23,34 +23,44 @@ func TestSamconfigSetsParametersToWhatTheyTake(t *testing.T) {
 		t.Error("samconfig.toml sets no parameter")
 	}
 	for _, o := range overrides {
-		if wrong := deployed.refuses(o[1], o[2]); wrong != "" {
+		if wrong := deployed.rejects(o[1], o[2]); wrong != "" {
 			t.Error(wrong)
-		}
-	}
-	for value, want := range map[string]string{
-		"Sometimes": "DeploymentType does not take Sometimes", "AllAtOnce": "",
-	} {
-		if got := deployed.refuses("DeploymentType", value); got != want {
-			t.Errorf("of %s it says %q, not %q", value, got, want)
 		}
 	}
 }
 
-// refuses says why a parameter can't be set to the value, if it can't.
-func (t template) refuses(name, value string) string {
+func TestRejects(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, value, want string }{
+		{"DeploymentType", "AllAtOnce", ""},
+		{"DeploymentType", "Sometimes", "DeploymentType cannot be Sometimes"},
+		{"ThrottlingRate", "0", "ThrottlingRate cannot be 0"},
+		{"ThrottlingRate", "many", "ThrottlingRate cannot be many"},
+		{"EgressAllow", "10.0.0.0/8", ""},
+		{"EgressAllow", "10.0.0.0/8, 10.1.0.0/16", "EgressAllow cannot be 10.0.0.0/8, 10.1.0.0/16"},
+		{"CreateDatabaseConcurrency", "1", "there is no parameter CreateDatabaseConcurrency"},
+	} {
+		if got := deployed.rejects(tc.name, tc.value); got != tc.want {
+			t.Errorf("%s=%s: %q, want %q", tc.name, tc.value, got, tc.want)
+		}
+	}
+}
+
+// rejects returns why a parameter cannot have the value, or "" if it can.
+func (t template) rejects(name, value string) string {
 	parameter := at(t.root, "Parameters", name)
 	if parameter == nil {
 		return "there is no parameter " + name
 	}
 	allowed := texts(at(parameter, "AllowedValues"))
 	number, err := strconv.Atoi(value)
-	least, _ := strconv.Atoi(textAt(parameter, "MinValue")) // where there is none, the least is 0
-	most, limitless := strconv.Atoi(textAt(parameter, "MaxValue"))
+	minimum, _ := strconv.Atoi(textAt(parameter, "MinValue")) // 0 if there is none
+	maximum, unlimited := strconv.Atoi(textAt(parameter, "MaxValue"))
 	switch {
 	case len(allowed) > 0 && !slices.Contains(allowed, value),
 		!regexp.MustCompile(textAt(parameter, "AllowedPattern")).MatchString(value),
-		textAt(parameter, "Type") == "Number" && (err != nil || number < least || limitless == nil && number > most):
-		return fmt.Sprintf("%s does not take %s", name, value)
+		textAt(parameter, "Type") == "Number" && (err != nil || number < minimum || unlimited == nil && number > maximum):
+		return fmt.Sprintf("%s cannot be %s", name, value)
 	}
 	return ""
 }

@@ -1,5 +1,5 @@
-// Package template_test reads template.yaml beside the code that it deploys, and
-// says where they differ: permissions, routes, variables, and what nobody uses.
+// Package template_test compares template.yaml with the code that it deploys:
+// permissions, routes, environment variables, and resources that nothing uses.
 package template_test
 
 import (
@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The template, and the program of each function.
+// The template, and the programs by the names of their functions. TestMain reads
+// both; tests change copies only.
 var (
 	deployed template
 	programs map[string]program
@@ -37,29 +38,33 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// findings are what is wrong with a template.
-func findings(t template) []string {
-	checks := []func(template, map[string]program) []string{
-		checkRoles, checkEndpoints, checkVariables, checkRoutes,
-		checkFunctions, checkLogs, checkQueues, checkAlarms, checkMetricFilters, checkDashboards,
+// checks returns the checks in the order of their findings. Each returns what is
+// wrong with a template, as sentences.
+func checks() []func(template, map[string]program) []string {
+	return []func(template, map[string]program) []string{
+		checkRoles, checkEndpoints, checkVariables, checkRoutes, checkFunctions,
+		checkLogs, checkNamespaces, checkQueues, checkAlarms, checkMetricFilters, checkDashboards,
 	}
+}
+
+func findings(t template) []string {
 	var found []string
-	for _, check := range checks {
+	for _, check := range checks() {
 		found = append(found, check(t, programs)...)
 	}
 	return found
 }
 
-func TestTheTemplateFitsTheCode(t *testing.T) {
+func TestTemplate(t *testing.T) {
 	t.Parallel()
 	for _, finding := range findings(deployed) {
 		t.Error(finding)
 	}
 }
 
-// TestWhatIsWrongIsFound holds the checks against copies of the template in which
-// something was changed: each finds that, and nothing else.
-func TestWhatIsWrongIsFound(t *testing.T) {
+// TestTemplate_Mutations shows that the checks can fail: each mutation of the
+// template leads to the findings that it names, and to no other.
+func TestTemplate_Mutations(t *testing.T) {
 	t.Parallel()
 	for name, m := range mutations() {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +72,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			mutated := template{clone(deployed.root).(object)}
 			m.change(mutated)
 			if got := findings(mutated); !slices.Equal(got, m.want) {
-				t.Errorf("found:\n%s\nnot:\n%s", strings.Join(got, "\n"), strings.Join(m.want, "\n"))
+				t.Errorf("findings:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(m.want, "\n"))
 			}
 		})
 	}

@@ -11,17 +11,17 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 
-// notVariables look like variables.
+// notVariables lists strings that only look like names of variables.
 var notVariables = map[string]string{
-	"SECRETS_MANAGER": "the end of AWS_ENDPOINT_URL_SECRETS_MANAGER",
+	"SECRETS_MANAGER": "a part of AWS_ENDPOINT_URL_SECRETS_MANAGER",
 }
 
-// throughSAM is set, to nothing, because `sam local` hands a function only the
-// variables that the template names.
-const throughSAM = "AWS_ENDPOINT_URL"
+// endpoint is set to the empty string, because `sam local` passes on to a function
+// only the variables that the template names.
+const endpoint = "AWS_ENDPOINT_URL"
 
 // checkVariables compares the variables that are set for each function with those
-// that its code reads. Those of AWS's own are set by Lambda, or not at all.
+// that its code reads, except AWS_…, which Lambda sets.
 func checkVariables(t template, programs map[string]program) []string {
 	var found []string
 	for _, f := range t.functions() {
@@ -29,7 +29,7 @@ func checkVariables(t template, programs map[string]program) []string {
 		found = append(found, p.readsElsewhere(f.name)...)
 		read := p.variables()
 		for _, name := range slices.Sorted(maps.Keys(read)) {
-			if _, set := f.variables()[name]; !set && !p.manages(name) {
+			if _, set := f.variables()[name]; !set && !p.mayLack(name) {
 				found = append(found, fmt.Sprintf("%s reads %s, which is not set", f.name, name))
 			}
 		}
@@ -42,23 +42,23 @@ func checkVariables(t template, programs map[string]program) []string {
 	return found
 }
 
-// manages says whether the program does without the variable: the key for new
-// secrets is of no interest to one that makes none, and a proxy is for networks
-// that have one.
-func (p program) manages(name string) bool {
+// mayLack reports whether the program works as intended without the variable:
+// only a program that creates secrets needs the key for them, and only some networks
+// have a proxy.
+func (p program) mayLack(name string) bool {
 	return name == "HTTPS_PROXY" || name == "SECRET_KMS_KEY_ID" && !p.called["secretsmanager:CreateSecret"]
 }
 
-// readsEnvironment says whether a function is where variables are named.
+// readsEnvironment reports whether d may name environment variables.
 func (d declaration) readsEnvironment() bool {
 	return strings.HasPrefix(d.symbol, module+"/internal/awsenv") || strings.HasPrefix(d.symbol, module+"/functions/")
 }
 
-// variables are the names of variables in the code that reads them.
+// variables returns the names of the variables that the program reads.
 func (p program) variables() map[string]bool {
 	read := map[string]bool{}
 	for s, d := range p.strings() {
-		ours := !strings.HasPrefix(s, "AWS_") || s == throughSAM
+		ours := !strings.HasPrefix(s, "AWS_") || s == endpoint
 		if d.readsEnvironment() && variableName.MatchString(s) && ours && notVariables[s] == "" {
 			read[s] = true
 		}
@@ -66,7 +66,8 @@ func (p program) variables() map[string]bool {
 	return read
 }
 
-// readsElsewhere are the places beside those where the environment is read.
+// readsElsewhere returns a finding for each function that reads the environment
+// and should not.
 func (p program) readsElsewhere(name string) []string {
 	var found []string
 	each(p, func(d declaration, e *ast.SelectorExpr) {

@@ -23,14 +23,14 @@ const (
 	sdk    = "github.com/aws/aws-sdk-go-v2/service/"
 )
 
-// program is what the linker left in a function's binary: the code that can run.
+// program is the code that the linker kept in a function's binary.
 //
-// The linker keeps a method only if something that can run calls it, or calls an
-// interface's method of its name and type. It errs on one side alone: what is
-// gone can't run. The names of what it kept are read from the symbols, and what
-// that code does from its source.
+// The linker drops methods that no reachable code calls, directly or through an
+// interface. What it drops cannot run; some of what it keeps may not run either.
+// The names of what it kept come from the binary's symbols, and what that code
+// does from its source.
 type program struct {
-	// called are the methods of the SDK's clients, as actions: dynamodb:GetItem.
+	// called holds the methods of the SDK's clients, as actions: dynamodb:GetItem.
 	called map[string]bool
 	decls  []declaration
 }
@@ -39,30 +39,30 @@ type program struct {
 type declaration struct {
 	symbol  string
 	imports map[string]string
-	// consts are the string constants of its package, by name.
+	// consts holds the string constants of its package, by name.
 	consts map[string]string
 	source *ast.FuncDecl
 }
 
-// uncalled are methods of clients that the linker can't know to be dead.
+// uncalled lists methods of clients that are never called, but that the linker keeps.
 var uncalled = map[string]string{
-	"dynamodb:DescribeEndpoints": "the SDK's own, for endpoint discovery, which is off unless an option turns it on",
+	"dynamodb:DescribeEndpoints": "used by the SDK for endpoint discovery, which is off by default",
 }
 
-// build builds every function as it is deployed, but for the symbols that it
-// keeps, and for inlining, which would hide a function of ours in its caller.
+// build compiles every function as it is deployed, but with symbols, and without
+// inlining, which would hide a function in its caller.
 func build(dir string) error {
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
 		"-ldflags", "-w", "-gcflags", module+"/...=-l", "-o", dir+"/", "./functions/...")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the functions: %w\n%s", err, out)
+		return fmt.Errorf("build functions: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// readPrograms are the programs in dir, by the names of their functions.
+// readPrograms returns the programs in dir by the names of their functions.
 func readPrograms(dir string) (map[string]program, error) {
 	declared, err := declarations()
 	if err != nil {
@@ -84,10 +84,10 @@ func readPrograms(dir string) (map[string]program, error) {
 
 var clientMethod = regexp.MustCompile(`^` + regexp.QuoteMeta(sdk) + `(\w+)\.\(\*Client\)\.([A-Z]\w*)$`)
 
-// typeArguments are what the linker writes of a generic function's.
+// typeArguments matches type arguments in the symbol of a generic function.
 var typeArguments = regexp.MustCompile(`\[.*\]`)
 
-// notOperations are the exported methods of a client that are no calls to AWS.
+// notOperations lists exported methods of a client that do not call AWS.
 var notOperations = []string{"Options"}
 
 func readProgram(path, name string, declared []declaration) (program, error) {
@@ -98,7 +98,7 @@ func readProgram(path, name string, declared []declaration) (program, error) {
 	defer file.Close()
 	symbols, err := file.Symbols()
 	if err != nil {
-		return program{}, fmt.Errorf("the symbols of %s: %w", name, err)
+		return program{}, fmt.Errorf("read symbols of %s: %w", name, err)
 	}
 	linked := map[string]bool{}
 	p := program{called: map[string]bool{}}
@@ -117,7 +117,7 @@ func readProgram(path, name string, declared []declaration) (program, error) {
 	return p, nil
 }
 
-// declarations are all functions of the module, but for tests.
+// declarations returns all functions of the module, without tests.
 func declarations() ([]declaration, error) {
 	var all []declaration
 	consts := map[string]map[string]string{}
@@ -168,7 +168,7 @@ func addConsts(consts map[string]string, file *ast.File) {
 	}
 }
 
-// literal is the string that e spells.
+// literal returns the value of e if it is a string literal.
 func literal(e ast.Expr) (string, bool) {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
@@ -181,7 +181,7 @@ func literal(e ast.Expr) (string, bool) {
 func declarationsOf(file *ast.File, pkg string, consts map[string]string) []declaration {
 	imports := map[string]string{}
 	for _, spec := range file.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value) // which the parser has read
+		path, _ := strconv.Unquote(spec.Path.Value) // the parser has checked it
 		name := path[strings.LastIndex(path, "/")+1:]
 		if spec.Name != nil {
 			name = spec.Name.Name
@@ -197,7 +197,7 @@ func declarationsOf(file *ast.File, pkg string, consts map[string]string) []decl
 	return all
 }
 
-// receiver is a method's, as the linker writes it before the method's name.
+// receiver returns the part of a method's symbol that names its receiver.
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
@@ -209,7 +209,7 @@ func receiver(f *ast.FuncDecl) string {
 	return baseName(f.Recv.List[0].Type) + "."
 }
 
-// baseName is a type's name without its type parameters.
+// baseName returns a type's name without its type parameters.
 func baseName(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.Ident:
@@ -222,7 +222,7 @@ func baseName(t ast.Expr) string {
 	return ""
 }
 
-// each gives the nodes of a kind in the program's code, with where they stand.
+// each calls visit with every node of type N in the program's code.
 func each[N ast.Node](p program, visit func(declaration, N)) {
 	for _, d := range p.decls {
 		ast.Inspect(d.source, func(n ast.Node) bool {
@@ -234,7 +234,8 @@ func each[N ast.Node](p program, visit func(declaration, N)) {
 	}
 }
 
-// strings are those in the program's code, spelt there or in a constant.
+// strings returns the strings in the program's code, as literals or as constants,
+// each with one function that has it.
 func (p program) strings() map[string]declaration {
 	found := map[string]declaration{}
 	each(p, func(d declaration, e ast.Expr) {
@@ -248,7 +249,7 @@ func (p program) strings() map[string]declaration {
 	return found
 }
 
-// qualified is the package and the name of pkg.Name, where n is that.
+// qualified returns the import path and the name if n has the form pkg.Name.
 func (d declaration) qualified(n ast.Expr) (path, name string) {
 	if s, ok := n.(*ast.SelectorExpr); ok {
 		if x, ok := s.X.(*ast.Ident); ok {

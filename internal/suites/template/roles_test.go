@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// set is a set of permissions, each as one line:
-// "dynamodb:GetItem on ${Table.Arn} if {...}".
+// set is a set of permissions, each as one line: "dynamodb:GetItem on ${Table.Arn}
+// if {...}".
 type set map[string]bool
 
 func (s set) allow(resource, condition string, actions ...string) {
@@ -23,14 +23,14 @@ func (s set) allow(resource, condition string, actions ...string) {
 }
 
 // checkRoles compares what each function's role allows with what the function's
-// code, and Lambda for it, call.
+// code calls, and what Lambda calls for it.
 func checkRoles(t template, programs map[string]program) []string {
 	var found []string
 	used := map[string]string{}
 	for _, f := range t.functions() {
 		role := named(textAt(f.properties, "Role"))
 		if other := used[role]; other != "" {
-			found = append(found, fmt.Sprintf("%s has the role of %s", f.name, other))
+			found = append(found, fmt.Sprintf("%s shares its role with %s", f.name, other))
 		}
 		used[role] = f.name
 		needed, problems := t.needs(f, programs[f.name])
@@ -41,13 +41,13 @@ func checkRoles(t template, programs map[string]program) []string {
 	}
 	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"} {
 		for name := range t.ofType(kind) {
-			found = append(found, name+" says beside the roles what they allow")
+			found = append(found, name+" is a policy outside the roles")
 		}
 	}
 	for name, properties := range t.ofType("AWS::IAM::Role") {
 		who := textAt(properties, "AssumeRolePolicyDocument", "Statement")
 		if strings.Contains(who, "lambda.amazonaws.com") && used[name] == "" {
-			found = append(found, name+" is the role of no function")
+			found = append(found, name+" is not the role of any function")
 		}
 	}
 	return found
@@ -62,20 +62,20 @@ func compare(who string, needed, allowed set) []string {
 	}
 	for _, line := range slices.Sorted(maps.Keys(allowed)) {
 		if !needed[line] {
-			found = append(found, who+" needs no "+line)
+			found = append(found, who+" does not need "+line)
 		}
 	}
 	return found
 }
 
-// allowed is what a role allows. What is said in any other way than by a
-// statement of the role's own is a finding.
+// allowed returns what a role allows. Anything but a plain Allow statement of the
+// role's own policies is a finding.
 func (t template) allowed(role string) (set, []string) {
 	allowed, found := set{}, []string{}
 	properties := t.properties(role)
 	if trusted := textAt(properties, "AssumeRolePolicyDocument", "Statement"); trusted !=
 		`[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}]` {
-		found = append(found, fmt.Sprintf("%s may be assumed by others than Lambda: %s", role, trusted))
+		found = append(found, fmt.Sprintf("%s may be assumed by others besides Lambda: %s", role, trusted))
 	}
 	if managed := properties["ManagedPolicyArns"]; managed != nil {
 		found = append(found, fmt.Sprintf("%s has managed policies: %s", role, text(managed)))
@@ -84,7 +84,7 @@ func (t template) allowed(role string) (set, []string) {
 		for _, statement := range list(at(policy, "PolicyDocument", "Statement")) {
 			statement, in := unwrapped(statement)
 			if at(statement, "Action") == nil || at(statement, "Resource") == nil || textAt(statement, "Effect") != "Allow" {
-				found = append(found, fmt.Sprintf("%s has a statement that does not list what it allows: %s", role, text(statement)))
+				found = append(found, fmt.Sprintf("%s has a statement that does not list its actions and resources: %s", role, text(statement)))
 			}
 			for _, resource := range texts(at(statement, "Resource")) {
 				allowed.allow(resource+in, textAt(statement, "Condition"), texts(at(statement, "Action"))...)
@@ -94,8 +94,8 @@ func (t template) allowed(role string) (set, []string) {
 	return allowed, found
 }
 
-// unwrapped is a statement that is there on a condition of the stack, and the
-// condition in words.
+// unwrapped returns the statement inside Fn::If [condition, statement, NoValue],
+// and the condition in words.
 func unwrapped(statement any) (any, string) {
 	if branches, ok := at(statement, "Fn::If").([]any); ok && len(branches) == 3 && text(branches[2]) == "${AWS::NoValue}" {
 		return branches[1], " where " + text(branches[0])
@@ -103,7 +103,7 @@ func unwrapped(statement any) (any, string) {
 	return statement, ""
 }
 
-// needs is what a role must allow for the function to do its work.
+// needs returns what the role of f must allow, and calls that it cannot explain.
 func (t template) needs(f function, p program) (set, []string) {
 	s := set{}
 	s.allow(attribute(textAt(f.properties, "LoggingConfig", "LogGroup")), "", "logs:CreateLogStream", "logs:PutLogEvents")
@@ -114,7 +114,7 @@ func (t template) needs(f function, p program) (set, []string) {
 		s.allow(failures, "", "sqs:SendMessage")
 	}
 	if f.properties["VpcConfig"] != nil {
-		// Those of Lambda's guide to VPCs, for Lambda and not for the code.
+		// Listed in Lambda's guide to VPCs. They are for Lambda, and closed to the code.
 		const notByCode = `{"Null":{"lambda:SourceFunctionArn":"true"}}`
 		s.allow("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/* where InVpc", notByCode, "ec2:CreateNetworkInterface",
 			"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
@@ -130,8 +130,8 @@ func (t template) needs(f function, p program) (set, []string) {
 	return s, p.unexplained(f.name, calls)
 }
 
-// calls are the methods of clients that the program's code calls, by service;
-// "shared" are those of Secrets Manager for secrets of others.
+// calls returns the methods of AWS clients that the program's code calls, by
+// service. Calls for secrets that others share are under "shared".
 func (p program) calls() map[string][]string {
 	found := map[string][]string{}
 	each(p, func(d declaration, call *ast.CallExpr) {
@@ -159,21 +159,21 @@ func (p program) calls() map[string][]string {
 	return found
 }
 
-// unexplained are the calls that the linker kept and that calls did not find in
-// the source: a call that is written in another way.
+// unexplained returns a finding for each method that the linker kept and that calls
+// did not find in the source, because the call is written in another way.
 func (p program) unexplained(name string, calls map[string][]string) []string {
 	var found []string
 	for _, action := range slices.Sorted(maps.Keys(p.called)) {
 		service, method, _ := strings.Cut(action, ":")
 		if !slices.Contains(calls[service], method) && (service != "secretsmanager" || !slices.Contains(calls["shared"], method)) {
-			found = append(found, fmt.Sprintf("%s has %s linked, and it is not seen where it is called", name, action))
+			found = append(found, fmt.Sprintf("%s is linked with %s, but no call of it was found", name, action))
 		}
 	}
 	return found
 }
 
 // needTable adds what the calls of DynamoDB need. A transaction needs the actions
-// of its parts, by DynamoDB's guide to IAM and transactions.
+// of its parts, as DynamoDB's guide to IAM and transactions says.
 func (s set) needTable(t template, f function, p program, methods []string) {
 	if len(methods) == 0 {
 		return
@@ -206,14 +206,14 @@ func (s set) needTable(t template, f function, p program, methods []string) {
 	s.allow(textAt(t.properties(named(table)), "SSESpecification", "KMSMasterKeyId"), through("dynamodb"), "kms:Decrypt")
 }
 
-// needSecrets adds what the calls for secrets of the stack's own need, those of
-// its key included, by Secrets Manager's guide to its use of KMS.
+// needSecrets adds what the calls for the stack's secrets need, including the use of
+// the key as Secrets Manager's guide to KMS says.
 func (s set) needSecrets(t template, f function, p program, methods []string) {
 	own := secrets + textAt(f.variables(), "SECRET_PREFIX") + "/*"
 	var keys []string
 	for _, method := range methods {
 		switch method {
-		case "ListSecrets", "BatchGetSecretValue": // which know no narrower resource
+		case "ListSecrets", "BatchGetSecretValue": // they have no narrower resource
 			s.allow("*", "", "secretsmanager:"+method)
 		default:
 			s.allow(own, "", "secretsmanager:"+method)
@@ -236,7 +236,7 @@ func (s set) needSecrets(t template, f function, p program, methods []string) {
 	}
 }
 
-// tagsSecrets says whether secrets are made with tags.
+// tagsSecrets reports whether secrets are created with tags.
 func (p program) tagsSecrets() bool {
 	tags := false
 	each(p, func(d declaration, c *ast.CompositeLit) {
@@ -253,20 +253,20 @@ func (p program) tagsSecrets() bool {
 	return tags
 }
 
-// needSharedSecrets adds what the calls for secrets of others need: their keys
-// are for their owners to open.
+// needSharedSecrets adds what the calls for secrets that others share need. Their
+// keys are opened by their owners.
 func (s set) needSharedSecrets(methods []string) {
 	s.allow(secrets+"*", `{"Null":{"secretsmanager:ResourceTag/headgate:shared-with":"false"}}`, prefixed("secretsmanager:", methods)...)
 }
 
 const secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
-// through is the condition that a key is used by a service for us.
+// through returns the condition that a service uses the key on our behalf.
 func through(service string) string {
 	return `{"StringEquals":{"kms:ViaService":"` + service + `.${AWS::Region}.amazonaws.com"}}`
 }
 
-// attribute is the ARN of the resource that a reference is to.
+// attribute returns the reference to the ARN of the resource of a reference.
 func attribute(reference string) string { return "${" + named(reference) + ".Arn}" }
 
 func prefixed(prefix string, names []string) []string {
@@ -277,15 +277,15 @@ func prefixed(prefix string, names []string) []string {
 	return all
 }
 
-// checkEndpoints compares the policies of the VPC endpoints with what the roles
-// of the functions in the VPC allow.
+// checkEndpoints compares the policies of the VPC endpoints with what the functions
+// in the VPC call.
 func checkEndpoints(t template, programs map[string]program) []string {
 	needed := map[string]set{}
 	for _, f := range t.functions() {
 		if f.properties["VpcConfig"] == nil {
 			continue
 		}
-		permissions, _ := t.needs(f, programs[f.name]) // whose problems checkRoles reports
+		permissions, _ := t.needs(f, programs[f.name]) // checkRoles reports the problems
 		for line := range permissions {
 			action, _, _ := strings.Cut(line, " ")
 			service, _, _ := strings.Cut(action, ":")
@@ -308,7 +308,7 @@ func checkEndpoints(t template, programs map[string]program) []string {
 		delete(needed, service)
 	}
 	for service := range needed {
-		// The rest is called by Lambda from without the VPC, and KMS by the others.
+		// Lambda calls these from outside the VPC, and DynamoDB and Secrets Manager call KMS.
 		if !slices.Contains([]string{"logs", "xray", "ec2", "sqs", "kms"}, service) {
 			found = append(found, "the VPC has no endpoint for "+service)
 		}
