@@ -1,29 +1,32 @@
+// Package apierror has the one error type that operations return. Its kind
+// becomes an HTTP status in package httpapi, and an event in package provision.
 package apierror
 
 import (
 	"errors"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/headgate/headgate/internal/check"
 )
 
-// Kind says what an error means for whoever called: each is one HTTP status.
+// Kind says what an error means for the caller.
 type Kind int
 
-// The kinds of errors. The zero value is a defect of ours.
+// The kinds of errors and their statuses.
 const (
-	Internal       Kind = iota // a defect here (500)
-	Malformed                  // the body is not a JSON object (400)
-	Invalid                    // the payload or the target is not acceptable (422)
-	NotFound                   // no such database (404)
-	Conflict                   // another request is in the way (409)
-	Throttled                  // a store asks for fewer requests; nothing was kept (429)
-	Unavailable                // a store is away for now; nothing was kept (503)
-	UnknownOutcome             // a store did not answer; whether it was kept is unknown (504)
+	Internal       Kind = iota // 500: a defect on this side
+	Malformed                  // 400: the body is not a JSON object
+	Invalid                    // 422: the payload or the target is not acceptable
+	NotFound                   // 404: there is no such database
+	Conflict                   // 409: another request is in the way
+	Throttled                  // 429: a store is throttling; nothing was changed
+	Unavailable                // 503: a store is unavailable; nothing was changed
+	UnknownOutcome             // 504: a store did not answer; the outcome is unknown
 )
 
-// The codes that do not come from a check on the target.
+// The codes of errors that are not findings on a target.
 const (
 	InvalidPayload check.Code = "invalid_payload"
 	NameTaken      check.Code = "name_taken"
@@ -33,8 +36,8 @@ const (
 	VersionConflict      check.Code = "version_conflict"
 )
 
-// Error is an error of the domain. Summary and Fields are for the caller and
-// hold no secret; the wrapped cause is for the log.
+// Error is the error of an operation. Everything but the wrapped cause is for the
+// caller and holds no secret.
 type Error struct {
 	Kind    Kind
 	Code    check.Code
@@ -44,7 +47,12 @@ type Error struct {
 	cause   error
 }
 
-// Error is the summary and the cause. It is for logs, never for a response.
+// New returns an error that wraps cause, which may be nil.
+func New(k Kind, summary string, cause error) *Error {
+	return &Error{Kind: k, Summary: summary, cause: cause}
+}
+
+// Error returns the summary and the cause, for logs.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Summary
@@ -52,10 +60,19 @@ func (e *Error) Error() string {
 	return e.Summary + ": " + e.cause.Error()
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Refusal is an error of kind Invalid as it is answered.
+// KindOf returns the kind of the first Error in err's chain, and Internal where
+// there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Refusal is the body of a 422.
 type Refusal struct {
 	Summary          string       `json:"summary"`
 	Code             check.Code   `json:"code"`
@@ -63,7 +80,7 @@ type Refusal struct {
 	Checks           check.Report `json:"checks,omitempty"`
 }
 
-// Refusal is what e tells whoever asked.
+// Refusal returns e as the body of a 422.
 func (e *Error) Refusal() Refusal {
 	r := Refusal{Summary: e.Summary, Code: e.Code, ValidationErrors: e.Fields, Checks: e.Checks}
 	if r.ValidationErrors == nil {
@@ -72,27 +89,13 @@ func (e *Error) Refusal() Refusal {
 	return r
 }
 
-// New makes an error of kind k that wraps cause.
-func New(k Kind, summary string, cause error) *Error {
-	return &Error{Kind: k, Summary: summary, cause: cause}
-}
-
-// KindOf is the kind of the first Error in err's chain; an error from elsewhere
-// is a defect of ours.
-func KindOf(err error) Kind {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Kind
-	}
-	return Internal
-}
-
 // FieldErrors maps the path of a field to what is wrong with it.
 type FieldErrors map[string][]string
 
-// Add notes that message holds for the field at path.
+// Add appends a message about the field at path.
 func (f FieldErrors) Add(path, message string) { f[path] = append(f[path], message) }
 
-// AsError is nil where f is empty, and otherwise the error that carries it.
+// AsError returns an error of kind Invalid with f, or nil where f is empty.
 func (f FieldErrors) AsError() error {
 	if len(f) == 0 {
 		return nil
@@ -100,30 +103,8 @@ func (f FieldErrors) AsError() error {
 	return &Error{Kind: Invalid, Code: InvalidPayload, Summary: f.summary(), Fields: f}
 }
 
-func (f FieldErrors) summary() string {
-	paths := make([]string, 0, len(f))
-	for p := range f {
-		paths = append(paths, p)
-	}
-	sort.Strings(paths)
-	const shown = 5
-	var b strings.Builder
-	b.WriteString("the request is not valid: ")
-	for i, p := range paths {
-		if i == shown {
-			b.WriteString(", and more")
-			break
-		}
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(p + " " + f[p][0])
-	}
-	return b.String()
-}
-
-// Join is err with f's findings added to it, so that all are answered together.
-// An err of another kind than Invalid stands for itself.
+// Join adds the fields of err to f and returns the error for all of them. It
+// returns err itself where err is about something other than fields.
 func (f FieldErrors) Join(err error) error {
 	if err == nil {
 		return f.AsError()
@@ -136,4 +117,17 @@ func (f FieldErrors) Join(err error) error {
 		f[path] = append(f[path], messages...)
 	}
 	return f.AsError()
+}
+
+func (f FieldErrors) summary() string {
+	const maxFields = 5
+	var problems []string
+	for _, path := range slices.Sorted(maps.Keys(f)) {
+		problems = append(problems, path+" "+f[path][0])
+	}
+	more := ""
+	if len(problems) > maxFields {
+		problems, more = problems[:maxFields], ", and more"
+	}
+	return "the request is not valid: " + strings.Join(problems, "; ") + more
 }
