@@ -7,17 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/gateway"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// line waits for the one line of a function's log that has this message.
-func line(t *testing.T, f *runtimeapi.Function, message string) map[string]any {
+// logLine waits for the one line of a function's log that has this message.
+func logLine(t *testing.T, f *runtimeapi.Function, message string) map[string]any {
 	t.Helper()
 	var found []map[string]any
-	eventually(t, 10*time.Second, "the line "+message, func() bool {
+	eventually(t, 10*time.Second, "the log line "+message, func() bool {
 		found = nil
 		for text := range strings.Lines(f.Logs()) {
 			var members map[string]any
@@ -33,13 +32,13 @@ func line(t *testing.T, f *runtimeapi.Function, message string) map[string]any {
 	return found[0]
 }
 
-// wantMetrics checks that a line has the duration and a database that was created
-// as metrics of the stack prod.
+// wantMetrics fails the test unless a line has the metrics of one created database
+// in the namespace of the stack prod.
 func wantMetrics(t *testing.T, line map[string]any) {
 	t.Helper()
-	metrics, err := json.Marshal(line["_aws"])
-	if err != nil || strings.Count(string(metrics), `"Namespace":"headgate/prod"`) != 2 || line["created"] != 1.0 {
-		t.Errorf("metrics %s (%v)", metrics, err)
+	metrics := encode(t, line["_aws"])
+	if strings.Count(string(metrics), `"Namespace":"headgate/prod"`) != 2 || line["created"] != 1.0 {
+		t.Errorf("metrics %s", metrics)
 	}
 }
 
@@ -47,36 +46,37 @@ func TestLog_Functions(t *testing.T) {
 	t.Parallel()
 	t.Run("a request has one line with its ID, the database's and the stack's metrics", func(t *testing.T) {
 		t.Parallel()
-		s := newStack(t)
-		s.env = append(s.env, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/prod/create-database")
-		f := s.function("create-database")
-		var answer events.APIGatewayProxyResponse
-		e := post(t, "acme", source(t, "orders"))
-		e.RequestContext.Authorizer["key_id"] = "0123456789abcdef"
-		if err := invoke(t, f, e, &answer); err != nil {
+		f := newFunctions(t)
+		f.env = append(f.env, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/prod/create-database")
+		name, event, err := gateway.Event(gateway.Request{
+			Account: "acme", Method: http.MethodPost, Target: collection, Body: encode(t, newSource(t, "orders")),
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
+		event.RequestContext.Authorizer["key_id"] = "0123456789abcdef"
+		got := f.send(t, f.function(name), event)
 		var object database.Object
-		if err := json.Unmarshal([]byte(answer.Body), &object); err != nil || answer.StatusCode != http.StatusCreated {
-			t.Fatalf("%d %s", answer.StatusCode, answer.Body)
+		if decode(t, got.body, &object); got.status != http.StatusCreated {
+			t.Fatalf("%d %s", got.status, got.body)
 		}
-		line := line(t, f, "request")
-		if line["request_id"] != answer.Headers["X-Request-Id"] || line["database"] != object.ID || line["key_id"] != "0123456789abcdef" {
+		line := logLine(t, f.function(name), "request")
+		if line["request_id"] != got.header.Get("X-Request-Id") || line["database"] != object.ID || line["key_id"] != "0123456789abcdef" {
 			t.Errorf("line %v", line)
 		}
 		wantMetrics(t, line)
 	})
 	t.Run("an event has one line with its ID, the database's and the stack's metrics", func(t *testing.T) {
 		t.Parallel()
-		s, b := provisioning(t)
+		s, b := newProvisioning(t)
 		s.env = append(s.env, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/prod/provision-database")
 		f := s.function("provision-database")
-		if err := invoke(t, f, request("event-1", s.shared("acme", source(t, "orders"))), new(any)); err != nil {
+		if err := invoke(t, f, requestEvent("event-1", s.newDetail(newSource(t, "orders"))), new(any)); err != nil {
 			t.Fatal(err)
 		}
-		line := line(t, f, "event")
-		database, _ := line["database"].(string)
-		if line["request_id"] != "event-1" || line["outcome"] != "created" || database == "" || !strings.Contains(b.events()[0].Detail, database) {
+		line := logLine(t, f, "event")
+		id, _ := line["database"].(string)
+		if line["request_id"] != "event-1" || line["outcome"] != "created" || id == "" || !strings.Contains(b.events()[0].Detail, id) {
 			t.Errorf("line %v", line)
 		}
 		wantMetrics(t, line)

@@ -6,19 +6,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// bus is EventBridge's PutEvents, which moto takes and lets nobody see again: it
-// keeps what was put.
+// bus implements EventBridge's PutEvents and keeps the events. moto accepts
+// events too but offers no way to read them.
 type bus struct {
 	t    *testing.T
 	mu   sync.Mutex
@@ -40,13 +40,13 @@ func (b *bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	answer := `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`
+	response := `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`
 	if b.fail {
-		answer = `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`
+		response = `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`
 	} else {
 		b.put = append(b.put, in.Entries...)
 	}
-	if _, err := io.WriteString(w, answer); err != nil {
+	if _, err := io.WriteString(w, response); err != nil {
 		b.t.Error(err)
 	}
 }
@@ -54,11 +54,17 @@ func (b *bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *bus) events() []putEvent {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]putEvent(nil), b.put...)
+	return slices.Clone(b.put)
 }
 
-// provisioning is a stack with a bus.
-func provisioning(t *testing.T) (*stack, *bus) {
+func (b *bus) setFail(fail bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = fail
+}
+
+// newProvisioning returns a stack whose functions put events on the bus.
+func newProvisioning(t *testing.T) (*stack, *bus) {
 	t.Helper()
 	s, b := newStack(t), &bus{t: t}
 	server := httptest.NewServer(b)
@@ -67,58 +73,47 @@ func provisioning(t *testing.T) (*stack, *bus) {
 	return s, b
 }
 
-// shared makes a secret in the RDS form, that is shared with an account, and
-// gives the detail of an event that refers to it.
-func (s *stack) shared(account string, payload map[string]any) map[string]any {
+// newDetail returns the detail of an event of the account acme that refers to a
+// new secret with the payload's login.
+func (s *stack) newDetail(payload map[string]any) map[string]any {
 	s.t.Helper()
-	secret, err := json.Marshal(map[string]any{"username": payload["username"], "password": payload["password"]})
+	detail, err := s.Share(s.t.Context(), "acme", "theirs-"+s.Table, payload)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	out, err := s.secretsManager().CreateSecret(s.t.Context(), &secretsmanager.CreateSecretInput{
-		Name: aws.String("theirs-" + s.table), SecretString: aws.String(string(secret)),
-		Tags: []types.Tag{{Key: aws.String("headgate:shared-with"), Value: &account}},
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	detail := with(payload, "password_secret_arn", *out.ARN)
-	delete(detail, "password")
-	delete(detail, "username")
-	detail["account_id"] = "acme"
-	return detail
+	return with(detail, "account_id", "acme")
 }
 
-func request(id string, detail any) map[string]any {
+func requestEvent(id string, detail any) map[string]any {
 	return map[string]any{
 		"version": "0", "id": id, "source": "acme.platform", "detail-type": "Postgres Database Requested",
 		"account": "123456789012", "region": "eu-west-1", "time": "2030-01-01T00:00:00Z", "resources": []string{}, "detail": detail,
 	}
 }
 
-func TestOneEventDeliveredTwentyTimesMakesOneDatabase(t *testing.T) {
+func TestProvision_RepeatedEvent(t *testing.T) {
 	t.Parallel()
-	s, b := provisioning(t)
-	detail := s.shared("acme", source(t, "orders"))
+	s, b := newProvisioning(t)
+	detail := s.newDetail(newSource(t, "orders"))
 	const atOnce, deliveries = 5, 20
-	var workers []*runtimeapi.Function
+	var functions []*runtimeapi.Function
 	for range atOnce {
-		workers = append(workers, s.function("provision-database"))
+		functions = append(functions, s.function("provision-database"))
 	}
-	var wg sync.WaitGroup
-	for i, worker := range workers {
-		wg.Go(func() {
+	var workers sync.WaitGroup
+	for i, f := range functions {
+		workers.Go(func() {
 			for range deliveries / atOnce {
-				if err := invoke(t, worker, request("event-1", detail), new(any)); err != nil {
-					t.Errorf("worker %d: %v", i, err)
+				if err := invoke(t, f, requestEvent("event-1", detail), new(any)); err != nil {
+					t.Errorf("function %d: %v", i, err)
 				}
 			}
 		})
 	}
-	wg.Wait()
+	workers.Wait()
 	put := b.events()
 	if len(put) != deliveries {
-		t.Fatalf("%d events were put, want %d", len(put), deliveries)
+		t.Fatalf("%d events put, want %d", len(put), deliveries)
 	}
 	for _, e := range put {
 		if e != put[0] || e.DetailType != "Postgres Database Created" || e.Source != "headgate" || e.EventBusName != "headgate" {
@@ -130,98 +125,85 @@ func TestOneEventDeliveredTwentyTimesMakesOneDatabase(t *testing.T) {
 		AccountID string `json:"account_id"`
 		Database  map[string]any
 	}
-	if err := json.Unmarshal([]byte(put[0].Detail), &created); err != nil {
-		t.Fatal(err)
-	}
+	decode(t, []byte(put[0].Detail), &created)
 	if created.RequestID != "event-1" || created.AccountID != "acme" || created.Database["password_secret_arn"] != detail["password_secret_arn"] {
 		t.Errorf("detail %s", put[0].Detail)
 	}
-	if n := strings.Count(s.dump(), `"database#`); n != 1 || len(s.secrets()) != 1 {
-		t.Errorf("%d databases, secrets %v", n, s.secrets())
-	}
-	s.nowhere("the password", sourcePassword, s.dump(), put[0].Detail, workers[0].Logs())
+	s.wantOne()
+	_, items := s.contents()
+	wantAbsent(t, sourcePassword, items, put[0].Detail, functions[0].Logs())
 }
 
-func TestAnEventIsRejectedForWhatOnlyTheRequestCanMend(t *testing.T) {
+func TestProvision_RejectedEvent(t *testing.T) {
 	t.Parallel()
-	s, b := provisioning(t)
+	s, b := newProvisioning(t)
 	f := s.function("provision-database")
-	payload := source(t, "orders")
-	detail := s.shared("acme", payload)
-	tests := []struct {
+	detail := s.newDetail(newSource(t, "orders"))
+	for i, tt := range []struct {
 		name   string
 		detail any
-		says   []string
+		want   []string
 	}{
 		{"a password in the detail", with(detail, "password", "p"), []string{`"code":"invalid_payload"`, `"password":["must not be in an event`}},
-		{"a url in the detail", with(detail, "url", "postgres://u:w@h/d"), []string{`"url":["must not be in an event`}},
+		{"a URL in the detail", with(detail, "url", "postgres://u:w@h/d"), []string{`"url":["must not be in an event`}},
 		{"a primary's password", with(detail, "primary", map[string]any{"hostname": "h", "database": "d", "password": "p"}), []string{`"primary.password":["must not be in an event`}},
 		{"no account", with(detail, "account_id", nil), []string{`"account_id":["is required"]`}},
-		{"a secret that is another account's", with(detail, "account_id", "globex"), []string{`"password_secret_arn":["names no secret that is shared`}},
-		{"a slot that is not there", with(detail, "replication_slots", []any{map[string]any{"publication_name": "pub", "slot_name": "nope"}}), []string{`"code":"replication_slot_not_found"`, `"checks":[`}},
-		{"a detail that is no object", "text", []string{`"code":"invalid_payload"`}},
-	}
-	for i, tt := range tests {
-		if err := invoke(t, f, request(fmt.Sprintf("event-%d", i), tt.detail), new(any)); err != nil {
-			t.Fatalf("%s: %v", tt.name, err)
-		}
-		put := b.events()
-		last := put[len(put)-1]
-		if len(put) != i+1 || last.DetailType != "Postgres Database Rejected" {
-			t.Fatalf("%s: %+v", tt.name, last)
-		}
-		for _, says := range append(tt.says, fmt.Sprintf(`"request_id":"event-%d"`, i)) {
-			if !strings.Contains(last.Detail, says) {
-				t.Errorf("%s: %s is not in %s", tt.name, says, last.Detail)
+		{"a secret that is shared with another account", with(detail, "account_id", "globex"), []string{`"password_secret_arn":["names no secret that is shared`}},
+		{"a missing slot", with(detail, "replication_slots", []any{map[string]any{"publication_name": "pub", "slot_name": "nope"}}), []string{`"code":"replication_slot_not_found"`, `"checks":[`}},
+		{"a detail that is not an object", "text", []string{`"code":"invalid_payload"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id := fmt.Sprintf("event-%d", i)
+			if err := invoke(t, f, requestEvent(id, tt.detail), new(any)); err != nil {
+				t.Fatal(err)
 			}
-		}
+			put := b.events()
+			if len(put) != i+1 || put[i].DetailType != "Postgres Database Rejected" {
+				t.Fatalf("put %+v", put)
+			}
+			if !contains(put[i].Detail, append(tt.want, `"request_id":"`+id+`"`)...) {
+				t.Errorf("detail %s, want %q in it", put[i].Detail, tt.want)
+			}
+		})
 	}
-	if s.dump() != "[]" || len(s.secrets()) != 0 {
-		t.Error("something was kept")
-	}
+	s.wantEmpty()
 }
 
-func TestAnEventWhoseAnswerCouldNotBePutIsToBeRepeated(t *testing.T) {
+func TestProvision_FailedPut(t *testing.T) {
 	t.Parallel()
-	s, b := provisioning(t)
+	s, b := newProvisioning(t)
 	f := s.function("provision-database")
-	detail := s.shared("acme", source(t, "orders"))
-	b.fail = true
-	if err := invoke(t, f, request("event-1", detail), new(any)); err == nil {
-		t.Error("it counts as answered")
+	event := requestEvent("event-1", s.newDetail(newSource(t, "orders")))
+	b.setFail(true)
+	if err := invoke(t, f, event, new(any)); err == nil {
+		t.Error("the event counts as handled")
 	}
-	b.mu.Lock()
-	b.fail = false
-	b.mu.Unlock()
-	if err := invoke(t, f, request("event-1", detail), new(any)); err != nil || len(b.events()) != 1 {
-		t.Errorf("the next delivery: %v, %d events", err, len(b.events()))
+	b.setFail(false)
+	if err := invoke(t, f, event, new(any)); err != nil || len(b.events()) != 1 {
+		t.Errorf("the next delivery: error %v, %d events put", err, len(b.events()))
 	}
-	if n := strings.Count(s.dump(), `"database#`); n != 1 {
-		t.Errorf("%d databases", n)
-	}
+	s.wantOne()
 }
 
-func TestARotatedSecretIsUsedByTheNextTest(t *testing.T) {
+func TestPasswordSecret_Rotation(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t)
-	payload := source(t, "orders")
-	detail := g.stack.shared("acme", payload)
+	f := newFunctions(t)
+	payload := newSource(t, "orders")
+	detail := f.newDetail(payload)
 	delete(detail, "account_id")
-	c := &client{t, g, "acme"}
+	secret := aws.String(detail["password_secret_arn"].(string))
+	c := &client{t, f, "acme"}
 	c.call("POST", collection, detail, 201, nil)
 	execute(t, "postgres", "ALTER ROLE "+payload["username"].(string)+" PASSWORD 'rotated'")
-	c.call("POST", collection+"/orders/test_connection", nil, 422, nil)
-	if _, err := g.stack.secretsManager().PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId:     aws.String(detail["password_secret_arn"].(string)),
-		SecretString: aws.String(`{"username":"` + payload["username"].(string) + `","password":"rotated"}`),
+	c.call("POST", orders+"/test_connection", nil, 422, nil)
+	if _, err := f.Secrets.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: secret, SecretString: aws.String(`{"username":"` + payload["username"].(string) + `","password":"rotated"}`),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	c.call("POST", collection+"/orders/test_connection", nil, 200, nil)
-	c.call("DELETE", collection+"/orders", nil, 200, nil)
-	if _, err := g.stack.secretsManager().GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
-		SecretId: aws.String(detail["password_secret_arn"].(string)),
-	}); err != nil {
-		t.Errorf("a delete touched the secret: %v", err)
+	c.call("POST", orders+"/test_connection", nil, 200, nil)
+	c.call("DELETE", orders, nil, 200, nil)
+	if _, err := f.Secrets.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: secret}); err != nil {
+		t.Errorf("after a delete the secret of the customer: %v", err)
 	}
 }

@@ -1,12 +1,10 @@
 package functions_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,84 +12,26 @@ import (
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/awsenv/targets"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/testkit/deployment"
 )
 
-func TestRacingCreatesOfOneNameMakeOneDatabase(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
-	race(t, s.service())
-	if n := len(s.secrets()); n != 1 {
-		t.Errorf("%d secrets, want 1", n)
-	}
-	if n := strings.Count(s.dump(), `"database#`); n != 1 {
-		t.Errorf("%d items, want 1", n)
-	}
-}
-
-// ordersPayload is the payload that registers a source of its own as orders.
-func ordersPayload(t *testing.T) database.Payload {
-	t.Helper()
-	body, err := json.Marshal(source(t, "orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := database.ParsePayload(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return payload
-}
-
-// race sends 32 creates of one name at once: one may win.
-func race(t *testing.T, service *database.Service) {
-	t.Helper()
-	payload := ordersPayload(t)
-	const rivals = 32
-	errs := make([]error, rivals)
-	var wg sync.WaitGroup
-	for i := range rivals {
-		wg.Go(func() { _, errs[i] = service.Create(t.Context(), "acme", payload, "") })
-	}
-	wg.Wait()
-	won := 0
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			won++
-		case !taken(err):
-			t.Errorf("a rival was refused by %v", err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d creates won, want 1", won)
-	}
-}
-
-func TestRacingCreatesOnTheLocalStoreMakeOneDatabase(t *testing.T) {
-	t.Parallel()
-	race(t, onLocalStore(t))
-}
-
-func taken(err error) bool {
-	e, ok := errors.AsType[*apierror.Error](err)
-	return ok && e.Code == apierror.NameTaken
-}
-
-// service is the stack's service in this process.
+// service returns the stack's service, which runs in this process.
 func (s *stack) service() *database.Service {
 	s.t.Helper()
-	service, err := targets.Open(awsenv.New(s.lookup), slog.New(slog.DiscardHandler))
+	service, err := targets.Open(awsenv.New(deployment.Lookup(s.env)), slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return service
 }
 
-func onLocalStore(t *testing.T) *database.Service {
+// localService returns a service with the local store.
+func localService(t *testing.T) *database.Service {
 	t.Helper()
 	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
 	if err != nil {
@@ -111,97 +51,140 @@ func onLocalStore(t *testing.T) *database.Service {
 	}
 }
 
-func TestOfRacingUpdatesTheLastIsWholeAndOpensTheTarget(t *testing.T) {
-	t.Parallel()
-	for name, on := range map[string]func(*testing.T) *database.Service{
-		"on moto":            func(t *testing.T) *database.Service { return newStack(t).service() },
-		"on the local store": onLocalStore,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			service := on(t)
-			payload := source(t, "orders")
-			body, err := json.Marshal(payload)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := database.ParsePayload(body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			made, err := service.Create(t.Context(), "acme", p, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			updateAtOnce(t, service, made.Database, payload["database"].(string))
-		})
+// race calls do n times at once and returns the errors.
+func race(n int, do func(i int) error) []error {
+	errs := make([]error, n)
+	var rivals sync.WaitGroup
+	for i := range errs {
+		rivals.Go(func() { errs[i] = do(i) })
 	}
+	rivals.Wait()
+	return errs
 }
 
-// updateAtOnce sends 16 updates to one database, each with a role and a password
-// of its own.
-func updateAtOnce(t *testing.T, service *database.Service, d database.Database, db string) {
+// wins returns how many errors are nil and fails the test for one that lost does
+// not accept.
+func wins(t *testing.T, errs []error, lost func(error) bool) int {
 	t.Helper()
-	const rivals = 16
-	for i := range rivals {
-		execute(t, db, fmt.Sprintf("CREATE ROLE %s_%d LOGIN REPLICATION PASSWORD 'password-%d'", d.Endpoint.Username, i, i))
-	}
-	errs := make([]error, rivals)
-	var wg sync.WaitGroup
-	for i := range rivals {
-		p, err := database.ParsePatch(fmt.Appendf(nil, `{"username":"%s_%d","password":"password-%d"}`, d.Endpoint.Username, i, i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		wg.Go(func() { _, errs[i] = service.Update(t.Context(), "acme", d.ID, p, true) })
-	}
-	wg.Wait()
 	won := 0
 	for _, err := range errs {
 		switch {
 		case err == nil:
 			won++
-		case apierror.KindOf(err) != apierror.Conflict:
-			t.Errorf("a rival was refused by %v", err)
+		case !lost(err):
+			t.Errorf("a rival's error is %v", err)
 		}
 	}
+	return won
+}
+
+// withCode returns a function that reports whether an error has the code.
+func withCode(code check.Code) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*apierror.Error](err)
+		return ok && e.Code == code
+	}
+}
+
+func parse(t *testing.T, payload map[string]any) database.Payload {
+	t.Helper()
+	p, err := database.ParsePayload(encode(t, payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestService_ConcurrentCreates(t *testing.T) {
+	t.Parallel()
+	wantOne := func(t *testing.T, service *database.Service) {
+		t.Helper()
+		payload := parse(t, newSource(t, "orders"))
+		errs := race(32, func(int) error {
+			_, err := service.Create(t.Context(), "acme", payload, "")
+			return err
+		})
+		if won := wins(t, errs, withCode(apierror.NameTaken)); won != 1 {
+			t.Errorf("%d creates succeed, want 1", won)
+		}
+	}
+	t.Run("of 32 on moto one succeeds and leaves one secret", func(t *testing.T) {
+		t.Parallel()
+		s := newStack(t)
+		wantOne(t, s.service())
+		s.wantOne()
+	})
+	t.Run("of 32 on the local store one succeeds", func(t *testing.T) {
+		t.Parallel()
+		wantOne(t, localService(t))
+	})
+	t.Run("100 with one idempotency key create one database", func(t *testing.T) {
+		t.Parallel()
+		s := newStack(t)
+		service, payload := s.service(), parse(t, newSource(t, "orders"))
+		ids := make([]string, 100)
+		errs := race(len(ids), func(i int) error {
+			created, err := service.Create(t.Context(), "acme", payload, "once")
+			ids[i] = created.Database.ID
+			return err
+		})
+		wins(t, errs, withCode(apierror.RequestInProgress))
+		made := map[string]bool{}
+		for i, id := range ids {
+			if errs[i] == nil {
+				made[id] = true
+			}
+		}
+		if len(made) != 1 {
+			t.Errorf("IDs %v, want one", made)
+		}
+		s.wantOne()
+	})
+}
+
+func TestService_ConcurrentUpdates(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) *database.Service{
+		"on moto":            func(t *testing.T) *database.Service { return newStack(t).service() },
+		"on the local store": localService,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := open(t)
+			created, err := service.Create(t.Context(), "acme", parse(t, newSource(t, "orders")), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			updateAtOnce(t, service, created.Database)
+		})
+	}
+}
+
+// updateAtOnce sends 16 updates of one database at once, each with its own role
+// and password. Afterwards the stored role and password must belong together.
+func updateAtOnce(t *testing.T, service *database.Service, d database.Database) {
+	t.Helper()
+	const rivals = 16
+	patches := make([]database.Patch, rivals)
+	for i := range patches {
+		execute(t, "postgres", fmt.Sprintf("CREATE ROLE %s_%d LOGIN REPLICATION PASSWORD 'password-%d'", d.Endpoint.Username, i, i))
+		var err error
+		patches[i], err = database.ParsePatch(fmt.Appendf(nil, `{"username":"%s_%d","password":"password-%d"}`, d.Endpoint.Username, i, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	won := wins(t, race(rivals, func(i int) error {
+		_, err := service.Update(t.Context(), "acme", d.ID, patches[i], true)
+		return err
+	}), func(err error) bool { return apierror.KindOf(err) == apierror.Conflict })
 	report, err := service.TestConnection(t.Context(), "acme", d.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	failure, failed := report.FirstFailure()
-	kept, err := service.Get(t.Context(), "acme", d.ID)
-	if err != nil || failed || won == 0 || kept.Version != int64(1+won) {
-		t.Errorf("%d won, version %d, and the target says %s (%v)", won, kept.Version, failure.Code, err)
-	}
-}
-
-func TestAHundredRacingCreatesWithOneKeyOnMotoMakeOneDatabase(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
-	service := s.service()
-	payload := ordersPayload(t)
-	const rivals = 100
-	errs, ids := make([]error, rivals), make([]string, rivals)
-	var wg sync.WaitGroup
-	for i := range rivals {
-		wg.Go(func() {
-			made, err := service.Create(t.Context(), "acme", payload, "once")
-			errs[i], ids[i] = err, made.Database.ID
-		})
-	}
-	wg.Wait()
-	made := map[string]bool{}
-	for i, err := range errs {
-		e, ok := errors.AsType[*apierror.Error](err)
-		switch {
-		case err == nil:
-			made[ids[i]] = true
-		case !ok || e.Code != apierror.RequestInProgress:
-			t.Errorf("a rival was refused by %v", err)
-		}
-	}
-	if len(made) != 1 || len(s.secrets()) != 1 || strings.Count(s.dump(), `"database#`) != 1 {
-		t.Errorf("made %v, secrets %v", made, s.secrets())
+	stored, err := service.Get(t.Context(), "acme", d.ID)
+	if err != nil || failed || won == 0 || stored.Version != int64(1+won) {
+		t.Errorf("%d updates succeed, version %d, failed check %q, error %v", won, stored.Version, failure.Code, err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/headgate/headgate/internal/testkit/localrun"
@@ -110,7 +109,7 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string) (string, error)
 // Set changes a setting by ALTER SYSTEM. Most settings take effect with the next
 // Reload, some need a Restart.
 func (s *Server) Set(ctx context.Context, name, value string) error {
-	_, err := s.Exec(ctx, superuserDatabase, fmt.Sprintf(`ALTER SYSTEM SET %s = %s`, pgx.Identifier{name}.Sanitize(), quoteLiteral(value)))
+	_, err := s.Exec(ctx, superuserDatabase, fmt.Sprintf(`ALTER SYSTEM SET %s = %s`, quoteIdentifier(name), quoteLiteral(value)))
 	return err
 }
 
