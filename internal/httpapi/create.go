@@ -4,22 +4,20 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
 // Create answers POST /api/postgres_databases: 201 with the object and its
 // Location or, with dry_run=true, 200 with the checks.
 func (d Databases) Create(ctx context.Context, r *Request) (Response, error) {
-	faults := apierror.FieldErrors{}
-	sensitive := r.flag("show_sensitive", false, faults)
-	dryRun := r.flag("dry_run", false, faults)
+	sensitive := r.flag("show_sensitive", false)
+	dryRun := r.flag("dry_run", false)
 	key := ""
 	if !dryRun {
-		key = r.idempotencyKey(faults)
+		key = r.idempotencyKey()
 	}
 	p, err := database.ParsePayload(r.Body)
-	if err = faults.Join(err); err != nil {
+	if err = r.faults.Join(err); err != nil {
 		return Response{}, err
 	}
 	if dryRun {

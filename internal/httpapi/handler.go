@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/requestlog"
 )
@@ -82,7 +83,9 @@ func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest,
 	if refusal != nil {
 		return *refusal
 	}
-	response, err := h.call(ctx, endpoint, &Request{Account: who.account, Path: ownPath(e), Params: params, Body: body, event: e})
+	r := &Request{Account: who.account, Path: ownPath(e), Params: params, Body: body, event: e, faults: apierror.FieldErrors{}}
+	r.rejectUnknownQuery(route)
+	response, err := h.call(ctx, route, endpoint, r)
 	if err != nil {
 		response = failure(err, e.HTTPMethod)
 	}
@@ -92,9 +95,13 @@ func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest,
 	return response
 }
 
-// call runs the endpoint. A panic becomes an error without its value, which may
-// hold a secret.
-func (h *Handler) call(ctx context.Context, endpoint Endpoint, r *Request) (response Response, err error) {
+// call runs the endpoint. If the route takes query parameters, the endpoint reports
+// the unknown ones together with what else is wrong with the request. A panic
+// becomes an error without its value, which may hold a secret.
+func (h *Handler) call(ctx context.Context, route Route, endpoint Endpoint, r *Request) (response Response, err error) {
+	if len(route.Query) == 0 && len(r.faults) > 0 {
+		return Response{}, r.faults.AsError()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			h.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
@@ -113,13 +120,14 @@ func methodNotAllowed(method string, methods []string) Response {
 	return r
 }
 
-// ownPath returns the path as the caller sent it. Only the request's context has
-// it with the stage.
+// ownPath returns the path as the caller sent it, without a trailing slash. Only
+// the request's context has it with the stage.
 func ownPath(e *events.APIGatewayProxyRequest) string {
-	if e.RequestContext.Path != "" {
-		return e.RequestContext.Path
+	path := e.RequestContext.Path
+	if path == "" {
+		path = e.Path
 	}
-	return e.Path
+	return strings.TrimSuffix(path, "/")
 }
 
 // requestID returns the gateway's ID of the request, which its access log has too.

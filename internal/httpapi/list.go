@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -17,14 +16,10 @@ type listBody struct {
 // List answers GET /api/postgres_databases: 200 with the objects, newest last: up
 // to the limit, or as many as fit into a response.
 func (d Databases) List(ctx context.Context, r *Request) (Response, error) {
-	faults := apierror.FieldErrors{}
-	sensitive := r.flag("show_sensitive", false, faults)
-	limit := r.limit(faults)
-	cursor, given := r.query("cursor", faults)
-	if given && cursor == "" {
-		faults.Add("cursor", "must not be empty")
-	}
-	if err := faults.AsError(); err != nil {
+	sensitive := r.flag("show_sensitive", false)
+	limit := r.limit()
+	cursor := r.cursor()
+	if err := r.faults.AsError(); err != nil {
 		return Response{}, err
 	}
 	options := database.ListOptions{Cursor: cursor, WithPasswords: sensitive}

@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
@@ -297,6 +298,46 @@ func documentRoutes(t *testing.T) map[route]bool {
 		}
 	}
 	return routes
+}
+
+func TestOpenAPI_QueryParameters(t *testing.T) {
+	t.Parallel()
+	d := document(t)
+	for _, r := range httpapi.Routes() {
+		item := at(t, d, "paths", r.Path)
+		operation := at(t, item, strings.ToLower(r.Method))
+		var names []string
+		for _, p := range slices.Concat(list(item["parameters"]), list(operation["parameters"])) {
+			if parameter := follow(t, d, p.(object)); parameter["in"] == "query" {
+				names = append(names, parameter["name"].(string))
+			}
+		}
+		slices.Sort(names)
+		if want := slices.Sorted(slices.Values(r.Query)); !slices.Equal(names, want) {
+			t.Errorf("%s %s: the document has %q, the code %q", r.Method, r.Path, names, want)
+		}
+	}
+}
+
+func TestOpenAPI_Summaries(t *testing.T) {
+	t.Parallel()
+	responses := at(t, document(t), "components", "responses")
+	for _, tt := range []struct {
+		response, example string
+		kind              apierror.Kind
+	}{
+		{"Throttled", "throttled", apierror.Throttled},
+		{"Unavailable", "unavailable", apierror.Unavailable},
+		{"Timeout", "timeout", apierror.UnknownOutcome},
+		{"Defect", "defect", apierror.Internal},
+	} {
+		answer, _ := handle(t, failing(apierror.New(tt.kind, "s", nil)), event(func(*events.APIGatewayProxyRequest) {}))
+		value := at(t, responses, tt.response, "content", "application/json", "examples", tt.example, "value")
+		want, err := json.Marshal(value)
+		if err != nil || answer.Body != string(want) {
+			t.Errorf("%s: the document has %s, the code %s (%v)", tt.response, want, answer.Body, err)
+		}
+	}
 }
 
 func TestOpenAPI_Examples(t *testing.T) {

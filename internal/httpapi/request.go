@@ -15,6 +15,7 @@ import (
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/strictjson"
 )
 
 // MaxBody is the size limit of a body, in bytes.
@@ -29,6 +30,8 @@ type Request struct {
 	Body   []byte
 
 	event *events.APIGatewayProxyRequest
+	// faults has what is wrong with the query and the headers.
+	faults apierror.FieldErrors
 }
 
 // caller is who sent a request.
@@ -88,48 +91,88 @@ func header(e *events.APIGatewayProxyRequest, name string) (string, bool) {
 }
 
 // query returns a query parameter, and whether it was given.
-func (r *Request) query(name string, faults apierror.FieldErrors) (string, bool) {
+func (r *Request) query(name string) (string, bool) {
 	values := r.event.MultiValueQueryStringParameters[name]
 	if len(values) == 0 {
 		v, ok := r.event.QueryStringParameters[name]
 		return v, ok
 	}
 	if len(values) > 1 {
-		faults.Add(name, "must be given only once")
+		r.faults.Add(name, "must be given only once")
 		return "", false
 	}
 	return values[0], true
 }
 
 // flag returns a query parameter that is true or false.
-func (r *Request) flag(name string, defaultValue bool, faults apierror.FieldErrors) bool {
-	v, ok := r.query(name, faults)
+func (r *Request) flag(name string, defaultValue bool) bool {
+	v, ok := r.query(name)
 	switch {
 	case !ok:
 		return defaultValue
 	case v == "true" || v == "false":
 		return v == "true"
 	}
-	faults.Add(name, "must be true or false")
+	r.faults.Add(name, "must be true or false")
 	return defaultValue
 }
 
 // limit returns the page size, 0 if none was given.
-func (r *Request) limit(faults apierror.FieldErrors) int {
+func (r *Request) limit() int {
 	const maxLimit = 1000
-	v, ok := r.query("limit", faults)
+	v, ok := r.query("limit")
 	if !ok {
 		return 0
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > maxLimit {
-		faults.Add("limit", "must be between 1 and 1000")
+		r.faults.Add("limit", "must be between 1 and 1000")
 	}
 	return n
 }
 
+// cursor returns the place where a page begins, empty if none was given.
+func (r *Request) cursor() string {
+	v, ok := r.query("cursor")
+	if ok && v == "" {
+		r.faults.Add("cursor", "must not be empty")
+	}
+	return v
+}
+
+// rejectUnknownQuery notes a fault for each query parameter that the route does not
+// take.
+func (r *Request) rejectUnknownQuery(route Route) {
+	const maxFaults = 50
+	given := map[string]bool{}
+	for name := range r.event.QueryStringParameters {
+		given[name] = true
+	}
+	for name := range r.event.MultiValueQueryStringParameters {
+		given[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(route.Query, name) && len(r.faults) < maxFaults {
+			r.faults.Add(strictjson.Bounded(name), unknownQuery(name, route))
+		}
+	}
+}
+
+// unknownQuery says what is wrong with a query parameter that the route does not
+// take.
+func unknownQuery(name string, route Route) string {
+	if slices.ContainsFunc(Routes(), func(r Route) bool { return slices.Contains(r.Query, name) }) {
+		return "is not a query parameter of this route"
+	}
+	message := "is not a known query parameter"
+	if near := strictjson.Nearest(name, route.Query); near != "" {
+		message += `; the nearest is "` + near + `"`
+	}
+	return message
+}
+
 // idempotencyKey returns the Idempotency-Key, empty if there is none.
-func (r *Request) idempotencyKey(faults apierror.FieldErrors) string {
+func (r *Request) idempotencyKey() string {
 	const name, maxLength = "Idempotency-Key", 255
 	v, ok := header(r.event, name)
 	if !ok {
@@ -137,7 +180,7 @@ func (r *Request) idempotencyKey(faults apierror.FieldErrors) string {
 	}
 	unprintable := func(c rune) bool { return c < ' ' || c > '~' }
 	if v == "" || len(v) > maxLength || strings.ContainsFunc(v, unprintable) {
-		faults.Add(name, "must be 1 to 255 printable ASCII characters")
+		r.faults.Add(name, "must be 1 to 255 printable ASCII characters")
 	}
 	return v
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Operation is what a route does, by the name of the function that does it.
+// Operation is the name of the function that answers a route.
 type Operation string
 
 // The operations of the API.
@@ -31,20 +31,23 @@ type Route struct {
 	Path      string
 	// Public routes need no key.
 	Public bool
+	// Query has the names of the query parameters that the route takes.
+	Query []string
 }
 
-// Routes are all routes of the API.
+// Routes returns all routes of the API.
 func Routes() []Route {
 	const (
 		databases = "/api/postgres_databases"
 		one       = databases + "/{id_or_name}"
 	)
+	update := []string{"show_sensitive", "verify"}
 	return []Route{
-		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases},
-		{Operation: ListDatabases, Method: http.MethodGet, Path: databases},
-		{Operation: GetDatabase, Method: http.MethodGet, Path: one},
-		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one},
-		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one},
+		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
+		{Operation: ListDatabases, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "limit", "cursor"}},
+		{Operation: GetDatabase, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive"}},
+		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one, Query: update},
+		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one, Query: update},
 		{Operation: DeleteDatabase, Method: http.MethodDelete, Path: one},
 		{Operation: TestConnection, Method: http.MethodPost, Path: one + "/test_connection"},
 		{Operation: RefreshTables, Method: http.MethodPost, Path: one + "/refresh_tables"},
@@ -52,9 +55,9 @@ func Routes() []Route {
 	}
 }
 
-// match finds the route of an event. known are the methods of its path, none
-// where there is no such path.
-func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]string, known []string) {
+// match returns the route of an event and the parameters of its path. If the path
+// has only other methods, it returns those.
+func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]string, methods []string) {
 	path := pathOf(e)
 	for _, r := range Routes() {
 		p, ok := matchPath(r.Path, path)
@@ -64,25 +67,27 @@ func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]str
 		if r.Method == e.HTTPMethod {
 			return r, p, nil
 		}
-		if !slices.Contains(known, r.Method) {
-			known = append(known, r.Method)
+		if !slices.Contains(methods, r.Method) {
+			methods = append(methods, r.Method)
 		}
 	}
-	return Route{}, nil, known
+	return Route{}, nil, methods
 }
 
-// pathOf is the path that was asked for, without the stage or the base path of
-// a custom domain: the gateway tells those only of what a greedy resource took.
+// pathOf returns the requested path without a trailing slash, the stage, and the
+// base path of a custom domain. API Gateway matches /x/ with the resource /x and
+// leaves the slash in the event's path.
 func pathOf(e *events.APIGatewayProxyRequest) string {
+	path := e.Resource
 	if rest, ok := e.PathParameters["proxy"]; ok && strings.HasSuffix(e.Resource, "/{proxy+}") {
-		return strings.TrimSuffix(e.Resource, "{proxy+}") + rest
+		path = strings.TrimSuffix(e.Resource, "{proxy+}") + rest
+	} else if path == "" || strings.Contains(path, "{") {
+		path = e.Path
 	}
-	if e.Resource == "" || strings.Contains(e.Resource, "{") {
-		return e.Path
-	}
-	return e.Resource
+	return strings.TrimSuffix(path, "/")
 }
 
+// matchPath returns the parameters of a path and whether it has the pattern.
 func matchPath(pattern, path string) (map[string]string, bool) {
 	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(have) {

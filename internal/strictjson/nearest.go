@@ -10,10 +10,10 @@ const (
 	maxDistance = 2
 )
 
-// nearest returns the name in known that name was meant to be: the shortest one
+// Nearest returns the name in known that name was meant to be: the shortest one
 // that it begins, or the one at the smallest edit distance. Letter case and
 // separators do not count. It returns the empty string where none is near.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	best := ""
 	name = plain(Bounded(name))
 	for _, k := range known {

@@ -188,7 +188,7 @@ func (o Object) RejectUnknown(ignored ...string) {
 			return
 		}
 		message := "is not a known field"
-		if near := nearest(m.name, *o.known); near != "" {
+		if near := Nearest(m.name, *o.known); near != "" {
 			message += `; the nearest is "` + near + `"`
 		}
 		o.Fault(Bounded(m.name), message)

@@ -68,9 +68,11 @@ func Header(response events.APIGatewayProxyResponse) http.Header {
 	return header
 }
 
+// route ignores a trailing slash, as API Gateway does: /x/ leads to the resource /x,
+// and only the event's path keeps the slash.
 func route(method, path string) (function, resource string, parameters map[string]string) {
 	for _, r := range httpapi.Routes() {
-		if parameters, ok := match(r.Path, path); ok && r.Method == method {
+		if parameters, ok := match(r.Path, strings.TrimSuffix(path, "/")); ok && r.Method == method {
 			return string(r.Operation), r.Path, parameters
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	id         = "01980f3e-6c1b-7a52-9d0e-3b6f1c2a4e11"
 	one        = collection + "/" + id
 	problem    = `{"summary":"s"}`
+	parameter  = `{"summary":"s","code":"invalid_payload","validation_errors":{"x":["m"]}}`
 	database   = `{"id":"` + id + `","name":"n","hostname":"h","port":5432,"database":"d","username":"u","password":"************",` +
 		`"ssl":true,"ipv6":false,"use_local_tunnel":false,"pool_size":10,"queue_interval":1000,"queue_target":50,` +
 		`"replication_slots":[{"id":"` + id + `","publication_name":"p","slot_name":"s","status":"active"}]}`
@@ -64,44 +65,49 @@ func TestCheckResponse(t *testing.T) {
 	}{
 		{"an object", "GET", one, 200, header(), database, ""},
 		{"an object behind a stage", "GET", "/v1" + one, 200, header(), database, ""},
+		{"a trailing slash", "GET", one + "/", 200, header(), database, ""},
+		{"an unknown parameter of a check", "POST", one + "/test_connection", 422, header(), parameter, ""},
+		{"an unknown parameter of a delete", "DELETE", one, 422, header(), parameter, ""},
+		{"an unknown parameter of the document", "GET", "/api/openapi.json", 422, header(), parameter, ""},
+		{"a parameter without a fault", "DELETE", one, 422, header(), strings.Replace(parameter, `"x":["m"]`, "", 1), "minProperties"},
 		{"an object by name", "GET", collection + "/a.b", 200, header(), database, ""},
 		{"a new object", "POST", collection, 201, location, database, ""},
-		{"a new object without its place", "POST", collection, 201, header(), database, "Location"},
-		{"a place that is none", "POST", collection, 201, header("Location", "/elsewhere"), database, "Location"},
-		{"a field too many", "GET", one, 200, header(), strings.Replace(database, `"name"`, `"nom":1,"name"`, 1), "nom"},
-		{"a field too few", "GET", one, 200, header(), strings.Replace(database, `"port":5432,`, "", 1), "port"},
+		{"a new object without Location", "POST", collection, 201, header(), database, "Location"},
+		{"a Location elsewhere", "POST", collection, 201, header("Location", "/elsewhere"), database, "Location"},
+		{"an unknown field", "GET", one, 200, header(), strings.Replace(database, `"name"`, `"nom":1,"name"`, 1), "nom"},
+		{"a missing field", "GET", one, 200, header(), strings.Replace(database, `"port":5432,`, "", 1), "port"},
 		{"a primary's password", "GET", one, 200, header(), strings.Replace(
 			database, `"ssl":true`,
 			`"ssl":true,"primary":{"hostname":"h","port":1,"database":"d","username":"u","ssl":true,"ipv6":false,"password":"w"}`, 1,
 		), "password"},
 		{"a secret in the password's place", "GET", one, 200, header(), strings.Replace(database, `"password":"************"`, secret, 1), ""},
 		{"a secret and a password", "GET", one, 200, header(), strings.Replace(database, `"ssl":true`, `"ssl":true,`+secret, 1), "oneOf"},
-		{"no warnings, and yet the field", "GET", one, 200, header(), strings.Replace(database, `"ssl":true`, `"ssl":true,"warnings":[]`, 1), "warnings"},
+		{"an empty list of warnings", "GET", one, 200, header(), strings.Replace(database, `"ssl":true`, `"ssl":true,"warnings":[]`, 1), "warnings"},
 		{"a body that is not JSON", "GET", one, 200, header(), "{", "decode"},
 		{"no body", "GET", one, 200, header(), "", "body"},
 		{"a null for a list", "GET", collection, 200, header(), `{"data":null}`, "data"},
 		{"another status", "GET", one, 418, header(), problem, "418"},
 		{"a status of another route", "GET", one, 201, location, database, "201"},
 		{"no request ID", "GET", one, 404, without("X-Request-Id"), problem, "X-Request-Id"},
-		{"a response to keep", "GET", one, 404, header("Cache-Control", "max-age=1"), problem, "Cache-Control"},
-		{"a header too many", "GET", one, 404, header("Server", "x"), problem, "Server"},
+		{"a cacheable response", "GET", one, 404, header("Cache-Control", "max-age=1"), problem, "Cache-Control"},
+		{"an unknown header", "GET", one, 404, header("Server", "x"), problem, "Server"},
 		{"another type", "GET", one, 404, header("Content-Type", "text/html"), problem, "text/html"},
-		{"a 503 that does not say when", "GET", one, 503, header(), problem, "Retry-After"},
-		{"a 503 that says when", "GET", one, 503, header("Retry-After", "5"), problem, ""},
+		{"a 503 without Retry-After", "GET", one, 503, header(), problem, "Retry-After"},
+		{"a 503", "GET", one, 503, header("Retry-After", "5"), problem, ""},
 		{"a code in a 404", "GET", one, 404, header(), `{"summary":"s","code":"c"}`, "code"},
 		{"a 409 of another route", "PATCH", one, 409, header(), `{"summary":"s","code":"request_in_progress"}`, "version_conflict"},
 		{"a 409 of a create", "POST", collection, 409, header(), `{"summary":"s","code":"request_in_progress"}`, ""},
 		{"an unknown code", "POST", collection, 422, header(), `{"summary":"s","code":"c","validation_errors":{"name":["m"]}}`, "code"},
 		{"a failure without its checks", "POST", collection, 422, header(), `{"summary":"s","code":"tls_failed","validation_errors":{}}`, "checks"},
-		{"a bad payload with no field to blame", "POST", collection, 422, header(), `{"summary":"s","code":"invalid_payload","validation_errors":{}}`, "minProperties"},
+		{"an invalid payload without a field", "POST", collection, 422, header(), `{"summary":"s","code":"invalid_payload","validation_errors":{}}`, "minProperties"},
 		{"an unknown path", "GET", "/api/nope", 404, header(), problem, ""},
-		{"an unknown path found", "GET", "/api/nope", 200, header(), problem, "200"},
+		{"a 200 for an unknown path", "GET", "/api/nope", 200, header(), problem, "200"},
 		{"another method", "TRACE", one, 405, header("Allow", "GET, PUT"), problem, ""},
-		{"another method that does not say which", "TRACE", one, 405, header(), problem, "Allow"},
-		{"another method not found", "TRACE", one, 404, header(), problem, "404"},
-		{"a method that the path has", "GET", one, 405, header("Allow", "GET"), problem, "405"},
+		{"another method without Allow", "TRACE", one, 405, header(), problem, "Allow"},
+		{"a 404 for another method", "TRACE", one, 404, header(), problem, "404"},
+		{"a 405 for a method of the path", "GET", one, 405, header("Allow", "GET"), problem, "405"},
 		{"no key", "GET", "/api/nope", 401, header("WWW-Authenticate", "Bearer"), problem, ""},
-		{"no key for what needs none", "GET", "/api/openapi.json", 401, header("WWW-Authenticate", "Bearer"), problem, "401"},
+		{"no key for a public route", "GET", "/api/openapi.json", 401, header("WWW-Authenticate", "Bearer"), problem, "401"},
 		{"HEAD has no body", "HEAD", one, 405, header("Allow", "GET"), "", ""},
 	}
 	for _, tt := range tests {
@@ -159,7 +165,7 @@ func TestCheckRequest(t *testing.T) {
 		{"a secret and a password", "POST", collection, "", with(secret), false},
 		{"a secret and a URL", "POST", collection, "", url + `,` + secret + `}`, false},
 		{"an update from a secret to a password", "PATCH", one, "", `{"password":"w","password_secret_arn":null}`, true},
-		{"a flag that is none", "POST", collection, "dry_run=yes", payload, false},
+		{"an invalid flag", "POST", collection, "dry_run=yes", payload, false},
 		{"an object updated with itself", "PUT", one, "verify=false", database, true},
 		{"nothing updated", "PATCH", one, "", `{}`, true},
 		{"a primary updated in part", "PATCH", one, "", `{"primary":{"port":5433}}`, true},
@@ -167,10 +173,10 @@ func TestCheckRequest(t *testing.T) {
 		{"an update by URL and host", "PATCH", one, "", `{"url":"postgres://u:w@h/d","hostname":"h"}`, false},
 		{"a slot updated in part", "PATCH", one, "", `{"replication_slots":[{"slot_name":"t"}]}`, true},
 		{"a page", "GET", collection, "limit=1000&cursor=abc", "", true},
-		{"a page of none", "GET", collection, "limit=0", "", false},
-		{"a page of too many", "GET", collection, "limit=1001", "", false},
+		{"an empty page", "GET", collection, "limit=0", "", false},
+		{"a page that is too large", "GET", collection, "limit=1001", "", false},
 		{"an empty cursor", "GET", collection, "cursor=", "", false},
-		{"a path that is not there", "GET", "/api/nope", "", "", false},
+		{"an unknown path", "GET", "/api/nope", "", "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -192,7 +198,7 @@ func request(t *testing.T, method, path, query, body string) openapitest.Request
 	return openapitest.Request{Method: method, Path: path, Query: values, Body: []byte(body)}
 }
 
-// recorder stands in for a test, to see whether it is failed.
+// recorder is a test that counts its failures.
 type recorder struct {
 	testing.TB
 	mu     sync.Mutex
