@@ -7,136 +7,140 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 const (
-	// tries is how often a call is attempted that has no effect to wait for, as
-	// often as by the SDK's standard retryer.
-	tries = 3
-	// shortest is the least time that an attempt is given while there is more.
-	shortest = 250 * time.Millisecond
+	// maxAttempts is that of the SDK's standard retryer.
+	maxAttempts = 3
+	// minAttemptTimeout is the shortest time an attempt gets while the call has
+	// that much left.
+	minAttemptTimeout = 250 * time.Millisecond
 
-	firstPause   = 50 * time.Millisecond
-	longestPause = time.Second
+	baseDelay = 50 * time.Millisecond
+	maxDelay  = time.Second
 )
 
-// Policy bounds a call.
+// Policy says how long a call takes and what is retried. By default Do makes up
+// to 3 attempts.
 type Policy struct {
-	// Budget is what the whole call may take, where its context has no earlier
-	// deadline.
-	Budget time.Duration
-	// Attempt is what one attempt may take. Near the end of the budget it is
-	// half of what is left, so that there is a second one.
-	Attempt time.Duration
-	// Persist repeats the call until the budget ends while the effect of an
-	// attempt is in doubt or rivals are in the way, and not only three times.
-	Persist bool
-	// Insist is for a read that is one of many, which get in each other's way: it
-	// repeats a throttled one too until the budget ends, and then says so, even
-	// if the end cuts off the last attempt.
-	Insist bool
-	// Read may read an attempt's error otherwise than by its form alone, which
-	// fault is. Without it every refusal settles the call.
-	Read func(err error, fault Fault) Fault
+	// Timeout bounds the whole call, unless ctx ends earlier.
+	Timeout time.Duration
+	// AttemptTimeout bounds one attempt. Near the end of the call an attempt gets
+	// half of the time that is left, so that another one can follow.
+	AttemptTimeout time.Duration
+	// RetryAmbiguous retries until the call's time is up, rather than 3 times,
+	// while the outcome of an attempt is ambiguous or other writers are in the way.
+	RetryAmbiguous bool
+	// RetryThrottled retries throttled attempts until the call's time is up. The
+	// call then counts as throttled, even if its last attempt timed out. It is for
+	// reads that a request makes many of.
+	RetryThrottled bool
+	// Classify returns the outcome of an attempt that failed with err. outcome is
+	// what the error's form alone says. If Classify is nil, every rejection is Final.
+	Classify func(err error, outcome Outcome) Outcome
 }
 
-// Failure is the error of a call that Do gave up.
+// Failure is the error of a call that did not succeed.
 type Failure struct {
-	// Fault is what is known of the call as a whole: Unknown where any of its
-	// attempts was left in doubt.
-	Fault Fault
-	// Doubt is the error of the last attempt left in doubt, if there was one.
-	Doubt error
-	last  error
+	// Outcome is what is known of the call as a whole. It is Ambiguous if the
+	// outcome of any attempt is, unless a later response was Final.
+	Outcome Outcome
+	// Ambiguous is the error of the last attempt with an ambiguous outcome, nil if
+	// there was none.
+	Ambiguous error
+	last      error
 }
 
-// Error is the error of the last attempt, and that of the one in doubt.
+// Error returns the errors of the last attempt and of the ambiguous one.
 func (f *Failure) Error() string {
-	if f.Doubt == nil || errors.Is(f.last, f.Doubt) {
+	if f.Ambiguous == nil || errors.Is(f.last, f.Ambiguous) {
 		return f.last.Error()
 	}
-	return f.last.Error() + " (after an attempt of unknown outcome: " + f.Doubt.Error() + ")"
+	return f.last.Error() + " (after an attempt with an ambiguous outcome: " + f.Ambiguous.Error() + ")"
 }
 
-// Unwrap is the error of the last attempt.
+// Unwrap returns the error of the last attempt.
 func (f *Failure) Unwrap() error { return f.last }
 
-// Do attempts call until it succeeds, its outcome is settled, or p is used up.
-// Every error is a *Failure.
+// Do attempts call until it succeeds, its outcome is final, or the policy allows
+// no further attempt. It counts retries in the request's log entry. Every error
+// is a *Failure.
 func Do(ctx context.Context, p Policy, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Budget)
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	var doubt, throttled error
-	for try := 1; ; try++ {
-		fault, err := p.attempt(ctx, call)
-		switch fault {
-		case None:
+	var ambiguous, throttled error
+	for n := 1; ; n++ {
+		outcome, err := p.attempt(ctx, call)
+		switch outcome {
+		case Succeeded:
 			return nil
-		case Settled:
-			return &Failure{Fault: Settled, Doubt: doubt, last: err}
-		case Unknown:
-			doubt = err
+		case Final:
+			return &Failure{Outcome: Final, Ambiguous: ambiguous, last: err}
+		case Ambiguous:
+			ambiguous = err
 		case Throttled:
 			throttled = err
 		}
-		if !p.again(fault, try, doubt != nil) || !pause(ctx, try) {
-			if p.Insist && throttled != nil && ctx.Err() != nil {
-				return giveUp(Throttled, throttled, nil)
+		if !p.retryable(outcome, n, ambiguous != nil) || !wait(ctx, n) {
+			if p.RetryThrottled && throttled != nil && ctx.Err() != nil {
+				return &Failure{Outcome: Throttled, last: throttled}
 			}
-			return giveUp(fault, err, doubt)
+			return failure(outcome, err, ambiguous)
 		}
+		requestlog.Retried(ctx)
 	}
 }
 
-func giveUp(fault Fault, err, doubt error) error {
-	if doubt != nil {
-		fault = Unknown
+func failure(outcome Outcome, err, ambiguous error) error {
+	if ambiguous != nil {
+		outcome = Ambiguous
 	}
-	return &Failure{Fault: fault, Doubt: doubt, last: err}
+	return &Failure{Outcome: outcome, Ambiguous: ambiguous, last: err}
 }
 
-// again says whether another attempt is worth its while.
-func (p Policy) again(fault Fault, try int, doubt bool) bool {
-	if fault == Refused {
+// retryable reports whether another attempt may follow the n-th.
+func (p Policy) retryable(outcome Outcome, n int, ambiguous bool) bool {
+	if outcome == Rejected {
 		return false
 	}
-	return try < tries || p.Persist && (doubt || fault == Contended) || p.Insist && fault == Throttled
+	return n < maxAttempts || p.RetryAmbiguous && (ambiguous || outcome == Contended) || p.RetryThrottled && outcome == Throttled
 }
 
-// attempt makes one attempt and reads its error.
-func (p Policy) attempt(ctx context.Context, call func(context.Context) error) (Fault, error) {
+// attempt makes one attempt and classifies its error.
+func (p Policy) attempt(ctx context.Context, call func(context.Context) error) (Outcome, error) {
 	if err := ctx.Err(); err != nil {
-		return Unsent, err
+		return NotSent, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.share(ctx))
+	ctx, cancel := context.WithTimeout(ctx, p.attemptTimeout(ctx))
 	defer cancel()
-	var track tracker
-	err := call(track.follow(ctx))
-	fault := classify(err, track.reached())
+	var trace connectionTrace
+	err := call(trace.with(ctx))
+	outcome := classify(err, trace.mayHaveSent())
 	switch {
 	case err == nil:
-	case p.Read != nil:
-		fault = p.Read(err, fault)
-	case fault == Refused:
-		fault = Settled
+	case p.Classify != nil:
+		outcome = p.Classify(err, outcome)
+	case outcome == Rejected:
+		outcome = Final
 	}
-	return fault, err
+	return outcome, err
 }
 
-// share is what one attempt gets of the time that is left.
-func (p Policy) share(ctx context.Context) time.Duration {
+func (p Policy) attemptTimeout(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return p.Attempt
+		return p.AttemptTimeout
 	}
-	return min(p.Attempt, max(time.Until(deadline)/2, shortest))
+	return min(p.AttemptTimeout, max(time.Until(deadline)/2, minAttemptTimeout))
 }
 
-// pause waits before the attempt after try, for a random time up to a bound
-// that doubles. It is false where ctx ended first.
-func pause(ctx context.Context, try int) bool {
-	bound := min(firstPause<<min(try-1, 10), longestPause)
-	timer := time.NewTimer(rand.N(bound))
+// wait sleeps before the attempt after the n-th: exponential backoff with full
+// jitter. It reports whether ctx is still alive.
+func wait(ctx context.Context, n int) bool {
+	delay := min(baseDelay<<min(n-1, 10), maxDelay)
+	timer := time.NewTimer(rand.N(delay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -146,18 +150,16 @@ func pause(ctx context.Context, try int) bool {
 	}
 }
 
-// tracker tells whether an attempt had a connection to send on.
-type tracker struct{ asked, got atomic.Bool }
+// connectionTrace observes whether an attempt got a connection.
+type connectionTrace struct{ wanted, got atomic.Bool }
 
-// follow is ctx with hooks for net/http's transport.
-func (t *tracker) follow(ctx context.Context) context.Context {
+func (t *connectionTrace) with(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { t.asked.Store(true) },
+		GetConn: func(string) { t.wanted.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
 	})
 }
 
-// reached is false only where a connection was asked for and none came, dialled
-// and through its TLS handshake. A transport without these hooks counts as
-// having sent, since nothing is known of it.
-func (t *tracker) reached() bool { return t.got.Load() || !t.asked.Load() }
+// mayHaveSent reports whether a request may have been sent. It is false only if
+// the transport wanted a connection and did not get one, TLS handshake included.
+func (t *connectionTrace) mayHaveSent() bool { return t.got.Load() || !t.wanted.Load() }

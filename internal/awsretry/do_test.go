@@ -1,8 +1,11 @@
 package awsretry_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -15,18 +18,19 @@ import (
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/awsretry"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
-// answer is an error that a service answered with.
-func answer(status int, code string) error {
+// responseError is an error in a service's response.
+func responseError(status int, code string) error {
 	return &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
 		Err:      &smithy.GenericAPIError{Code: code},
 	}
 }
 
-// sending is the error of a request that failed to be sent, as the SDK has it.
-func sending(err error) error {
+// sendError is the SDK's error for a request that it failed to send.
+func sendError(err error) error {
 	return &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{}},
 		Err:      &smithyhttp.RequestSendError{Err: err},
@@ -34,63 +38,67 @@ func sending(err error) error {
 }
 
 var (
-	errReset    = sending(&net.OpError{Op: "read", Err: syscall.ECONNRESET})
-	errDial     = sending(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
-	errDNS      = sending(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host"}})
-	errThrottle = answer(http.StatusBadRequest, "ThrottlingException")
-	errDenied   = answer(http.StatusForbidden, "AccessDeniedException")
-	errBusy     = errors.New("another is in the way")
+	errReset     = sendError(&net.OpError{Op: "read", Err: syscall.ECONNRESET})
+	errDial      = sendError(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
+	errDNS       = sendError(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host"}})
+	errThrottled = responseError(http.StatusBadRequest, "ThrottlingException")
+	errDenied    = responseError(http.StatusForbidden, "AccessDeniedException")
+	errContended = errors.New("another writer is in the way")
 )
 
-func TestDo(t *testing.T) {
+func TestDo_Outcome(t *testing.T) {
 	t.Parallel()
+	const untilTimeout = 0
+	cutShort := &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 200}}, Err: &smithy.DeserializationError{},
+	}
 	tests := map[string]struct {
-		errs    []error // of the attempts, the last one's again for the rest
-		persist bool
-		fault   awsretry.Fault
-		tries   int // 0 for any number above 3
+		errs           []error // one for each attempt; the last one is repeated
+		retryAmbiguous bool
+		outcome        awsretry.Outcome
+		attempts       int
 	}{
-		"success":                                   {[]error{nil}, false, awsretry.None, 1},
-		"success after a reset":                     {[]error{errReset, nil}, false, awsretry.None, 2},
-		"a refusal is not repeated":                 {[]error{errDenied}, false, awsretry.Settled, 1},
-		"a refusal settles a reset":                 {[]error{errReset, errDenied}, false, awsretry.Settled, 2},
-		"throttled three times":                     {[]error{errThrottle}, false, awsretry.Throttled, 3},
-		"throttled by status":                       {[]error{answer(429, "Odd")}, false, awsretry.Throttled, 3},
-		"throttled by code, whatever the status":    {[]error{answer(503, "SlowDown")}, true, awsretry.Throttled, 3},
-		"not connected three times":                 {[]error{errDial}, false, awsretry.Unsent, 3},
-		"not resolved":                              {[]error{errDNS}, false, awsretry.Unsent, 3},
-		"reset three times":                         {[]error{errReset}, false, awsretry.Unknown, 3},
-		"an error of the service":                   {[]error{answer(500, "InternalServerError")}, false, awsretry.Unknown, 3},
-		"a time-out of the service":                 {[]error{answer(408, "RequestTimeout")}, false, awsretry.Unknown, 3},
-		"an answer that breaks off":                 {[]error{&smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 200}}, Err: &smithy.DeserializationError{}}}, false, awsretry.Unknown, 3},
-		"an error nobody knows":                     {[]error{errors.New("odd")}, false, awsretry.Unknown, 3},
-		"a request that can't be written":           {[]error{&smithy.SerializationError{}}, false, awsretry.Settled, 1},
-		"a client's fault without a status":         {[]error{&smithy.GenericAPIError{Code: "Odd", Fault: smithy.FaultClient}}, false, awsretry.Settled, 1},
-		"a code without a fault or a status":        {[]error{&smithy.GenericAPIError{Code: "Odd"}}, false, awsretry.Unknown, 3},
-		"doubt outlasts throttling":                 {[]error{errReset, errThrottle}, false, awsretry.Unknown, 3},
-		"doubt outlasts a missing connection":       {[]error{errReset, errDial}, false, awsretry.Unknown, 3},
-		"with persistence throttled three times":    {[]error{errThrottle}, true, awsretry.Throttled, 3},
-		"with persistence in doubt to the end":      {[]error{errReset}, true, awsretry.Unknown, 0},
-		"with persistence in doubt, then throttled": {[]error{errReset, errThrottle}, true, awsretry.Unknown, 0},
-		"with persistence rivals in the way":        {[]error{errBusy}, true, awsretry.Contended, 0},
-		"rivals in the way three times":             {[]error{errBusy}, false, awsretry.Contended, 3},
+		"success":                              {[]error{nil}, false, awsretry.Succeeded, 1},
+		"success after a reset":                {[]error{errReset, nil}, false, awsretry.Succeeded, 2},
+		"rejected":                             {[]error{errDenied}, false, awsretry.Final, 1},
+		"reset, then rejected":                 {[]error{errReset, errDenied}, false, awsretry.Final, 2},
+		"throttled":                            {[]error{errThrottled}, false, awsretry.Throttled, 3},
+		"throttled by status":                  {[]error{responseError(429, "Odd")}, false, awsretry.Throttled, 3},
+		"throttled by code with a 5xx":         {[]error{responseError(503, "SlowDown")}, true, awsretry.Throttled, 3},
+		"not connected":                        {[]error{errDial}, false, awsretry.NotSent, 3},
+		"not resolved":                         {[]error{errDNS}, false, awsretry.NotSent, 3},
+		"reset":                                {[]error{errReset}, false, awsretry.Ambiguous, 3},
+		"500":                                  {[]error{responseError(500, "InternalServerError")}, false, awsretry.Ambiguous, 3},
+		"408":                                  {[]error{responseError(408, "RequestTimeout")}, false, awsretry.Ambiguous, 3},
+		"response cut short":                   {[]error{cutShort}, false, awsretry.Ambiguous, 3},
+		"unknown error":                        {[]error{errors.New("odd")}, false, awsretry.Ambiguous, 3},
+		"request that cannot be encoded":       {[]error{&smithy.SerializationError{}}, false, awsretry.Final, 1},
+		"client fault without a status":        {[]error{&smithy.GenericAPIError{Code: "Odd", Fault: smithy.FaultClient}}, false, awsretry.Final, 1},
+		"code without a fault or a status":     {[]error{&smithy.GenericAPIError{Code: "Odd"}}, false, awsretry.Ambiguous, 3},
+		"reset, then throttled":                {[]error{errReset, errThrottled}, false, awsretry.Ambiguous, 3},
+		"reset, then not connected":            {[]error{errReset, errDial}, false, awsretry.Ambiguous, 3},
+		"contended":                            {[]error{errContended}, false, awsretry.Contended, 3},
+		"RetryAmbiguous, throttled":            {[]error{errThrottled}, true, awsretry.Throttled, 3},
+		"RetryAmbiguous, reset":                {[]error{errReset}, true, awsretry.Ambiguous, untilTimeout},
+		"RetryAmbiguous, reset then throttled": {[]error{errReset, errThrottled}, true, awsretry.Ambiguous, untilTimeout},
+		"RetryAmbiguous, contended":            {[]error{errContended}, true, awsretry.Contended, untilTimeout},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				tries, begun := 0, time.Now()
-				err := awsretry.Do(t.Context(), policy(test.persist), func(context.Context) error {
-					tries++
-					return test.errs[min(tries, len(test.errs))-1]
+				attempts, begun := 0, time.Now()
+				err := awsretry.Do(t.Context(), policy(test.retryAmbiguous), func(context.Context) error {
+					attempts++
+					return test.errs[min(attempts, len(test.errs))-1]
 				})
-				if got := faultOf(err); got != test.fault {
-					t.Errorf("fault %d of %v, want %d", got, err, test.fault)
+				if got := outcomeOf(err); got != test.outcome {
+					t.Errorf("outcome %d of %v, want %d", got, err, test.outcome)
 				}
-				if test.tries != 0 && tries != test.tries || test.tries == 0 && tries <= 3 {
-					t.Errorf("%d attempts, want %d", tries, test.tries)
+				if test.attempts != untilTimeout && attempts != test.attempts || test.attempts == untilTimeout && attempts <= 3 {
+					t.Errorf("%d attempts, want %d", attempts, test.attempts)
 				}
-				if took := time.Since(begun); took > budget {
+				if took := time.Since(begun); took > timeout {
 					t.Errorf("it took %s", took)
 				}
 			})
@@ -98,65 +106,97 @@ func TestDo(t *testing.T) {
 	}
 }
 
-const budget = 10 * time.Second
+func TestDo_CountsRetries(t *testing.T) {
+	t.Parallel()
+	for attempts, want := range map[int]int{1: 0, 3: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, n := requestlog.Start(t.Context()), 0
+			err := awsretry.Do(ctx, policy(false), func(context.Context) error {
+				if n++; n < attempts {
+					return errReset
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var line bytes.Buffer
+			requestlog.Entry{Kind: requestlog.Request}.Write(ctx, slog.New(slog.NewJSONHandler(&line, nil)), "")
+			var entry struct{ Retries *int }
+			if err := json.Unmarshal(line.Bytes(), &entry); err != nil || entry.Retries == nil || *entry.Retries != want {
+				t.Errorf("after %d attempts the log has %s, want %d retries (%v)", attempts, line.String(), want, err)
+			}
+		})
+	}
+}
 
-func policy(persist bool) awsretry.Policy {
+const timeout = 10 * time.Second
+
+func policy(retryAmbiguous bool) awsretry.Policy {
 	return awsretry.Policy{
-		Budget: budget, Attempt: 3 * time.Second, Persist: persist,
-		Read: func(err error, fault awsretry.Fault) awsretry.Fault {
-			if errors.Is(err, errBusy) {
+		Timeout: timeout, AttemptTimeout: 3 * time.Second, RetryAmbiguous: retryAmbiguous,
+		Classify: func(err error, outcome awsretry.Outcome) awsretry.Outcome {
+			if errors.Is(err, errContended) {
 				return awsretry.Contended
 			}
-			if fault == awsretry.Refused {
-				return awsretry.Settled
+			if outcome == awsretry.Rejected {
+				return awsretry.Final
 			}
-			return fault
+			return outcome
 		},
 	}
 }
 
-func faultOf(err error) awsretry.Fault {
+func outcomeOf(err error) awsretry.Outcome {
 	if err == nil {
-		return awsretry.None
+		return awsretry.Succeeded
 	}
 	if failure, ok := errors.AsType[*awsretry.Failure](err); ok {
-		return failure.Fault
+		return failure.Outcome
 	}
 	return -1
 }
 
-func TestAnInsistentCallOutlastsThrottling(t *testing.T) {
+func TestDo_RetryThrottled(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		insistent := policy(true)
-		insistent.Insist = true
-		tries := 0
-		err := awsretry.Do(t.Context(), insistent, func(context.Context) error {
-			if tries++; tries < 8 {
-				return errThrottle
+	p := policy(true)
+	p.RetryThrottled = true
+	t.Run("succeeds after seven throttled attempts", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			attempts := 0
+			err := awsretry.Do(t.Context(), p, func(context.Context) error {
+				if attempts++; attempts < 8 {
+					return errThrottled
+				}
+				return nil
+			})
+			if err != nil || attempts != 8 {
+				t.Errorf("%v after %d attempts", err, attempts)
 			}
-			return nil
 		})
-		if err != nil || tries != 8 {
-			t.Errorf("%v after %d attempts", err, tries)
-		}
-		begun := time.Now()
-		err = awsretry.Do(t.Context(), insistent, func(context.Context) error { return errThrottle })
-		if took := time.Since(begun); faultOf(err) != awsretry.Throttled || took > budget {
-			t.Errorf("fault %d of %v after %s", faultOf(err), err, took)
-		}
+	})
+	t.Run("is throttled at its timeout", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			begun := time.Now()
+			err := awsretry.Do(t.Context(), p, func(context.Context) error { return errThrottled })
+			if took := time.Since(begun); outcomeOf(err) != awsretry.Throttled || took > timeout {
+				t.Errorf("outcome %d of %v after %s", outcomeOf(err), err, took)
+			}
+		})
 	})
 }
 
-func TestARefusalOfAReadSettlesEvenWithoutReader(t *testing.T) {
+func TestDo_RejectionIsFinalWithoutClassify(t *testing.T) {
 	t.Parallel()
-	err := awsretry.Do(t.Context(), awsretry.Policy{Budget: budget, Attempt: budget}, func(context.Context) error { return errDenied })
-	if faultOf(err) != awsretry.Settled || !errors.Is(err, errDenied) {
-		t.Errorf("fault %d of %v", faultOf(err), err)
+	err := awsretry.Do(t.Context(), awsretry.Policy{Timeout: timeout, AttemptTimeout: timeout}, func(context.Context) error { return errDenied })
+	if outcomeOf(err) != awsretry.Final || !errors.Is(err, errDenied) {
+		t.Errorf("outcome %d of %v", outcomeOf(err), err)
 	}
 }
 
-func TestEveryAttemptEndsInTime(t *testing.T) {
+func TestDo_AttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
@@ -168,50 +208,50 @@ func TestEveryAttemptEndsInTime(t *testing.T) {
 			took = append(took, time.Since(begun))
 			return ctx.Err()
 		})
-		if faultOf(err) != awsretry.Unknown {
-			t.Errorf("fault %d of %v, want Unknown", faultOf(err), err)
+		if outcomeOf(err) != awsretry.Ambiguous {
+			t.Errorf("outcome %d of %v, want Ambiguous", outcomeOf(err), err)
 		}
-		// Half of what is left, so that a hanging attempt leaves time for another.
+		// An attempt gets half of the time that is left.
 		if len(took) < 3 || took[0] != 2*time.Second || took[1] > time.Second {
 			t.Errorf("attempts took %v", took)
 		}
 	})
 }
 
-func TestNothingIsTriedWhenTheContextHasEnded(t *testing.T) {
+func TestDo_EndedContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := awsretry.Do(ctx, policy(true), func(context.Context) error {
-		t.Error("tried")
+		t.Error("an attempt was made")
 		return nil
 	})
-	if faultOf(err) != awsretry.Unsent || !errors.Is(err, context.Canceled) {
-		t.Errorf("fault %d of %v, want Unsent", faultOf(err), err)
+	if outcomeOf(err) != awsretry.NotSent || !errors.Is(err, context.Canceled) {
+		t.Errorf("outcome %d of %v, want NotSent", outcomeOf(err), err)
 	}
 }
 
-func TestErrorHasTheKindOfWhatIsKnown(t *testing.T) {
+func TestDomainError_Kind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		errs []error
 		kind apierror.Kind
 	}{
-		"throttled":     {[]error{errThrottle}, apierror.Throttled},
+		"throttled":     {[]error{errThrottled}, apierror.Throttled},
 		"not connected": {[]error{errDial}, apierror.Unavailable},
-		"in the way":    {[]error{errBusy}, apierror.Unavailable},
-		"in doubt":      {[]error{errReset, errThrottle}, apierror.UnknownOutcome},
-		"refused":       {[]error{errDenied}, apierror.Internal},
+		"contended":     {[]error{errContended}, apierror.Unavailable},
+		"ambiguous":     {[]error{errReset, errThrottled}, apierror.UnknownOutcome},
+		"rejected":      {[]error{errDenied}, apierror.Internal},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tries := 0
+			attempts := 0
 			err := awsretry.Do(t.Context(), policy(false), func(context.Context) error {
-				tries++
-				return test.errs[min(tries, len(test.errs))-1]
+				attempts++
+				return test.errs[min(attempts, len(test.errs))-1]
 			})
-			got := awsretry.Error(err, err, apierror.UnknownOutcome)
+			got := awsretry.DomainError(err, err, apierror.UnknownOutcome)
 			if got.Kind != test.kind || got.Summary == "" || !errors.Is(got, test.errs[len(test.errs)-1]) {
 				t.Errorf("%d %q wraps %v, want kind %d", got.Kind, got.Summary, errors.Unwrap(got), test.kind)
 			}

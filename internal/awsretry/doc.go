@@ -1,8 +1,9 @@
-// Package awsretry makes one call of an AWS service out of several attempts, and
-// says what is known of its effect when they are over.
+// Package awsretry retries calls of AWS services and reports what is known of
+// their effect.
 //
-// The SDK's own retries answer with the last attempt's error alone. That is too
-// little for a write: after a time-out and then a throttled attempt, the write
-// may well have happened. So the callers switch the SDK's retries off and let Do
-// repeat the call, which remembers every attempt that was left in doubt.
+// The SDK's own retryer returns the error of the last attempt alone. For a write
+// that is not enough: after an attempt that timed out and another that was
+// throttled, the write may have happened. So clients are made without the SDK's
+// retryer, and [Do] retries in its place: its error remembers whether the outcome
+// of any attempt is ambiguous.
 package awsretry

@@ -6,27 +6,27 @@ import (
 	"github.com/headgate/headgate/internal/apierror"
 )
 
-// Error turns what Do returned into an error of the domain. InDoubt is the kind
-// for a call whose effect is unknown: Unavailable for one that may be repeated
-// or has no effect, UnknownOutcome for the rest. Cause stands for err in the
-// result, and is what may be logged of it.
-func Error(err, cause error, inDoubt apierror.Kind) *apierror.Error {
-	fault := Refused
+// DomainError turns an error of Do into one of the domain. ambiguous is the kind
+// for a call with an ambiguous outcome: Unavailable if the call is idempotent or a
+// read, UnknownOutcome otherwise. The result wraps cause instead of err, so that
+// the caller decides what of err is logged.
+func DomainError(err, cause error, ambiguous apierror.Kind) *apierror.Error {
+	outcome := Rejected
 	if failure, ok := errors.AsType[*Failure](err); ok {
-		fault = failure.Fault
+		outcome = failure.Outcome
 	}
-	kind := kindOf(fault, inDoubt)
+	kind := kindOf(outcome, ambiguous)
 	return apierror.New(kind, summary(kind), cause)
 }
 
-func kindOf(fault Fault, inDoubt apierror.Kind) apierror.Kind {
-	switch fault {
+func kindOf(outcome Outcome, ambiguous apierror.Kind) apierror.Kind {
+	switch outcome {
 	case Throttled:
 		return apierror.Throttled
-	case Unsent, Contended:
+	case NotSent, Contended:
 		return apierror.Unavailable
-	case Unknown:
-		return inDoubt
+	case Ambiguous:
+		return ambiguous
 	}
 	return apierror.Internal
 }
@@ -34,11 +34,11 @@ func kindOf(fault Fault, inDoubt apierror.Kind) apierror.Kind {
 func summary(kind apierror.Kind) string {
 	switch kind {
 	case apierror.Throttled:
-		return "a store asks for fewer requests for now"
+		return "the store throttles requests for now"
 	case apierror.Unavailable:
-		return "a store is not available for now"
+		return "the store is unavailable for now"
 	case apierror.UnknownOutcome:
-		return "a store did not answer in time; whether the change was kept is unknown"
+		return "the store did not answer in time; whether the change was made is unknown"
 	}
 	return "the request could not be completed"
 }

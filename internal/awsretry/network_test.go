@@ -11,22 +11,22 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// get is a call of the server at url by a client that the real network serves.
-func get(client *http.Client, url string) func(context.Context) error {
+// post returns a call that sends a request to url over the real network.
+func post(client *http.Client, url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 		if err != nil {
 			return err
 		}
-		answer, err := client.Do(r)
+		response, err := client.Do(r)
 		if err != nil {
 			return err
 		}
-		return answer.Body.Close()
+		return response.Body.Close()
 	}
 }
 
-func TestWhatWasSentIsKnownFromTheNetwork(t *testing.T) {
+func TestDo_NetworkErrors(t *testing.T) {
 	t.Parallel()
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(hanging.Close)
@@ -36,30 +36,30 @@ func TestWhatWasSentIsKnownFromTheNetwork(t *testing.T) {
 	t.Cleanup(untrusted.Close)
 
 	tests := map[string]struct {
-		url   string
-		fault awsretry.Fault
+		url     string
+		outcome awsretry.Outcome
 	}{
-		"a server that does not answer":          {hanging.URL, awsretry.Unknown},
-		"a server that resets":                   {resetting.URL, awsretry.Unknown},
-		"nobody listens":                         {"http://" + closedPort(t), awsretry.Unsent},
-		"a certificate that is not trusted":      {untrusted.URL, awsretry.Unsent},
-		"a server that never ends its handshake": {"https://" + mute(t), awsretry.Unsent},
+		"the server does not answer":        {hanging.URL, awsretry.Ambiguous},
+		"the server resets the connection":  {resetting.URL, awsretry.Ambiguous},
+		"the port is closed":                {"http://" + closedPort(t), awsretry.NotSent},
+		"the certificate is not trusted":    {untrusted.URL, awsretry.NotSent},
+		"the TLS handshake does not finish": {"https://" + silent(t), awsretry.NotSent},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			transport := &http.Transport{}
 			t.Cleanup(transport.CloseIdleConnections)
-			policy := awsretry.Policy{Budget: time.Second, Attempt: 300 * time.Millisecond}
-			err := awsretry.Do(t.Context(), policy, get(&http.Client{Transport: transport}, test.url))
-			if faultOf(err) != test.fault {
-				t.Errorf("fault %d of %v, want %d", faultOf(err), err, test.fault)
+			policy := awsretry.Policy{Timeout: time.Second, AttemptTimeout: 300 * time.Millisecond}
+			err := awsretry.Do(t.Context(), policy, post(&http.Client{Transport: transport}, test.url))
+			if outcomeOf(err) != test.outcome {
+				t.Errorf("outcome %d of %v, want %d", outcomeOf(err), err, test.outcome)
 			}
 		})
 	}
 }
 
-// closedPort is an address where nobody listens.
+// closedPort returns an address where nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l := listen(t)
@@ -69,8 +69,9 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// mute is the address of a server that takes connections and says nothing.
-func mute(t *testing.T) string {
+// silent returns the address of a server that accepts connections and sends
+// nothing.
+func silent(t *testing.T) string {
 	t.Helper()
 	l := listen(t)
 	t.Cleanup(func() {
@@ -78,7 +79,7 @@ func mute(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	// The kernel takes the connections: nobody has to accept them.
+	// The kernel completes the connections without Accept.
 	return l.Addr().String()
 }
 

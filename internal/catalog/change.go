@@ -72,7 +72,7 @@ func (c *Catalog) updateOutcome(ctx context.Context, err error, old, d database.
 		}
 		cause = errors.Join(cause, readErr)
 	}
-	return awsretry.Error(err, cause, apierror.UnknownOutcome)
+	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
 // versionOutcome is what became of an update to d, when what stands is not what
@@ -134,7 +134,7 @@ func (c *Catalog) deleteOutcome(ctx context.Context, err error, d database.Datab
 	case changed:
 		return apierror.New(apierror.NotFound, "not found", nil)
 	}
-	return awsretry.Error(err, cause, apierror.UnknownOutcome)
+	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
 // stands is d's item as it is now, empty where there is none.

@@ -43,7 +43,7 @@ func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Cla
 	if refusal, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return standingClaim(refusal.Item, claim)
 	}
-	return database.Claim{}, awsretry.Error(err, fmt.Errorf("claiming an idempotency key: %w", err), apierror.UnknownOutcome)
+	return database.Claim{}, awsretry.DomainError(err, fmt.Errorf("claiming an idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
 func (c *Catalog) claimInput(claim database.Claim) *dynamodb.PutItemInput {
@@ -91,7 +91,7 @@ func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 	if err == nil || isConditionFailure(err) {
 		return nil
 	}
-	return awsretry.Error(err, fmt.Errorf("releasing an idempotency key: %w", err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("releasing an idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
 func fixedStamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(fixedTime)) }

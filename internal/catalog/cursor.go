@@ -58,5 +58,5 @@ func (c *Catalog) makeCursorKey(ctx context.Context, account string) error {
 	if err == nil || isConditionFailure(err) {
 		return nil
 	}
-	return awsretry.Error(err, fmt.Errorf("making a key for cursors: %w", err), apierror.Unavailable)
+	return awsretry.DomainError(err, fmt.Errorf("making a key for cursors: %w", err), apierror.Unavailable)
 }

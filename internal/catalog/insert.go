@@ -88,7 +88,7 @@ func insertOutcome(err error, d database.Database, claim *database.Claim) error 
 	case guard != "":
 		return nameTaken(err)
 	}
-	return awsretry.Error(err, fmt.Errorf("inserting database %s: %w", d.ID, err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("inserting database %s: %w", d.ID, err), apierror.UnknownOutcome)
 }
 
 // nameTaken is the error of a write whose name has another's ID in its guard.

@@ -46,7 +46,7 @@ func (s *Keys) Insert(ctx context.Context, k apikey.Key) error {
 		// Nobody but an earlier attempt of ours can have made a key of that hash.
 		return nil
 	}
-	return awsretry.Error(err, fmt.Errorf("inserting API key %s: %w", k.ID, err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("inserting API key %s: %w", k.ID, err), apierror.UnknownOutcome)
 }
 
 // Find is the key with that hash.
@@ -80,7 +80,7 @@ func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) err
 		// The index outlived its key, which DynamoDB has removed as expired.
 		return apierror.New(apierror.NotFound, "not found", cause)
 	}
-	return awsretry.Error(err, cause, apierror.UnknownOutcome)
+	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
 // revocation may be repeated: it leaves the time of a first one as it is.

@@ -62,13 +62,13 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 // page is one page of a query.
 func (c *Catalog) page(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 	var page *dynamodb.QueryOutput
-	policy := awsretry.Policy{Budget: pageBudget, Attempt: pageAttempt}
+	policy := awsretry.Policy{Timeout: pageBudget, AttemptTimeout: pageAttempt}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		page, err = c.client.Query(ctx, in, once)
 		return err
 	})
 	if err != nil {
-		return nil, awsretry.Error(err, fmt.Errorf("listing from the table: %w", err), apierror.Unavailable)
+		return nil, awsretry.DomainError(err, fmt.Errorf("listing from the table: %w", err), apierror.Unavailable)
 	}
 	return page, nil
 }

@@ -44,7 +44,7 @@ func (c *Catalog) Get(ctx context.Context, account, id string) (database.Databas
 // get is a consistent read of one item.
 func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 	var out *dynamodb.GetItemOutput
-	policy := awsretry.Policy{Budget: readBudget, Attempt: readAttempt}
+	policy := awsretry.Policy{Timeout: readBudget, AttemptTimeout: readAttempt}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true),
@@ -52,7 +52,7 @@ func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 		return err
 	})
 	if err != nil {
-		return nil, awsretry.Error(err, fmt.Errorf("reading from the table: %w", err), apierror.Unavailable)
+		return nil, awsretry.DomainError(err, fmt.Errorf("reading from the table: %w", err), apierror.Unavailable)
 	}
 	if len(out.Item) == 0 {
 		return nil, apierror.New(apierror.NotFound, "not found", nil)

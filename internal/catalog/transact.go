@@ -37,7 +37,7 @@ func failedConditions(err error) map[int]item {
 // was one.
 func doubtOf(err error) error {
 	if failure, ok := errors.AsType[*awsretry.Failure](err); ok {
-		return failure.Doubt
+		return failure.Ambiguous
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func doubtOf(err error) error {
 func (c *Catalog) transact(ctx context.Context, token string, changes ...types.TransactWriteItem) error {
 	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, TransactItems: changes}
 	policy := awsretry.Policy{
-		Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readTransaction,
+		Timeout: writeBudget, AttemptTimeout: writeAttempt, RetryAmbiguous: true, Classify: readTransaction,
 	}
 	return awsretry.Do(ctx, policy, func(ctx context.Context) error {
 		_, err := c.client.TransactWriteItems(ctx, in, once)
@@ -117,38 +117,38 @@ func cancellation(err error) error {
 // readTransaction reads the error of one attempt of a transaction. What a failed
 // condition says of the attempts before it is for the caller to judge; a conflict
 // may be one with ourselves.
-func readTransaction(err error, fault awsretry.Fault) awsretry.Fault {
+func readTransaction(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	if failedConditions(err) != nil {
-		return awsretry.Refused
+		return awsretry.Rejected
 	}
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		return readReasons(canceled.CancellationReasons)
 	}
 	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return awsretry.Unknown
+		return awsretry.Ambiguous
 	}
 	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
 		return awsretry.Contended
 	}
-	return fault
+	return outcome
 }
 
 // readReasons reads why a transaction was cancelled, where no condition failed.
 // A reason that repeating does not mend outweighs the others.
-func readReasons(reasons []types.CancellationReason) awsretry.Fault {
-	fault := awsretry.Refused
+func readReasons(reasons []types.CancellationReason) awsretry.Outcome {
+	outcome := awsretry.Rejected
 	for _, reason := range reasons {
 		switch aws.ToString(reason.Code) {
 		case reasonNone, "":
 		case reasonConflict:
-			if fault != awsretry.Throttled {
-				fault = awsretry.Contended
+			if outcome != awsretry.Throttled {
+				outcome = awsretry.Contended
 			}
 		case reasonThrottling, reasonThroughput:
-			fault = awsretry.Throttled
+			outcome = awsretry.Throttled
 		default:
-			return awsretry.Refused
+			return awsretry.Rejected
 		}
 	}
-	return fault
+	return outcome
 }

@@ -11,14 +11,14 @@ import (
 
 // write makes a call that changes one item, in as many attempts as it takes.
 func write(ctx context.Context, call func(context.Context) error) error {
-	policy := awsretry.Policy{Budget: writeBudget, Attempt: writeAttempt, Persist: true, Read: readWrite}
+	policy := awsretry.Policy{Timeout: writeBudget, AttemptTimeout: writeAttempt, RetryAmbiguous: true, Classify: readWrite}
 	return awsretry.Do(ctx, policy, call)
 }
 
 // readWrite reads the error of one attempt of a write.
-func readWrite(err error, fault awsretry.Fault) awsretry.Fault {
+func readWrite(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	if isConditionFailure(err) {
-		return awsretry.Settled
+		return awsretry.Final
 	}
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
 		return awsretry.Contended
@@ -26,7 +26,7 @@ func readWrite(err error, fault awsretry.Fault) awsretry.Fault {
 	if _, ok := errors.AsType[*types.ReplicatedWriteConflictException](err); ok {
 		return awsretry.Contended
 	}
-	return fault
+	return outcome
 }
 
 func isConditionFailure(err error) bool {

@@ -49,10 +49,10 @@ func (b *Bus) Put(ctx context.Context, detailType string, detail any) error {
 	in := &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
 		EventBusName: &b.name, Source: aws.String(source), DetailType: &detailType, Detail: aws.String(string(body)),
 	}}}
-	policy := awsretry.Policy{Budget: putTimeout, Attempt: putAttemptTimeout, Read: readEntryError}
+	policy := awsretry.Policy{Timeout: putTimeout, AttemptTimeout: putAttemptTimeout, Classify: readEntryError}
 	err = awsretry.Do(ctx, policy, func(ctx context.Context) error { return b.put(ctx, in) })
 	if err != nil {
-		return awsretry.Error(err, fmt.Errorf("put event %s: %w", detailType, err), apierror.Unavailable)
+		return awsretry.DomainError(err, fmt.Errorf("put event %s: %w", detailType, err), apierror.Unavailable)
 	}
 	return nil
 }
@@ -73,10 +73,10 @@ func (b *Bus) put(ctx context.Context, in *eventbridge.PutEventsInput) error {
 
 // readEntryError reads an internal failure of the bus as one that another attempt
 // may get past: the bus did not take the event.
-func readEntryError(err error, fault awsretry.Fault) awsretry.Fault {
+func readEntryError(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	entry, ok := errors.AsType[*smithy.GenericAPIError](err)
-	if ok && fault == awsretry.Unknown && (entry.Code == "InternalFailure" || entry.Code == "InternalException") {
+	if ok && outcome == awsretry.Ambiguous && (entry.Code == "InternalFailure" || entry.Code == "InternalException") {
 		return awsretry.Contended
 	}
-	return fault
+	return outcome
 }

@@ -88,7 +88,7 @@ func (v *Vault) batch(ctx context.Context, ds []database.Database) (map[string]v
 		in.SecretIdList = append(in.SecretIdList, *v.name(d.Account, d.ID))
 	}
 	found := make(map[string]value, len(ds))
-	policy := awsretry.Policy{Budget: budget, Attempt: attemptTime, Persist: true, Insist: true, Read: readAnswer}
+	policy := awsretry.Policy{Timeout: budget, AttemptTimeout: attemptTime, RetryAmbiguous: true, RetryThrottled: true, Classify: readAnswer}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) error {
 		out, err := v.client.BatchGetSecretValue(ctx, in, once)
 		if err != nil {

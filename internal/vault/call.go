@@ -22,17 +22,17 @@ var errMoved = errors.New("the label has moved")
 
 // do makes a call in as many attempts as it takes.
 func do(ctx context.Context, call func(context.Context) error) error {
-	policy := awsretry.Policy{Budget: budget, Attempt: attemptTime, Read: readAnswer}
+	policy := awsretry.Policy{Timeout: budget, AttemptTimeout: attemptTime, Classify: readAnswer}
 	return awsretry.Do(ctx, policy, call)
 }
 
 // readAnswer reads the error of one attempt. Since every call may be repeated,
 // an answer tells all there is to know, whatever became of earlier attempts.
-func readAnswer(err error, fault awsretry.Fault) awsretry.Fault {
-	if fault == awsretry.Refused || errors.Is(err, errScheduled) {
-		return awsretry.Settled
+func readAnswer(err error, outcome awsretry.Outcome) awsretry.Outcome {
+	if outcome == awsretry.Rejected || errors.Is(err, errScheduled) {
+		return awsretry.Final
 	}
-	return fault
+	return outcome
 }
 
 // patient repeats a call for as long as there is time while what it is about is
@@ -41,8 +41,8 @@ func readAnswer(err error, fault awsretry.Fault) awsretry.Fault {
 func patient(ctx context.Context, call func(context.Context) error) error {
 	var missing error
 	policy := awsretry.Policy{
-		Budget: budget, Attempt: attemptTime, Persist: true,
-		Read: func(err error, fault awsretry.Fault) awsretry.Fault {
+		Timeout: budget, AttemptTimeout: attemptTime, RetryAmbiguous: true,
+		Classify: func(err error, outcome awsretry.Outcome) awsretry.Outcome {
 			if isNotFound(err) && !errors.Is(err, errScheduled) {
 				missing = err
 				return awsretry.Contended
@@ -50,11 +50,11 @@ func patient(ctx context.Context, call func(context.Context) error) error {
 			if errors.Is(err, errMoved) {
 				return awsretry.Contended
 			}
-			return readAnswer(err, fault)
+			return readAnswer(err, outcome)
 		},
 	}
 	err := awsretry.Do(ctx, policy, call)
-	if failure, ok := errors.AsType[*awsretry.Failure](err); ok && failure.Fault != awsretry.Settled && missing != nil {
+	if failure, ok := errors.AsType[*awsretry.Failure](err); ok && failure.Outcome != awsretry.Final && missing != nil {
 		// The end of the time may have cut off the last attempt, whose error
 		// says less.
 		return missing

@@ -20,7 +20,7 @@ func fail(operation string, err error) error {
 	if isNotFound(err) {
 		return apierror.New(apierror.NotFound, "the passwords were not found", cause)
 	}
-	return awsretry.Error(err, cause, apierror.Unavailable)
+	return awsretry.DomainError(err, cause, apierror.Unavailable)
 }
 
 func internal(cause error) error {

@@ -81,7 +81,7 @@ func (v *Sweepable) listInput() *secretsmanager.ListSecretsInput {
 
 func (v *Sweepable) page(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
 	var page *secretsmanager.ListSecretsOutput
-	policy := awsretry.Policy{Budget: pageTime, Attempt: pageTime / 3, Persist: true, Insist: true, Read: readAnswer}
+	policy := awsretry.Policy{Timeout: pageTime, AttemptTimeout: pageTime / 3, RetryAmbiguous: true, RetryThrottled: true, Classify: readAnswer}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		page, err = v.client.ListSecrets(ctx, in, once)
 		return err
