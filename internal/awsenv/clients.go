@@ -16,13 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// amazonRoots are the authorities of Amazon Trust Services, which sign for all
-// of AWS's endpoints. With them Go need not parse every authority of the system.
+// amazonRoots are the roots of Amazon Trust Services, which issues the
+// certificates of all AWS endpoints. Parsing every root of the system takes longer.
 //
 //go:embed amazon.pem
 var amazonRoots string
 
-// shared is what the clients have in common.
+// shared is the configuration that all clients share.
 type shared struct {
 	region      string
 	credentials aws.CredentialsProvider
@@ -43,15 +43,16 @@ func (e *Env) readShared() (shared, error) {
 			return shared{}, err
 		}
 	}
-	config, err := e.tls()
+	tlsConfig, err := e.tlsConfig()
 	if err != nil {
 		return shared{}, err
 	}
-	d := newDialer(config)
+	d := newDialer(tlsConfig)
 	return shared{region: region, credentials: e.credentials(), dialer: d, http: e.httpClient(d)}, nil
 }
 
-// credentials are those that Lambda sets, for as long as the process lives.
+// credentials returns those that Lambda sets. They do not change during the life of
+// the process.
 func (e *Env) credentials() aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{
@@ -61,59 +62,58 @@ func (e *Env) credentials() aws.CredentialsProvider {
 	})
 }
 
-// tls makes the configuration that AWS's endpoints are verified with. Amazon's
-// authorities are parsed when it is called; those of AWS_CA_BUNDLE now, since they
-// may be malformed.
-func (e *Env) tls() (func() *tls.Config, error) {
+// tlsConfig returns a function that returns the configuration for AWS endpoints.
+// The function parses Amazon's roots. The roots of AWS_CA_BUNDLE, which may be
+// malformed, are parsed before it is returned.
+func (e *Env) tlsConfig() (func() *tls.Config, error) {
 	name := e.lookup("AWS_CA_BUNDLE")
 	if name == "" {
 		return func() *tls.Config {
 			pool := x509.NewCertPool()
 			pool.AppendCertsFromPEM([]byte(amazonRoots))
-			return tlsConfig(pool)
+			return verifiedBy(pool)
 		}, nil
 	}
 	pem, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("AWS_CA_BUNDLE can't be read: %w", err)
+		return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, errors.New("AWS_CA_BUNDLE is malformed: it must name a file of certificates in PEM")
 	}
-	return func() *tls.Config { return tlsConfig(pool) }, nil
+	return func() *tls.Config { return verifiedBy(pool) }, nil
 }
 
-func tlsConfig(pool *x509.CertPool) *tls.Config {
+func verifiedBy(pool *x509.CertPool) *tls.Config {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 
-// httpClient speaks HTTP/1.1, as AWS's endpoints do.
+// httpClient returns a client of HTTP/1.1, which is what AWS endpoints serve.
 func (e *Env) httpClient(d *dialer) *http.Client {
 	const (
-		idleTime = 90 * time.Second
-		idle     = 16 // as many calls as one request makes side by side
+		idleTimeout  = 90 * time.Second
+		maxIdleConns = 16 // as many calls as one request makes concurrently
 	)
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         d.dial,
 		DialTLSContext:      d.dialTLS,
-		TLSHandshakeTimeout: handshakeTime,
-		IdleConnTimeout:     idleTime,
-		MaxIdleConnsPerHost: idle,
+		TLSHandshakeTimeout: handshakeTimeout,
+		IdleConnTimeout:     idleTimeout,
+		MaxIdleConnsPerHost: maxIdleConns,
 	}
-	// Through a proxy the transport makes the handshake itself.
+	// Through a proxy, the transport does the handshake itself.
 	if e.lookup("HTTPS_PROXY") != "" || e.lookup("https_proxy") != "" {
 		transport.TLSClientConfig = d.tls()
 	}
 	return &http.Client{Transport: transport}
 }
 
-// ConnectAhead makes a connection to the host of an endpoint's URL, where there is
-// none that a client made from this Env could use, and keeps it at hand until ctx
-// ends. It returns then, or at once where there is nothing to do. What fails is
-// left to the call that needs the connection.
-func (e *Env) ConnectAhead(ctx context.Context, endpoint *url.URL) {
+// Preconnect opens a connection to an endpoint for the clients of this Env, unless
+// they have one, and keeps it until ctx ends. It returns then, or at once if there
+// is nothing to do. It reports no errors: the call that needs the connection will.
+func (e *Env) Preconnect(ctx context.Context, endpoint *url.URL) {
 	s, err := e.shared()
 	if err != nil {
 		return
@@ -126,10 +126,10 @@ func (e *Env) ConnectAhead(ctx context.Context, endpoint *url.URL) {
 	default:
 		port = "80"
 	}
-	s.dialer.connectAhead(ctx, net.JoinHostPort(endpoint.Hostname(), port), secure)
+	s.dialer.preconnect(ctx, net.JoinHostPort(endpoint.Hostname(), port), secure)
 }
 
-// client is the configuration of the client of one of AWS's services.
+// client returns the configuration of the client of an AWS service.
 func (e *Env) client(service string) (aws.Config, error) {
 	s, err := e.shared()
 	if err != nil {
@@ -139,7 +139,7 @@ func (e *Env) client(service string) (aws.Config, error) {
 	return aws.Config{Region: s.region, Credentials: s.credentials, HTTPClient: s.http, BaseEndpoint: endpoint}, err
 }
 
-// DynamoDB is the configuration of its client, and the name of the table, by
+// DynamoDB returns the configuration of its client and the table's name,
 // TABLE_NAME.
 func (e *Env) DynamoDB() (aws.Config, string, error) {
 	config, err := e.client("DYNAMODB")
@@ -150,12 +150,12 @@ func (e *Env) DynamoDB() (aws.Config, string, error) {
 	return config, table, err
 }
 
-// Secrets are where this deployment's secrets are: the first part of their names,
-// by SECRET_PREFIX, and the ID of the key that they are encrypted with, by
-// SECRET_KMS_KEY_ID, empty for Secrets Manager's own.
+// Secrets says where this deployment's secrets are stored: SECRET_PREFIX, and
+// SECRET_KMS_KEY_ID, which is empty for the account's default key.
 type Secrets struct{ Prefix, KMSKeyID string }
 
-// SecretsManager is the configuration of its client, and where the secrets are.
+// SecretsManager returns the configuration of its client and where the secrets are
+// stored.
 func (e *Env) SecretsManager() (aws.Config, Secrets, error) {
 	config, err := e.client("SECRETS_MANAGER")
 	if err != nil {
@@ -165,13 +165,13 @@ func (e *Env) SecretsManager() (aws.Config, Secrets, error) {
 	return config, Secrets{Prefix: prefix, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}, err
 }
 
-// Bus is the configuration of EventBridge's client, and the name of the stack's
-// event bus, by EVENT_BUS_NAME.
+// Bus returns the configuration of EventBridge's client and the event bus's name,
+// EVENT_BUS_NAME.
 func (e *Env) Bus() (aws.Config, string, error) {
 	config, err := e.client("EVENTBRIDGE")
 	if err != nil {
 		return config, "", err
 	}
-	name, err := e.spelled("EVENT_BUS_NAME", 1, 256, "._/-", "the name of an event bus")
+	name, err := e.word("EVENT_BUS_NAME", 1, 256, "._/-", "the name of an event bus")
 	return config, name, err
 }

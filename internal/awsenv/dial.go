@@ -9,92 +9,94 @@ import (
 	"time"
 )
 
-// The time that the steps of a connection may take; a call as a whole is bounded
-// by its context.
-const dialTime, handshakeTime = 3 * time.Second, 3 * time.Second
+// A call as a whole is bounded by its context.
+const (
+	dialTimeout      = 3 * time.Second
+	handshakeTimeout = 3 * time.Second
+)
 
-// dialer makes the connections to AWS. One can be made before a call asks for it.
+// dialer opens connections to AWS, some of them before a call needs them.
 type dialer struct {
-	// tls parses the authorities: it takes a millisecond of a cold start, and is
-	// called when a connection is on its way.
+	// tls parses the roots, which takes a millisecond of a cold start. It is called
+	// while the first connection is opened.
 	tls func() *tls.Config
 
-	mu    sync.Mutex
-	open  map[string]int    // connections by address
-	ahead map[string]*early // by address
+	mu           sync.Mutex
+	open         map[string]int           // number of connections by address
+	preconnected map[string]*preconnected // by address
 }
 
-// early is a connection that is made before it is asked for.
-type early struct {
-	made chan struct{} // closed when it is made, or could not be
+// preconnected is a connection that no call has asked for yet.
+type preconnected struct {
+	done chan struct{} // closed once conn or err is set
 	conn net.Conn
 	err  error
 }
 
 func newDialer(config func() *tls.Config) *dialer {
-	return &dialer{tls: sync.OnceValue(config), open: map[string]int{}, ahead: map[string]*early{}}
+	return &dialer{tls: sync.OnceValue(config), open: map[string]int{}, preconnected: map[string]*preconnected{}}
 }
 
-// dial is http.Transport's DialContext, dialTLS its DialTLSContext.
+// dial is http.Transport's DialContext.
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	return d.take(ctx, address, false)
 }
 
+// dialTLS is http.Transport's DialTLSContext.
 func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	return d.take(ctx, address, true)
 }
 
-// take gives the connection that was made ahead, or makes one.
+// take returns the preconnected connection, or opens one.
 func (d *dialer) take(ctx context.Context, address string, secure bool) (net.Conn, error) {
 	d.mu.Lock()
-	e := d.ahead[address]
-	delete(d.ahead, address)
+	p := d.preconnected[address]
+	delete(d.preconnected, address)
 	d.mu.Unlock()
-	if e == nil {
+	if p == nil {
 		return d.connect(ctx, address, secure)
 	}
-	<-e.made // within the time that a connection may take
-	if e.err != nil {
+	<-p.done // bounded by the timeouts above
+	if p.err != nil {
 		return d.connect(ctx, address, secure)
 	}
-	return e.conn, nil
+	return p.conn, nil
 }
 
-// connectAhead makes a connection to an address that there is none to, and keeps
-// it at hand until ctx ends. What fails is left to the call that asks for it.
-func (d *dialer) connectAhead(ctx context.Context, address string, secure bool) {
-	e := &early{made: make(chan struct{})}
+// preconnect opens a connection to an address that has none, and keeps it until
+// ctx ends.
+func (d *dialer) preconnect(ctx context.Context, address string, secure bool) {
+	p := &preconnected{done: make(chan struct{})}
 	d.mu.Lock()
-	if d.open[address] > 0 || d.ahead[address] != nil {
+	if d.open[address] > 0 || d.preconnected[address] != nil {
 		d.mu.Unlock()
 		return
 	}
-	d.ahead[address] = e
+	d.preconnected[address] = p
 	d.mu.Unlock()
-	e.conn, e.err = d.connect(ctx, address, secure)
-	close(e.made)
-	if e.err == nil {
+	p.conn, p.err = d.connect(ctx, address, secure)
+	close(p.done)
+	if p.err == nil {
 		<-ctx.Done()
 	}
-	if d.withdraw(address, e) && e.err == nil {
-		_ = e.conn.Close() // nothing was sent on it, and nobody waits to hear of it
+	if d.withdraw(address, p) && p.err == nil {
+		_ = p.conn.Close() // nothing was sent on it
 	}
 }
 
-// withdraw takes back what was made ahead, and tells whether nobody had it.
-func (d *dialer) withdraw(address string, e *early) bool {
+// withdraw removes a preconnected connection and reports whether no call took it.
+func (d *dialer) withdraw(address string, p *preconnected) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	unused := d.ahead[address] == e
+	unused := d.preconnected[address] == p
 	if unused {
-		delete(d.ahead, address)
+		delete(d.preconnected, address)
 	}
 	return unused
 }
 
-// connect makes a connection, over TLS where it is to be secure.
 func (d *dialer) connect(ctx context.Context, address string, secure bool) (net.Conn, error) {
-	conn, err := d.reach(ctx, address, secure)
+	conn, err := d.connectTCP(ctx, address, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -106,22 +108,21 @@ func (d *dialer) connect(ctx context.Context, address string, secure bool) (net.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open[address]++
-	return &counted{Conn: conn, closed: sync.OnceFunc(func() { d.close(address) })}, nil
+	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { d.closed(address) })}, nil
 }
 
-// reach makes a TCP connection. While the other end is waited for there is time
-// to parse what the handshake needs.
-func (d *dialer) reach(ctx context.Context, address string, secure bool) (net.Conn, error) {
+// connectTCP parses the roots while it waits for the other end.
+func (d *dialer) connectTCP(ctx context.Context, address string, secure bool) (net.Conn, error) {
 	if secure {
 		var parsing sync.WaitGroup
 		defer parsing.Wait()
 		parsing.Go(func() { d.tls() })
 	}
-	return (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", address)
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
 }
 
 func handshake(ctx context.Context, conn net.Conn, address string, config *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	host, _, err := net.SplitHostPort(address)
 	if err == nil {
@@ -135,19 +136,20 @@ func handshake(ctx context.Context, conn net.Conn, address string, config *tls.C
 	return nil, errors.Join(err, conn.Close())
 }
 
-func (d *dialer) close(address string) {
+func (d *dialer) closed(address string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open[address]--
 }
 
-// counted is a connection whose end is noted.
-type counted struct {
+// countedConn is a connection that is counted in dialer.open.
+type countedConn struct {
 	net.Conn
 	closed func()
 }
 
-func (c *counted) Close() error {
+// Close closes the connection and removes it from the count.
+func (c *countedConn) Close() error {
 	c.closed()
 	return c.Conn.Close()
 }

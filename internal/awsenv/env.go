@@ -1,10 +1,9 @@
-// Package awsenv turns the environment into a checked configuration. It is on
-// every function's start-up path: nothing here looks at files or at the network
-// that a request may not need, which is why the SDK's config module is not used.
+// Package awsenv reads the configuration of functions from the environment. It is
+// part of every cold start, so it does not use the SDK's config package, which
+// reads files and links the clients of sign-on services.
 //
-// What runs on the configuration is in the packages below this one, by what it
-// links: a function links, and so initialises at its start, only the clients that
-// it calls.
+// The packages below this one configure services. A function imports only those
+// it needs, because every linked client is initialised at each cold start.
 package awsenv
 
 import (
@@ -19,30 +18,29 @@ import (
 	"github.com/headgate/headgate/internal/egress"
 )
 
-// Lookup gives the value of an environment variable, empty where it is not set;
+// Lookup returns the value of an environment variable, empty if it is not set.
 // os.Getenv is one.
 type Lookup func(name string) string
 
-// Env reads the environment. Errors name the variable and what it must be.
+// Env reads the environment. Errors name the variable and say what it must be.
 type Env struct {
 	lookup Lookup
 	shared func() (shared, error) // read once, for all clients
 }
 
-// New is the environment that lookup shows.
+// New returns an Env on lookup.
 func New(lookup Lookup) *Env {
 	e := &Env{lookup: lookup}
 	e.shared = sync.OnceValues(e.readShared)
 	return e
 }
 
-// Fail ends a process that can't start, with one line that says why.
+// Fail writes err to standard error as one line and exits with status 1.
 func Fail(err error) {
 	fmt.Fprintln(os.Stderr, "headgate: "+err.Error())
 	os.Exit(1)
 }
 
-// required is the value of a variable that must be set.
 func (e *Env) required(name string) (string, error) {
 	v := e.lookup(name)
 	if v == "" {
@@ -51,19 +49,19 @@ func (e *Env) required(name string) (string, error) {
 	return v, nil
 }
 
-// spelled is the value of a variable that must be set, with from least to most
-// letters, digits, and characters of others. It does without a regular expression:
-// compiling one with such bounds takes longer than all else here.
-func (e *Env) spelled(name string, least, most int, others, form string) (string, error) {
+// word returns a required variable of minLength to maxLength ASCII letters, digits
+// and characters of punctuation. A regular expression would take longer to compile
+// than everything else here.
+func (e *Env) word(name string, minLength, maxLength int, punctuation, form string) (string, error) {
 	v, err := e.required(name)
 	if err != nil {
 		return "", err
 	}
-	odd := func(r rune) bool {
+	invalid := func(r rune) bool {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		return !letter && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune(punctuation, r)
 	}
-	if len(v) < least || len(v) > most || strings.ContainsFunc(v, odd) {
+	if len(v) < minLength || len(v) > maxLength || strings.ContainsFunc(v, invalid) {
 		return "", malformed(name, form)
 	}
 	return v, nil
@@ -73,24 +71,23 @@ func malformed(name, form string) error {
 	return fmt.Errorf("%s is malformed: it must be %s", name, form)
 }
 
-// table is the name of the table, by DynamoDB's rules for one.
 func (e *Env) table() (string, error) {
-	return e.spelled("TABLE_NAME", 3, 255, "_.-", "the name of a DynamoDB table")
+	return e.word("TABLE_NAME", 3, 255, "_.-", "the name of a DynamoDB table")
 }
 
-// secretPrefix leaves room for account and ID in a secret's name, which has at
-// most 512 characters.
+// secretPrefix is limited to 256 of the 512 characters of a secret's name, which
+// also holds the account and the database's ID.
 func (e *Env) secretPrefix() (string, error) {
 	const name, form = "SECRET_PREFIX", "the first part of a secret's name, such as headgate, of at most 256 characters"
-	v, err := e.spelled(name, 1, 256, "_+=.@-/", form)
+	v, err := e.word(name, 1, 256, "_+=.@-/", form)
 	if err == nil && slices.Contains(strings.Split(v, "/"), "") {
 		return "", malformed(name, form)
 	}
 	return v, err
 }
 
-// Egress is which addresses may be dialled beside the public internet, by
-// EGRESS_ALLOW.
+// Egress returns the policy for the addresses that targets may have: the public
+// internet and EGRESS_ALLOW.
 func (e *Env) Egress() (egress.Policy, error) {
 	p, err := egress.New(e.lookup("EGRESS_ALLOW"), e.lookup("AWS_LAMBDA_RUNTIME_API"))
 	if err != nil {
@@ -99,21 +96,21 @@ func (e *Env) Egress() (egress.Policy, error) {
 	return p, nil
 }
 
-// Duration is a Go duration of at least least, by the variable called name;
-// otherwise where it is not set.
-func (e *Env) Duration(name string, otherwise, least time.Duration) (time.Duration, error) {
+// Duration returns the variable as a Go duration of at least minimum, or
+// defaultValue if it is not set.
+func (e *Env) Duration(name string, defaultValue, minimum time.Duration) (time.Duration, error) {
 	text := e.lookup(name)
 	if text == "" {
-		return otherwise, nil
+		return defaultValue, nil
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < least {
-		return 0, malformed(name, fmt.Sprintf("a duration of at least %s, such as %s", least, otherwise))
+	if err != nil || d < minimum {
+		return 0, malformed(name, fmt.Sprintf("a duration of at least %s, such as %s", minimum, defaultValue))
 	}
 	return d, nil
 }
 
-// endpoint is the URL that stands in for a service of AWS's, nil for AWS's own.
+// endpoint returns the URL that replaces an AWS service's endpoint, nil for none.
 func (e *Env) endpoint(service string) (*string, error) {
 	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
 		v := e.lookup(name)

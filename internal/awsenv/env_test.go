@@ -28,15 +28,15 @@ func databases(vars map[string]string) error {
 	return err
 }
 
-func TestAGoodEnvironmentStarts(t *testing.T) {
+func TestOpen_ValidEnvironment(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]map[string]string{
-		"as it is":                   {},
-		"with everything":            {"SECRET_KMS_KEY_ID": "k", "EGRESS_ALLOW": "10.0.0.0/8, fd00::/8", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
-		"with endpoints of its own":  {"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_ENDPOINT_URL_DYNAMODB": "https://localhost:2/"},
-		"with the default region":    {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
-		"with a prefix of one word":  {"SECRET_PREFIX": "headgate"},
-		"with a session's token too": {"AWS_SESSION_TOKEN": "t"},
+		"required variables": {},
+		"optional variables": {"SECRET_KMS_KEY_ID": "k", "EGRESS_ALLOW": "10.0.0.0/8, fd00::/8", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		"endpoints":          {"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_ENDPOINT_URL_DYNAMODB": "https://localhost:2/"},
+		"AWS_DEFAULT_REGION": {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
+		"prefix of one word": {"SECRET_PREFIX": "headgate"},
+		"session token":      {"AWS_SESSION_TOKEN": "t"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestAGoodEnvironmentStarts(t *testing.T) {
 	}
 }
 
-func TestAVariableThatIsMissingOrMalformedIsNamed(t *testing.T) {
+func TestOpen_InvalidVariable(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -80,7 +80,7 @@ func TestAVariableThatIsMissingOrMalformedIsNamed(t *testing.T) {
 			vars[tt.name] = tt.value
 			err := databases(vars)
 			if err == nil || !strings.Contains(err.Error(), tt.name) {
-				t.Fatalf("error %v does not name it", err)
+				t.Fatalf("error %v does not name the variable", err)
 			}
 			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "secret-word") {
 				t.Errorf("error %q is not one line without secrets", err)
@@ -89,9 +89,8 @@ func TestAVariableThatIsMissingOrMalformedIsNamed(t *testing.T) {
 	}
 }
 
-// A client that a function does not call would be initialised at each of its
-// starts.
-func TestFunctionsLinkOnlyTheClientsThatTheyCall(t *testing.T) {
+// Every linked client is initialised at each cold start.
+func TestFunctions_LinkedClients(t *testing.T) {
 	t.Parallel()
 	const (
 		dynamoDB, secretsManager = "aws-sdk-go-v2/service/dynamodb", "aws-sdk-go-v2/service/secretsmanager"
@@ -124,7 +123,7 @@ func TestFunctionsLinkOnlyTheClientsThatTheyCall(t *testing.T) {
 	}
 }
 
-func TestASweepIsOfAnAgeThatNoRequestReaches(t *testing.T) {
+func TestSweeper_Age(t *testing.T) {
 	t.Parallel()
 	for age, want := range map[string]time.Duration{"": time.Hour, "15m": 15 * time.Minute, "36h": 36 * time.Hour, "14m59s": 0, "900": 0, "x": 0, "-1h": 0} {
 		vars := good()

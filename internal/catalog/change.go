@@ -13,25 +13,24 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// changedDatabase and changedGuard are the places of the database's item and of
-// the guard on a new name in the transaction of an update.
+// The indexes of the database and of the new name's guard in the transaction of an
+// update. The database has the same index in that of a delete.
 const (
-	changedDatabase = iota
-	changedGuard
+	changeDatabase = iota
+	changeGuard
 )
 
-// Update puts d in the place of old, which has to be as it was read, and moves
-// the guard where the name changed, in one transaction. D.Change is a UUID of
-// this change alone. An update of that change that landed before counts as done.
+// Update replaces old with d and moves the guard if the name changes, in one
+// transaction with optimistic locking. d.Change is a UUID of this change alone, by
+// which Update is idempotent.
 //
-// The error is database.ErrVersionConflict where old is not what stands any
-// more, or database.ErrNameTaken; else its kind is Throttled or Unavailable
-// (nothing was changed), UnknownOutcome or Internal. Both of the former are of
-// kind UnknownOutcome where an earlier attempt may have landed, or could yet; see
-// versionOutcome and nameTaken.
+// The error is database.ErrVersionConflict or database.ErrNameTaken; otherwise its
+// kind is Throttled or Unavailable (nothing was changed), UnknownOutcome or
+// Internal. Both errors have the kind UnknownOutcome if an earlier attempt may have
+// committed, or still may; see versionConflict and nameTaken.
 func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 	if d.Change == "" {
-		return broken(errors.New("an update that does not name its change"))
+		return broken(fmt.Errorf("update database %s: no change ID", d.ID))
 	}
 	stored, err := databaseItem(d)
 	if err != nil {
@@ -39,97 +38,96 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 	}
 	changes := []types.TransactWriteItem{c.replace(stored, old.Version)}
 	if d.Name != old.Name {
-		changes = append(changes, c.put(guardItem(d.Account, d.Name, d.ID)), c.dropGuard(old))
+		changes = append(changes, c.put(guardItem(d.Account, d.Name, d.ID)), c.deleteGuard(old))
 	}
 	if err := c.transact(ctx, d.Change, changes...); err != nil {
-		return c.updateOutcome(ctx, err, old, d)
+		return c.updateError(ctx, err, old, d)
 	}
 	return nil
 }
 
-// dropGuard gives up d's name.
-func (c *Catalog) dropGuard(d database.Database) types.TransactWriteItem {
-	return c.remove(nameKey(d.Account, d.Name), attrDatabaseID, text(d.ID))
+func (c *Catalog) deleteGuard(d database.Database) types.TransactWriteItem {
+	return c.deleteIf(nameKey(d.Account, d.Name), attrDatabaseID, text(d.ID))
 }
 
-// updateOutcome is what became of an update that ended with err.
-func (c *Catalog) updateOutcome(ctx context.Context, err error, old, d database.Database) error {
+// updateError returns the error of an update whose transaction returned err, nil if
+// an earlier attempt committed.
+func (c *Catalog) updateError(ctx context.Context, err error, old, d database.Database) error {
 	failed := failedConditions(err)
-	stands, changed := failed[changedDatabase]
-	guard := failed[changedGuard].text(attrDatabaseID)
-	cause := fmt.Errorf("updating database %s: %w", d.ID, err)
+	existing, changed := failed[changeDatabase]
+	nameOwner := failed[changeGuard].text(attrDatabaseID)
+	cause := fmt.Errorf("update database %s: %w", d.ID, err)
 	switch {
 	case changed:
-		return versionOutcome(err, stands, d)
-	case guard != "" && guard != d.ID:
+		return versionConflict(err, existing, d)
+	case nameOwner != "" && nameOwner != d.ID:
 		return nameTaken(err)
 	case len(failed) > 0:
-		// The guards are as the database's item can't have them at old's version.
-		// So it must be at another, of which the answer does not say a word.
-		stands, readErr := c.stands(ctx, d)
-		if readErr == nil && !stands.isVersion(old.Version) {
-			return versionOutcome(err, stands, d)
+		// The guards contradict old's version. So the database has another one,
+		// which the response does not contain.
+		existing, readErr := c.readItem(ctx, d)
+		if readErr == nil && !existing.isVersion(old.Version) {
+			return versionConflict(err, existing, d)
 		}
 		cause = errors.Join(cause, readErr)
 	}
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
-// versionOutcome is what became of an update to d, when what stands is not what
-// it was to replace.
+// versionConflict returns the error of an update to d that found existing instead
+// of the version it replaces, nil if existing is d.
 //
-// A version is reached by one change alone. So if another's change stands at d's
-// version, d never did, and never will. If d was overtaken, or the database is
-// gone, then an attempt of unknown outcome may well have landed before: the
-// caller is told both, since what was kept for d may be what later versions hold
-// on to.
-func versionOutcome(err error, stands item, d database.Database) error {
-	if stands.text(attrChange) == d.Change {
+// Each version comes from one change. So if existing has d's version from another
+// change, d was never stored and never will be. If existing is later, or missing,
+// an earlier attempt with an ambiguous outcome may have committed before. The kind
+// is then UnknownOutcome, because later versions may use what was stored for d.
+func versionConflict(err error, existing item, d database.Database) error {
+	if existing.text(attrChange) == d.Change {
 		return nil
 	}
-	doubt := doubtOf(err)
-	if doubt == nil || stands.isVersion(d.Version) {
+	ambiguous := ambiguousAttempt(err)
+	if ambiguous == nil || existing.isVersion(d.Version) {
 		return database.ErrVersionConflict
 	}
 	return apierror.New(apierror.UnknownOutcome, "the database has been changed since",
-		fmt.Errorf("%w (after an attempt of unknown outcome: %w)", database.ErrVersionConflict, doubt))
+		fmt.Errorf("%w (after an attempt with an ambiguous outcome: %w)", database.ErrVersionConflict, ambiguous))
 }
 
-// Delete removes d, which has to be as it was read, and the guard on its name in
-// one transaction. A removal that landed before, unseen, counts as done.
+// Delete deletes d and the guard on its name in one transaction with optimistic
+// locking. If the outcome of an attempt is ambiguous and the database is gone,
+// Delete has succeeded.
 //
-// The error is database.ErrVersionConflict where the database is at another
-// version; else its kind is NotFound, Throttled or Unavailable (nothing was
-// changed), UnknownOutcome or Internal.
+// The error is database.ErrVersionConflict; otherwise its kind is NotFound,
+// Throttled or Unavailable (nothing was changed), UnknownOutcome or Internal.
 func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
-	// The token is this call's own: another's success is not this one's.
+	// The token is new: another call's success is not this one's.
 	err := c.transact(ctx, uuid.NewString(),
-		c.remove(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.dropGuard(d))
+		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d))
 	if err != nil {
-		return c.deleteOutcome(ctx, err, d)
+		return c.deleteError(ctx, err, d)
 	}
 	return nil
 }
 
-// deleteOutcome is what became of a deletion that ended with err. Where the
-// database stands at another version no attempt has landed, nor ever will. Where
-// it is gone, an attempt of unknown outcome is taken for the one that did it: if
-// it was another's, the end is the same.
-func (c *Catalog) deleteOutcome(ctx context.Context, err error, d database.Database) error {
+// deleteError returns the error of a delete whose transaction returned err. If the
+// database has another version, no attempt committed or will. If it is gone after an
+// attempt with an ambiguous outcome, that attempt may have deleted it; the result is
+// the same if another request did.
+func (c *Catalog) deleteError(ctx context.Context, err error, d database.Database) error {
 	failed := failedConditions(err)
-	cause := fmt.Errorf("deleting database %s: %w", d.ID, err)
-	stands, changed := failed[changedDatabase]
+	cause := fmt.Errorf("delete database %s: %w", d.ID, err)
+	existing, changed := failed[changeDatabase]
 	if len(failed) > 0 && !changed {
-		// As in an update: a guard that is not d's tells of another version.
+		// The guard is not d's. So the database has another version, as in an update.
 		var readErr error
-		stands, readErr = c.stands(ctx, d)
-		changed = readErr == nil && !stands.isVersion(d.Version)
+		existing, readErr = c.readItem(ctx, d)
+		changed = readErr == nil && !existing.isVersion(d.Version)
 		cause = errors.Join(cause, readErr)
 	}
 	switch {
-	case changed && len(stands) > 0:
+	case changed && len(existing) > 0:
 		return database.ErrVersionConflict
-	case changed && doubtOf(err) != nil:
+	case changed && ambiguousAttempt(err) != nil:
 		return nil
 	case changed:
 		return apierror.New(apierror.NotFound, "not found", nil)
@@ -137,11 +135,11 @@ func (c *Catalog) deleteOutcome(ctx context.Context, err error, d database.Datab
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
-// stands is d's item as it is now, empty where there is none.
-func (c *Catalog) stands(ctx context.Context, d database.Database) (item, error) {
+// readItem returns d's current item, empty if there is none.
+func (c *Catalog) readItem(ctx context.Context, d database.Database) (item, error) {
 	i, err := c.get(ctx, databaseKey(d.Account, d.ID))
 	if apierror.KindOf(err) == apierror.NotFound {
-		return nil, nil
+		return item{}, nil
 	}
 	return i, err
 }

@@ -16,66 +16,65 @@ import (
 )
 
 const (
-	// claimable is the condition on which a claim is put: there is none, its time
-	// is up, or it was left without a result.
-	claimable = absent + " OR #claimed_at <= :forgotten OR (attribute_not_exists(#result) AND #claimed_at < :abandoned)"
-	// heldWithoutResult is the condition on which a claim is given a result, or up.
+	// unclaimed holds if there is no claim, it expired, or its request ended without
+	// a result.
+	unclaimed = notExists + " OR #claimed_at <= :expired OR (attribute_not_exists(#result) AND #claimed_at < :abandoned)"
+	// heldWithoutResult holds if the claim is the owner's and has no result.
 	heldWithoutResult = "#owner = :owner AND attribute_not_exists(#result)"
 
-	// fixedTime is RFC 3339 with all of its digits, so that the order of the text
-	// is that of the time.
+	// fixedTime is RFC 3339 with all nine digits, so that times sort as text.
 	fixedTime = "2006-01-02T15:04:05.000000000Z"
 )
 
-// Claim takes c.Key for c.Owner, by the clock of whoever made c, or gives the
-// claim that stands, as database.Catalog says. The error's kind is Throttled or
-// Unavailable (nothing was changed), UnknownOutcome or Internal. A claim of
-// unknown outcome is free again after database.ClaimTime.
+// Claim takes c.Key for c.Owner or returns the existing claim, as
+// database.Catalog says. The time is c.ClaimedAt. The error's kind is Throttled or
+// Unavailable (nothing was changed), UnknownOutcome or Internal. A claim with an
+// unknown outcome lapses after database.ClaimTime.
 func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Claim, error) {
 	in := c.claimInput(claim)
 	err := write(ctx, func(ctx context.Context) error {
-		_, err := c.client.PutItem(ctx, in, once)
+		_, err := c.client.PutItem(ctx, in)
 		return err
 	})
 	if err == nil {
 		return claim, nil
 	}
-	if refusal, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return standingClaim(refusal.Item, claim)
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return existingClaim(failed.Item, claim)
 	}
-	return database.Claim{}, awsretry.DomainError(err, fmt.Errorf("claiming an idempotency key: %w", err), apierror.UnknownOutcome)
+	return database.Claim{}, awsretry.DomainError(err, fmt.Errorf("claim idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
 func (c *Catalog) claimInput(claim database.Claim) *dynamodb.PutItemInput {
 	return &dynamodb.PutItemInput{
 		TableName:                &c.table,
 		Item:                     claimItem(claim),
-		ConditionExpression:      aws.String(claimable),
+		ConditionExpression:      aws.String(unclaimed),
 		ExpressionAttributeNames: map[string]string{"#claimed_at": attrClaimedAt, "#result": attrResult},
 		ExpressionAttributeValues: item{
-			":forgotten": fixedStamp(claim.ClaimedAt.Add(-database.ReplayTime)),
-			":abandoned": fixedStamp(claim.ClaimedAt.Add(-database.ClaimTime)),
+			":expired":   fixedTimestamp(claim.ClaimedAt.Add(-database.ReplayTime)),
+			":abandoned": fixedTimestamp(claim.ClaimedAt.Add(-database.ClaimTime)),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 }
 
-// standingClaim is the claim in an item that stood in claim's way: claim itself,
-// where an attempt of its own has put the item.
-func standingClaim(i item, claim database.Claim) (database.Claim, error) {
-	stands, err := i.claim(claim)
+// existingClaim returns the claim that failed the condition. That is claim itself
+// if an earlier attempt stored it.
+func existingClaim(i item, claim database.Claim) (database.Claim, error) {
+	existing, err := i.claim(claim)
 	if err != nil {
-		return database.Claim{}, broken(fmt.Errorf("an idempotency record: %w", err))
+		return database.Claim{}, broken(fmt.Errorf("read idempotency record: %w", err))
 	}
-	if stands.Owner == claim.Owner && stands.Result == nil {
+	if existing.Owner == claim.Owner && existing.Result == nil {
 		return claim, nil
 	}
-	return stands, nil
+	return existing, nil
 }
 
-// Release gives up the claim, if it stands and has no result; one that does not
-// counts as done. The error's kind is Throttled or Unavailable (nothing was
-// changed), UnknownOutcome or Internal.
+// Release removes the claim if it is still the owner's and has no result;
+// otherwise it changes nothing. The error's kind is Throttled or Unavailable
+// (nothing was changed), UnknownOutcome or Internal.
 func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 	in := &dynamodb.DeleteItemInput{
 		TableName:                 &c.table,
@@ -85,29 +84,29 @@ func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 		ExpressionAttributeValues: item{":owner": text(claim.Owner)},
 	}
 	err := write(ctx, func(ctx context.Context) error {
-		_, err := c.client.DeleteItem(ctx, in, once)
+		_, err := c.client.DeleteItem(ctx, in)
 		return err
 	})
-	if err == nil || isConditionFailure(err) {
+	if err == nil || isConditionFailed(err) {
 		return nil
 	}
-	return awsretry.DomainError(err, fmt.Errorf("releasing an idempotency key: %w", err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("release idempotency key: %w", err), apierror.UnknownOutcome)
 }
 
-func fixedStamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(fixedTime)) }
+func fixedTimestamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(fixedTime)) }
 
-// claimItem is a claim without a result. Its TTL is rounded up: until its time is
-// up a claim stands, to the nanosecond.
+// claimItem returns the item of a claim without a result. Its TTL, in seconds, is
+// rounded up, because the claim expires to the nanosecond.
 func claimItem(c database.Claim) item {
 	i := claimKey(c)
 	i[attrOwner] = text(c.Owner)
 	i[attrPayloadHash] = text(c.PayloadHash)
-	i[attrClaimedAt] = fixedStamp(c.ClaimedAt)
+	i[attrClaimedAt] = fixedTimestamp(c.ClaimedAt)
 	i[attrExpiresAt] = number(c.ClaimedAt.Add(database.ReplayTime + time.Second - 1).Unix())
 	return i
 }
 
-// claim is the claim in the item, which is under the key of like.
+// claim returns the claim in the item, which has the key of like.
 func (i item) claim(like database.Claim) (database.Claim, error) {
 	at, err := i.time(attrClaimedAt)
 	if err != nil {
@@ -117,7 +116,7 @@ func (i item) claim(like database.Claim) (database.Claim, error) {
 		Account: like.Account, Key: like.Key, Owner: i.text(attrOwner), PayloadHash: i.text(attrPayloadHash), ClaimedAt: at,
 	}
 	if c.Owner == "" || at.IsZero() {
-		return database.Claim{}, errors.New("it lacks an owner or its time")
+		return database.Claim{}, errors.New("no owner or no time")
 	}
 	if _, ok := i[attrResult]; ok {
 		d, err := i.database(attrResult)
@@ -129,7 +128,7 @@ func (i item) claim(like database.Claim) (database.Claim, error) {
 	return c, nil
 }
 
-// isResult says whether the item is c with d as its result.
+// isResult reports whether the item is the claim c with d as its result.
 func (i item) isResult(c database.Claim, d database.Database) bool {
 	return i.text(attrOwner) == c.Owner && i.text(attrDatabase) == d.ID
 }

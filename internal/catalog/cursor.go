@@ -16,17 +16,17 @@ import (
 
 const cursorKeyBytes = 32
 
-// CursorKey is the account's key for signing cursors, made where there is none
-// yet. The error's kind is Throttled, Unavailable or Internal.
+// CursorKey returns the account's key for signing cursors and creates it if there
+// is none. The error's kind is Throttled, Unavailable or Internal.
 func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error) {
 	key, err := c.readCursorKey(ctx, account)
 	if apierror.KindOf(err) != apierror.NotFound {
 		return key, err
 	}
-	if err := c.makeCursorKey(ctx, account); err != nil {
+	if err := c.createCursorKey(ctx, account); err != nil {
 		return nil, err
 	}
-	// Of those that make one at once, one puts it, and all read the same.
+	// One of several concurrent creates wins, and all read its key.
 	return c.readCursorKey(ctx, account)
 }
 
@@ -37,26 +37,26 @@ func (c *Catalog) readCursorKey(ctx context.Context, account string) ([]byte, er
 	}
 	key, ok := stored[attrCursorKey].(*types.AttributeValueMemberB)
 	if !ok || len(key.Value) != cursorKeyBytes {
-		return nil, broken(errors.New("a key for cursors of another form"))
+		return nil, broken(errors.New("read cursor key: not 32 bytes"))
 	}
 	return key.Value, nil
 }
 
-// makeCursorKey puts a key where there is none. It may be repeated, so a doubt
-// about it is none.
-func (c *Catalog) makeCursorKey(ctx context.Context, account string) error {
+// createCursorKey stores a new key if there is none. It is idempotent, so an
+// ambiguous outcome is safe.
+func (c *Catalog) createCursorKey(ctx context.Context, account string) error {
 	key := make([]byte, cursorKeyBytes)
-	rand.Read(key) // which never fails
+	rand.Read(key) // never fails
 	stored := cursorItemKey(account)
 	stored[attrCursorKey] = &types.AttributeValueMemberB{Value: key}
 	err := write(ctx, func(ctx context.Context) error {
 		_, err := c.client.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: &c.table, Item: stored, ConditionExpression: aws.String(absent),
-		}, once)
+			TableName: &c.table, Item: stored, ConditionExpression: aws.String(notExists),
+		})
 		return err
 	})
-	if err == nil || isConditionFailure(err) {
+	if err == nil || isConditionFailed(err) {
 		return nil
 	}
-	return awsretry.DomainError(err, fmt.Errorf("making a key for cursors: %w", err), apierror.Unavailable)
+	return awsretry.DomainError(err, fmt.Errorf("create cursor key: %w", err), apierror.Unavailable)
 }

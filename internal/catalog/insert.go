@@ -13,21 +13,21 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// The places of an insert's items in its transaction.
+// The indexes of an insert's items in its transaction.
 const (
-	insertedDatabase = iota
-	insertedGuard
-	insertedResult
+	insertDatabase = iota
+	insertGuard
+	insertResult
 )
 
-// Insert keeps d and takes its name in one transaction; with a claim, which has
-// to be held still, d becomes its result in the same transaction. An insert of d
-// that landed before counts as done.
+// Insert stores d and takes its name in one transaction. With a claim, which must
+// still be held, d becomes its result in the same transaction. Insert is
+// idempotent.
 //
-// The error is database.ErrNameTaken where another database has the name, or
-// database.ErrClaimLost; else its kind is Throttled or Unavailable (nothing was
-// kept), UnknownOutcome or Internal. ErrNameTaken itself is of kind
-// UnknownOutcome where an earlier attempt could yet land; see nameTaken.
+// The error is database.ErrNameTaken or database.ErrClaimLost; otherwise its kind
+// is Throttled or Unavailable (nothing was stored), UnknownOutcome or Internal.
+// ErrNameTaken has the kind UnknownOutcome if an earlier attempt may still commit;
+// see nameTaken.
 func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim) error {
 	stored, err := databaseItem(d)
 	if err != nil {
@@ -35,23 +35,23 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 	}
 	changes := []types.TransactWriteItem{c.put(stored), c.put(guardItem(d.Account, d.Name, d.ID))}
 	if claim != nil {
-		result, err := c.result(*claim, d)
+		result, err := c.setResult(*claim, d)
 		if err != nil {
 			return broken(err)
 		}
 		changes = append(changes, result)
 	}
 	if err := c.transact(ctx, d.ID, changes...); err != nil {
-		return insertOutcome(err, d, claim)
+		return insertError(err, d, claim)
 	}
 	return nil
 }
 
-// result makes d the claim's result, if the claim stands and has none.
-func (c *Catalog) result(claim database.Claim, d database.Database) (types.TransactWriteItem, error) {
+// setResult makes d the claim's result, if the claim is held and has none.
+func (c *Catalog) setResult(claim database.Claim, d database.Database) (types.TransactWriteItem, error) {
 	document, err := json.Marshal(d)
 	if err != nil {
-		return types.TransactWriteItem{}, fmt.Errorf("encoding database %s: %w", d.ID, err)
+		return types.TransactWriteItem{}, fmt.Errorf("encode database %s: %w", d.ID, err)
 	}
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName:           &c.table,
@@ -68,42 +68,40 @@ func (c *Catalog) result(claim database.Claim, d database.Database) (types.Trans
 	}}, nil
 }
 
-// insertOutcome is what became of an insert that ended with err.
+// insertError returns the error of an insert whose transaction returned err, nil if
+// an earlier attempt committed.
 //
-// That d's item is there settles it, since the ID is d's alone: whoever put it
-// was an attempt of ours. So does the claim with d as its result, which tells of
-// an attempt that landed even where the database has been deleted and its name
-// taken since. A claim that is another's, or nobody's, settles the contrary, for
-// the attempts in doubt too: an owner is never a claim's again.
-func insertOutcome(err error, d database.Database, claim *database.Claim) error {
+// An attempt committed if the database's item or its guard exists, because only
+// this insert has its ID. It also committed if d is the claim's result, even where
+// the database has been deleted since. No attempt commits once the claim is
+// another's or gone: no owner gets a claim twice.
+func insertError(err error, d database.Database, claim *database.Claim) error {
 	failed := failedConditions(err)
-	_, exists := failed[insertedDatabase]
-	guard := failed[insertedGuard].text(attrDatabaseID)
-	record, unclaimed := failed[insertedResult]
+	_, exists := failed[insertDatabase]
+	nameOwner := failed[insertGuard].text(attrDatabaseID)
+	record, claimFailed := failed[insertResult]
 	switch {
-	case exists, guard == d.ID, unclaimed && record.isResult(*claim, d):
+	case exists, nameOwner == d.ID, claimFailed && record.isResult(*claim, d):
 		return nil
-	case unclaimed:
+	case claimFailed:
 		return database.ErrClaimLost
-	case guard != "":
+	case nameOwner != "":
 		return nameTaken(err)
 	}
-	return awsretry.DomainError(err, fmt.Errorf("inserting database %s: %w", d.ID, err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("insert database %s: %w", d.ID, err), apierror.UnknownOutcome)
 }
 
-// nameTaken is the error of a write whose name has another's ID in its guard.
+// nameTaken returns the error of a write whose name belongs to another database.
 //
-// That settles it, nearly always: while the other has the name, no attempt of
-// ours can land. But where the outcome of an earlier attempt is unknown, that
-// attempt may still be under way, and would land if the other database were
-// deleted before it is evaluated. DynamoDB promises to remember a token's
-// success, not its cancellation, so the later answer does not rule it out. The
-// caller is then told both: the name is taken, and what was kept for the
-// database must stay, lest the late comer be without its passwords.
+// Its kind is UnknownOutcome if the outcome of an earlier attempt is ambiguous: that
+// attempt may still be in progress, and commits if the other database is deleted
+// before it is evaluated. The failed condition of a later attempt does not rule
+// that out, because DynamoDB remembers a token's success but not its cancellation.
+// The caller then keeps the secret: the transaction may still commit.
 func nameTaken(err error) error {
-	if doubt := doubtOf(err); doubt != nil {
+	if ambiguous := ambiguousAttempt(err); ambiguous != nil {
 		return apierror.New(apierror.UnknownOutcome, "the name is taken",
-			fmt.Errorf("%w (after an attempt of unknown outcome: %w)", database.ErrNameTaken, doubt))
+			fmt.Errorf("%w (after an attempt with an ambiguous outcome: %w)", database.ErrNameTaken, ambiguous))
 	}
 	return database.ErrNameTaken
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// The names of the attributes.
+// The attributes of items.
 const (
 	attrPK            = "PK"
 	attrSK            = "SK"
@@ -31,7 +31,7 @@ const (
 	attrCursorKey = "cursor_key"
 )
 
-// item is one item of the table, or its key.
+// item is an item of the table or its key.
 type item map[string]types.AttributeValue
 
 func key(pk, sk string) item { return item{attrPK: text(pk), attrSK: text(sk)} }
@@ -44,10 +44,10 @@ func claimKey(c database.Claim) item { return key(partition(c.Account), "request
 
 func cursorItemKey(account string) item { return key(partition(account), "cursor") }
 
-// databasePrefix is what the sort keys of databases begin with.
+// databasePrefix begins the sort keys of databases.
 const databasePrefix = "database#"
 
-// partition is the partition key of all that is an account's.
+// partition returns the partition key of an account's items.
 func partition(account string) string { return "account#" + account }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -56,7 +56,7 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// text is the string attribute called name, or empty.
+// text returns a string attribute, empty if there is none.
 func (i item) text(name string) string {
 	if v, ok := i[name].(*types.AttributeValueMemberS); ok {
 		return v.Value
@@ -64,7 +64,7 @@ func (i item) text(name string) string {
 	return ""
 }
 
-// unix is the time in the number attribute called name, or zero.
+// unix returns the time in a number attribute, zero if there is none.
 func (i item) unix(name string) (time.Time, error) {
 	v, ok := i[name].(*types.AttributeValueMemberN)
 	if !ok {
@@ -72,12 +72,12 @@ func (i item) unix(name string) (time.Time, error) {
 	}
 	n, err := strconv.ParseInt(v.Value, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("attribute %s: %w", name, err)
+		return time.Time{}, fmt.Errorf("decode attribute %s: %w", name, err)
 	}
 	return time.Unix(n, 0).UTC(), nil
 }
 
-// time is the time in the string attribute called name, or zero.
+// time returns the time in a string attribute, zero if there is none.
 func (i item) time(name string) (time.Time, error) {
 	s := i.text(name)
 	if s == "" {
@@ -85,45 +85,45 @@ func (i item) time(name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("attribute %s: %w", name, err)
+		return time.Time{}, fmt.Errorf("decode attribute %s: %w", name, err)
 	}
 	return t, nil
 }
 
-func stamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(time.RFC3339Nano)) }
+func timestamp(t time.Time) types.AttributeValue { return text(t.UTC().Format(time.RFC3339Nano)) }
 
-// isVersion says whether the item has the attribute version with that number.
+// isVersion reports whether the item has that version.
 func (i item) isVersion(version int64) bool {
 	v, ok := i[attrVersion].(*types.AttributeValueMemberN)
 	return ok && v.Value == strconv.FormatInt(version, 10)
 }
 
-// databaseItem is d as it is stored. Version and change are attributes of their
-// own for the conditions of an update, and to judge the ones that failed.
+// databaseItem returns d's item. The version and the change are also attributes of
+// their own, for the conditions of an update and for errors when they fail.
 func databaseItem(d database.Database) (item, error) {
 	document, err := json.Marshal(d)
 	if err != nil {
-		return nil, fmt.Errorf("encoding database %s: %w", d.ID, err)
+		return nil, fmt.Errorf("encode database %s: %w", d.ID, err)
 	}
 	i := databaseKey(d.Account, d.ID)
 	i[attrVersion] = number(d.Version)
 	i[attrChange] = text(d.Change)
 	i[attrSecretVersion] = text(d.SecretVersion)
-	i[attrCreatedAt] = stamp(d.CreatedAt)
+	i[attrCreatedAt] = timestamp(d.CreatedAt)
 	i[attrDocument] = text(string(document))
 	return i, nil
 }
 
-// database is the database in the string attribute called name.
+// database returns the database in a string attribute.
 func (i item) database(name string) (database.Database, error) {
 	var d database.Database
 	if err := json.Unmarshal([]byte(i.text(name)), &d); err != nil {
-		return database.Database{}, fmt.Errorf("decoding the attribute %s: %w", name, err)
+		return database.Database{}, fmt.Errorf("decode attribute %s: %w", name, err)
 	}
 	return d, nil
 }
 
-// guardItem keeps a name for the database id.
+// guardItem returns the item that makes a name unique in its account.
 func guardItem(account, name, id string) item {
 	i := nameKey(account, name)
 	i[attrDatabaseID] = text(id)

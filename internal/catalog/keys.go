@@ -14,8 +14,8 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// The attributes of API keys. ExpiresAt is the table's TTL attribute, in Unix
-// seconds; DynamoDB may take days to act on it.
+// The attributes of API keys. expires_at is the table's TTL attribute, in Unix
+// seconds. DynamoDB may take days to delete an expired item.
 const (
 	attrHash      = "hash"
 	attrID        = "id"
@@ -25,8 +25,8 @@ const (
 	attrRevokedAt = "revoked_at"
 )
 
-// tokenLength is the longest ClientRequestToken that DynamoDB takes.
-const tokenLength = 36
+// maxTokenLength is the limit of a ClientRequestToken.
+const maxTokenLength = 36
 
 // Keys is an apikey.Store on the catalog's table. It is safe for concurrent use.
 type Keys struct{ catalog *Catalog }
@@ -37,19 +37,19 @@ func hashKey(hash string) item { return key("key#"+hash, "key") }
 
 func indexKey(account, id string) item { return key("account#"+account, "key#"+id) }
 
-// Insert keeps k under its hash, and its hash under its account and ID, in one
+// Insert stores k under its hash, and the hash under its account and ID, in one
 // transaction.
 func (s *Keys) Insert(ctx context.Context, k apikey.Key) error {
-	err := s.catalog.transact(ctx, k.Hash[:min(len(k.Hash), tokenLength)],
+	err := s.catalog.transact(ctx, k.Hash[:min(len(k.Hash), maxTokenLength)],
 		s.catalog.put(keyItem(k)), s.catalog.put(indexItem(k)))
 	if _, exists := failedConditions(err)[0]; err == nil || exists {
-		// Nobody but an earlier attempt of ours can have made a key of that hash.
+		// Only an earlier attempt can have stored a key with that hash.
 		return nil
 	}
-	return awsretry.DomainError(err, fmt.Errorf("inserting API key %s: %w", k.ID, err), apierror.UnknownOutcome)
+	return awsretry.DomainError(err, fmt.Errorf("insert API key %s: %w", k.ID, err), apierror.UnknownOutcome)
 }
 
-// Find is the key with that hash.
+// Find returns the key with that hash.
 func (s *Keys) Find(ctx context.Context, hash string) (apikey.Key, error) {
 	stored, err := s.catalog.get(ctx, hashKey(hash))
 	if err != nil {
@@ -57,33 +57,33 @@ func (s *Keys) Find(ctx context.Context, hash string) (apikey.Key, error) {
 	}
 	k, err := stored.apiKey(hash)
 	if err != nil {
-		return apikey.Key{}, broken(fmt.Errorf("an API key: %w", err))
+		return apikey.Key{}, broken(fmt.Errorf("read API key: %w", err))
 	}
 	return k, nil
 }
 
-// Revoke looks up the key's hash, and marks the key as revoked if it was not.
+// Revoke marks the key as revoked, unless it is already.
 func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) error {
 	index, err := s.catalog.get(ctx, indexKey(account, id))
 	if err != nil {
 		return err
 	}
 	err = write(ctx, func(ctx context.Context) error {
-		_, err := s.catalog.client.UpdateItem(ctx, s.revocation(account, index.text(attrHash), at), once)
+		_, err := s.catalog.client.UpdateItem(ctx, s.revocation(account, index.text(attrHash), at))
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	cause := fmt.Errorf("revoking API key %s: %w", id, err)
-	if isConditionFailure(err) {
-		// The index outlived its key, which DynamoDB has removed as expired.
+	cause := fmt.Errorf("revoke API key %s: %w", id, err)
+	if isConditionFailed(err) {
+		// DynamoDB has deleted the expired key, but not its index yet.
 		return apierror.New(apierror.NotFound, "not found", cause)
 	}
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
-// revocation may be repeated: it leaves the time of a first one as it is.
+// revocation is idempotent: it keeps the time of an earlier revocation.
 func (s *Keys) revocation(account, hash string, at time.Time) *dynamodb.UpdateItemInput {
 	return &dynamodb.UpdateItemInput{
 		TableName:           &s.catalog.table,
@@ -91,7 +91,7 @@ func (s *Keys) revocation(account, hash string, at time.Time) *dynamodb.UpdateIt
 		ConditionExpression: aws.String("attribute_exists(PK) AND account_id = :account"),
 		UpdateExpression:    aws.String("SET revoked_at = if_not_exists(revoked_at, :at)"),
 		ExpressionAttributeValues: item{
-			":account": text(account), ":at": stamp(at),
+			":account": text(account), ":at": timestamp(at),
 		},
 	}
 }
@@ -101,10 +101,10 @@ func keyItem(k apikey.Key) item {
 	i[attrAccountID] = text(k.Account)
 	i[attrID] = text(k.ID)
 	i[attrName] = text(k.Name)
-	i[attrCreatedAt] = stamp(k.CreatedAt)
+	i[attrCreatedAt] = timestamp(k.CreatedAt)
 	i.expire(k)
 	if !k.RevokedAt.IsZero() {
-		i[attrRevokedAt] = stamp(k.RevokedAt)
+		i[attrRevokedAt] = timestamp(k.RevokedAt)
 	}
 	return i
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// List gives at most limit of the account's databases in the order of their IDs,
-// which is that of their creation, from the first one after the ID after (empty
-// for the start). It gives fewer only where no more follow. The error's kind is
-// Throttled, Unavailable or Internal.
+// List returns up to limit of the account's databases in the order of their IDs,
+// which is that of their creation. It starts after the ID after, which may be
+// empty. It returns fewer only at the end. The error's kind is Throttled,
+// Unavailable or Internal.
 func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([]database.Database, error) {
 	var found []database.Database
 	query := c.listQuery(account, after)
 	for len(found) < limit {
-		// DynamoDB ends a page at 1 MB, whatever its limit.
+		// DynamoDB also ends a page at 1 MB.
 		query.Limit = aws.Int32(int32(min(limit-len(found), math.MaxInt32)))
-		page, err := c.page(ctx, query)
+		page, err := c.queryPage(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -38,10 +38,10 @@ func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([
 	return found, nil
 }
 
-// listQuery asks for the documents alone: they hold all that is decoded.
+// listQuery selects the documents, which hold the whole database.
 func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
-	// The least key that is greater than after's; and one that is greater than
-	// any ID's and less than any other kind's.
+	// "~" is above every character of an ID, and "\x00" makes the smallest key above
+	// after's.
 	first, last := databasePrefix, databasePrefix+"~"
 	if after != "" {
 		first = databasePrefix + after + "\x00"
@@ -59,16 +59,15 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 	}
 }
 
-// page is one page of a query.
-func (c *Catalog) page(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+func (c *Catalog) queryPage(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 	var page *dynamodb.QueryOutput
-	policy := awsretry.Policy{Timeout: pageBudget, AttemptTimeout: pageAttempt}
+	policy := awsretry.Policy{Timeout: pageTimeout, AttemptTimeout: pageAttemptTimeout}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
-		page, err = c.client.Query(ctx, in, once)
+		page, err = c.client.Query(ctx, in)
 		return err
 	})
 	if err != nil {
-		return nil, awsretry.DomainError(err, fmt.Errorf("listing from the table: %w", err), apierror.Unavailable)
+		return nil, awsretry.DomainError(err, fmt.Errorf("list databases: %w", err), apierror.Unavailable)
 	}
 	return page, nil
 }
@@ -77,7 +76,7 @@ func appendDatabases(found []database.Database, page []map[string]types.Attribut
 	for _, stored := range page {
 		d, err := item(stored).database(attrDocument)
 		if err != nil {
-			return nil, broken(fmt.Errorf("a database in a list: %w", err))
+			return nil, broken(fmt.Errorf("list databases: %w", err))
 		}
 		found = append(found, d)
 	}

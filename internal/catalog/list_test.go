@@ -37,7 +37,7 @@ func (t table) fill(tb testing.TB, ds []database.Database) {
 		for _, d := range ds[from:min(from+batch, len(ds))] {
 			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: databaseItem(tb, d)}})
 		}
-		_, err := t.client.BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{
+		_, err := t.client().BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{
 			RequestItems: map[string][]types.WriteRequest{t.name: puts},
 		})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 type table struct {
 	name   string
 	wire   *faultwire.Wire
-	client *dynamodb.Client
+	config aws.Config
 }
 
 func newTable(t testing.TB) table {
@@ -40,15 +41,18 @@ func newTable(t testing.TB) table {
 		t.Fatal(err)
 	}
 	wire := faultwire.New(t)
-	return table{name: name, wire: wire, client: wire.DynamoDB(moto.url)}
+	return table{name: name, wire: wire, config: wire.Config(moto.url)}
 }
 
-func (t table) catalog() *catalog.Catalog { return catalog.New(t.client, t.name) }
+// client returns a client with the SDK's own retries.
+func (t table) client() *dynamodb.Client { return dynamodb.NewFromConfig(t.config) }
+
+func (t table) catalog() *catalog.Catalog { return catalog.Open(t.config, t.name) }
 
 // dump is every item of the table, as the wire has them.
 func (t table) dump(ctx context.Context) (string, error) {
 	var all strings.Builder
-	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name})
+	pages := dynamodb.NewScanPaginator(t.client(), &dynamodb.ScanInput{TableName: &t.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

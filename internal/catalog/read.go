@@ -13,8 +13,8 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// NameOwner is the ID of the account's database called name; the error's kind
-// is NotFound where there is none, Throttled, Unavailable or Internal.
+// NameOwner returns the ID of the account's database with that name. The error's
+// kind is NotFound, Throttled, Unavailable or Internal.
 func (c *Catalog) NameOwner(ctx context.Context, account, name string) (string, error) {
 	guard, err := c.get(ctx, nameKey(account, name))
 	if err != nil {
@@ -22,13 +22,13 @@ func (c *Catalog) NameOwner(ctx context.Context, account, name string) (string, 
 	}
 	id := guard.text(attrDatabaseID)
 	if id == "" {
-		return "", broken(errors.New("a name without a database's ID"))
+		return "", broken(errors.New("read name: no database ID"))
 	}
 	return id, nil
 }
 
-// Get is the account's database with that ID; the error's kind is NotFound
-// where there is none, Throttled, Unavailable or Internal.
+// Get returns the account's database with that ID. The error's kind is NotFound,
+// Throttled, Unavailable or Internal.
 func (c *Catalog) Get(ctx context.Context, account, id string) (database.Database, error) {
 	stored, err := c.get(ctx, databaseKey(account, id))
 	if err != nil {
@@ -36,23 +36,23 @@ func (c *Catalog) Get(ctx context.Context, account, id string) (database.Databas
 	}
 	d, err := stored.database(attrDocument)
 	if err != nil {
-		return database.Database{}, broken(fmt.Errorf("database %s: %w", id, err))
+		return database.Database{}, broken(fmt.Errorf("read database %s: %w", id, err))
 	}
 	return d, nil
 }
 
-// get is a consistent read of one item.
+// get reads one item consistently.
 func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 	var out *dynamodb.GetItemOutput
-	policy := awsretry.Policy{Timeout: readBudget, AttemptTimeout: readAttempt}
+	policy := awsretry.Policy{Timeout: readTimeout, AttemptTimeout: readAttemptTimeout}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true),
-		}, once)
+		})
 		return err
 	})
 	if err != nil {
-		return nil, awsretry.DomainError(err, fmt.Errorf("reading from the table: %w", err), apierror.Unavailable)
+		return nil, awsretry.DomainError(err, fmt.Errorf("read item: %w", err), apierror.Unavailable)
 	}
 	if len(out.Item) == 0 {
 		return nil, apierror.New(apierror.NotFound, "not found", nil)
@@ -60,7 +60,7 @@ func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 	return out.Item, nil
 }
 
-// broken is the error of an item that is not as this package writes it.
+// broken returns the error for an item that this package does not write so.
 func broken(cause error) error {
 	return apierror.New(apierror.Internal, "the request could not be completed", cause)
 }

@@ -50,7 +50,7 @@ func flat(i map[string]types.AttributeValue) string {
 // item is what the table has under a key.
 func (t table) item(tb testing.TB, pk, sk string) map[string]string {
 	tb.Helper()
-	out, err := t.client.GetItem(tb.Context(), &dynamodb.GetItemInput{
+	out, err := t.client().GetItem(tb.Context(), &dynamodb.GetItemInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true),
 		Key: map[string]types.AttributeValue{
 			"PK": &types.AttributeValueMemberS{Value: pk}, "SK": &types.AttributeValueMemberS{Value: sk},
@@ -190,7 +190,7 @@ func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
 	for _, sk := range []string{"database#broken", "name#broken", "request#broken", "cursor"} {
-		_, err := tab.client.PutItem(t.Context(), &dynamodb.PutItemInput{
+		_, err := tab.client().PutItem(t.Context(), &dynamodb.PutItemInput{
 			TableName: &tab.name, Item: map[string]types.AttributeValue{
 				"PK": &types.AttributeValueMemberS{Value: "account#" + account}, "SK": &types.AttributeValueMemberS{Value: sk},
 			},

@@ -11,82 +11,82 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// absent is the condition on which an item is put: its key is not in use.
-const absent = "attribute_not_exists(PK)"
+// notExists holds if no item has the key.
+const notExists = "attribute_not_exists(PK)"
 
-// conditionError is the answer that conditions of a transaction did not hold.
+// conditionError says that conditions of a transaction failed. Its text holds
+// nothing of the items.
 type conditionError struct {
-	// failed is what stood under the keys of those items, by their place in the
-	// transaction: empty where nothing did.
+	// failed maps the indexes of failed conditions to the existing items, which are
+	// empty if there is none.
 	failed map[int]item
 }
 
-// Error says which it was, and nothing of the items.
-func (*conditionError) Error() string { return "a condition of the transaction does not hold" }
+// Error returns a fixed text.
+func (*conditionError) Error() string { return "a condition of the transaction failed" }
 
-// failedConditions are those of the transaction that ended with err, if it was
-// for them that it did.
+// failedConditions returns the existing items of failed conditions by their index
+// in the transaction, nil if err has another reason.
 func failedConditions(err error) map[int]item {
-	if refusal, ok := errors.AsType[*conditionError](err); ok {
-		return refusal.failed
+	if failed, ok := errors.AsType[*conditionError](err); ok {
+		return failed.failed
 	}
 	return nil
 }
 
-// doubtOf is the error of an earlier attempt whose outcome is unknown, if there
-// was one.
-func doubtOf(err error) error {
+// ambiguousAttempt returns the error of an attempt with an ambiguous outcome, nil
+// if there was none.
+func ambiguousAttempt(err error) error {
 	if failure, ok := errors.AsType[*awsretry.Failure](err); ok {
 		return failure.Ambiguous
 	}
 	return nil
 }
 
-// transact makes all of the changes or none. Token makes repeated attempts one:
-// DynamoDB answers for ten minutes with the success of an earlier attempt that it
-// saw; it does not promise to remember a refusal. The error is an
-// *awsretry.Failure, of a *conditionError where conditions did not hold.
+// transact writes all changes or none. The token makes attempts idempotent: for 10
+// minutes DynamoDB answers with the success of an earlier attempt, but it need not
+// remember a cancellation. The error is an *awsretry.Failure, which wraps a
+// *conditionError if conditions failed.
 func (c *Catalog) transact(ctx context.Context, token string, changes ...types.TransactWriteItem) error {
 	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, TransactItems: changes}
 	policy := awsretry.Policy{
-		Timeout: writeBudget, AttemptTimeout: writeAttempt, RetryAmbiguous: true, Classify: readTransaction,
+		Timeout: writeTimeout, AttemptTimeout: writeAttemptTimeout, RetryAmbiguous: true, Classify: classifyTransaction,
 	}
 	return awsretry.Do(ctx, policy, func(ctx context.Context) error {
-		_, err := c.client.TransactWriteItems(ctx, in, once)
-		return cancellation(err)
+		_, err := c.client.TransactWriteItems(ctx, in)
+		return withConditions(err)
 	})
 }
 
-// put keeps a new item.
+// put stores a new item.
 func (c *Catalog) put(i item) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &c.table, Item: i, ConditionExpression: aws.String(absent),
+		TableName: &c.table, Item: i, ConditionExpression: aws.String(notExists),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}}
 }
 
-// replace puts an item in the place of the one that has that version.
+// replace stores an item in place of the one with that version.
 func (c *Catalog) replace(i item, version int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &c.table, Item: i, ConditionExpression: aws.String("#is = :is"),
-		ExpressionAttributeNames:            map[string]string{"#is": attrVersion},
-		ExpressionAttributeValues:           item{":is": number(version)},
+		TableName: &c.table, Item: i, ConditionExpression: aws.String("#attr = :value"),
+		ExpressionAttributeNames:            map[string]string{"#attr": attrVersion},
+		ExpressionAttributeValues:           item{":value": number(version)},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}}
 }
 
-// remove deletes the item under k if its attribute called name has that value.
-func (c *Catalog) remove(k item, name string, value types.AttributeValue) types.TransactWriteItem {
+// deleteIf deletes the item with key k if its attribute has the value.
+func (c *Catalog) deleteIf(k item, attribute string, value types.AttributeValue) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{
-		TableName: &c.table, Key: k, ConditionExpression: aws.String("#is = :is"),
-		ExpressionAttributeNames:            map[string]string{"#is": name},
-		ExpressionAttributeValues:           item{":is": value},
+		TableName: &c.table, Key: k, ConditionExpression: aws.String("#attr = :value"),
+		ExpressionAttributeNames:            map[string]string{"#attr": attribute},
+		ExpressionAttributeValues:           item{":value": value},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}}
 }
 
-// The codes of a cancellation's reasons, from the API reference of
-// TransactWriteItems.
+// The codes of cancellation reasons in the API reference of TransactWriteItems.
 const (
 	reasonNone       = "None"
 	reasonCondition  = "ConditionalCheckFailed"
@@ -95,9 +95,9 @@ const (
 	reasonThroughput = "ProvisionedThroughputExceeded"
 )
 
-// cancellation finds in the error of a transaction which conditions did not hold;
-// the reasons stand in the order of the items.
-func cancellation(err error) error {
+// withConditions returns a *conditionError if err is a cancellation because of
+// conditions, otherwise err. The reasons are in the order of the changes.
+func withConditions(err error) error {
 	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {
 		return err
@@ -114,15 +114,15 @@ func cancellation(err error) error {
 	return &conditionError{failed: failed}
 }
 
-// readTransaction reads the error of one attempt of a transaction. What a failed
-// condition says of the attempts before it is for the caller to judge; a conflict
-// may be one with ourselves.
-func readTransaction(err error, outcome awsretry.Outcome) awsretry.Outcome {
+// classifyTransaction returns the outcome of an attempt. A failed condition does
+// not tell the outcome of earlier attempts; the caller decides. A conflict may be
+// one with an earlier attempt.
+func classifyTransaction(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	if failedConditions(err) != nil {
 		return awsretry.Rejected
 	}
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
-		return readReasons(canceled.CancellationReasons)
+		return classifyReasons(canceled.CancellationReasons)
 	}
 	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
 		return awsretry.Ambiguous
@@ -133,9 +133,9 @@ func readTransaction(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	return outcome
 }
 
-// readReasons reads why a transaction was cancelled, where no condition failed.
-// A reason that repeating does not mend outweighs the others.
-func readReasons(reasons []types.CancellationReason) awsretry.Outcome {
+// classifyReasons returns the outcome of a cancellation without failed conditions.
+// A reason that a retry does not fix outweighs the others.
+func classifyReasons(reasons []types.CancellationReason) awsretry.Outcome {
 	outcome := awsretry.Rejected
 	for _, reason := range reasons {
 		switch aws.ToString(reason.Code) {

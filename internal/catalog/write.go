@@ -9,15 +9,18 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// write makes a call that changes one item, in as many attempts as it takes.
-func write(ctx context.Context, call func(context.Context) error) error {
-	policy := awsretry.Policy{Timeout: writeBudget, AttemptTimeout: writeAttempt, RetryAmbiguous: true, Classify: readWrite}
-	return awsretry.Do(ctx, policy, call)
+// write makes a conditional write of one item, with retries.
+func write(ctx context.Context, attempt func(context.Context) error) error {
+	policy := awsretry.Policy{
+		Timeout: writeTimeout, AttemptTimeout: writeAttemptTimeout, RetryAmbiguous: true, Classify: classifyWrite,
+	}
+	return awsretry.Do(ctx, policy, attempt)
 }
 
-// readWrite reads the error of one attempt of a write.
-func readWrite(err error, outcome awsretry.Outcome) awsretry.Outcome {
-	if isConditionFailure(err) {
+// classifyWrite makes a failed condition final: the caller tells from the item
+// whether an earlier attempt succeeded.
+func classifyWrite(err error, outcome awsretry.Outcome) awsretry.Outcome {
+	if isConditionFailed(err) {
 		return awsretry.Final
 	}
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
@@ -29,7 +32,7 @@ func readWrite(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	return outcome
 }
 
-func isConditionFailure(err error) bool {
+func isConditionFailed(err error) bool {
 	_, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
 	return ok
 }

@@ -46,15 +46,15 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	wire, id := faultwire.New(t), uuid.NewString()
 	b := &bench{
-		t: t, wire: wire, secrets: wire.SecretsManager(moto.url), log: &bytes.Buffer{},
+		t: t, wire: wire, secrets: secretsmanager.NewFromConfig(wire.Config(moto.url)), log: &bytes.Buffer{},
 		config: vault.Config{Prefix: "prefix-" + id, Table: "table-" + id},
 	}
 	if err := mototest.CreateTable(t.Context(), moto.url, b.config.Table); err != nil {
 		t.Fatal(err)
 	}
-	b.catalog = catalog.New(wire.DynamoDB(moto.url), b.config.Table)
+	b.catalog = catalog.Open(wire.Config(moto.url), b.config.Table)
 	b.Sweeper = sweep.Sweeper{
-		Catalog: b.catalog, Vault: vault.NewSweepable(b.secrets, b.config),
+		Catalog: b.catalog, Vault: vault.Open(wire.Config(moto.url), b.config),
 		Now: func() time.Time { return time.Now().Add(2 * time.Hour) },
 		Age: time.Hour, Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	}
@@ -67,7 +67,7 @@ func (b *bench) orphan() database.Database { return b.orphanOf(b.config) }
 func (b *bench) orphanOf(config vault.Config) database.Database {
 	b.t.Helper()
 	d := storetest.Database(storetest.Account(), "orders")
-	if _, err := vault.New(b.secrets, config).Create(storetest.Context(b.t), d, storetest.Passwords()); err != nil {
+	if _, err := vault.Open(b.wire.Config(moto.url), config).Create(storetest.Context(b.t), d, storetest.Passwords()); err != nil {
 		b.t.Fatal(err)
 	}
 	return d

@@ -1,5 +1,5 @@
-// Package sweep finds the secrets that no database owns, which a create that
-// was cut off or a delete that got half-way leaves, and has them deleted.
+// Package sweep finds secrets without a database, which an interrupted create or
+// delete leaves behind, and schedules their deletion.
 package sweep
 
 import (
@@ -9,45 +9,51 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
 const (
-	// LeastAge is the least age at which a secret may be taken for an orphan:
-	// more than a request runs, and than the ten minutes within which a
-	// transaction of unknown outcome may be repeated.
-	LeastAge = 15 * time.Minute
+	// MinAge is the minimum age of an orphan. It is longer than a request runs, and
+	// than the 10 minutes for which a transaction with an ambiguous outcome can be
+	// repeated.
+	MinAge = 15 * time.Minute
 
-	// A sweep that would take more than mostOrphans secrets and more than this
-	// share of those that it saw takes none: that many are no accident of a
-	// request, but a sign that the catalog is not the one they belong to.
-	mostOrphans  = 20
-	mostPerCent  = 5
-	hundred      = 100
-	answerMargin = 2 * time.Second
+	// A sweep that finds more than maxOrphans orphans which are more than
+	// maxOrphanPercent of all secrets deletes none: interrupted requests do not
+	// leave so many, a catalog that is not the secrets' own does.
+	maxOrphans       = 20
+	maxOrphanPercent = 5
+
+	// reportTime is how long before the deadline a sweep ends, to report.
+	reportTime = 2 * time.Second
+
+	// maxConcurrentReads leaves most of the table's capacity to requests.
+	maxConcurrentReads = 8
 )
 
-// Secret is a secret that this deployment made for a database.
+// Secret is a secret that this deployment created for a database.
 type Secret struct {
 	Account, Database string
 	CreatedAt         time.Time
 }
 
-// Catalog is asked whether a secret's database is there.
+// Catalog has the databases.
 type Catalog interface {
-	// Get is the account's database with that ID, by a consistent read; NotFound
-	// where there is none.
+	// Get returns a database by a consistent read. The error's kind is NotFound if
+	// there is none.
 	Get(ctx context.Context, account, id string) (database.Database, error)
 }
 
-// Vault is where the secrets are.
+// Vault has the secrets.
 type Vault interface {
-	// Secrets are this deployment's alone, without those that are scheduled for
-	// deletion.
+	// Secrets returns this deployment's secrets, without those that are scheduled
+	// for deletion.
 	Secrets(ctx context.Context) ([]Secret, error)
-	// ScheduleDeletion removes the secret with days to restore it in. One that is
-	// not there, or is to be removed already, counts as done.
+	// ScheduleDeletion deletes a secret with a recovery window. A secret that is
+	// scheduled already, or does not exist, is no error.
 	ScheduleDeletion(ctx context.Context, account, id string) error
 }
 
@@ -55,28 +61,27 @@ type Vault interface {
 type Sweeper struct {
 	Catalog Catalog
 	Vault   Vault
-	// Now is the clock.
-	Now func() time.Time
-	// Age is how old a secret must be to be taken, at least LeastAge: a younger
-	// one may be that of a create still under way.
+	Now     func() time.Time
+	// Age is how old a secret without a database must be, at least MinAge: the
+	// create of a younger one may be in progress.
 	Age time.Duration
 	Log *slog.Logger
 }
 
-// Report says what came of a sweep.
+// Report is the result of a sweep.
 type Report struct {
-	// Seen is how many secrets of this deployment there are, of any age.
+	// Seen is the number of this deployment's secrets, of any age.
 	Seen int `json:"seen"`
-	// Orphans is how many of them are old enough and have no database.
+	// Orphans is the number of those that are old enough and have no database.
 	Orphans int `json:"orphans"`
-	// Scheduled is how many of these were scheduled for deletion.
+	// Scheduled is the number of orphans whose deletion was scheduled.
 	Scheduled int `json:"scheduled"`
 }
 
-// Sweep makes one sweep. Nothing is scheduled where the secrets can't all be
-// listed, where the catalog does not answer for one of them, or where there are
-// more orphans than requests leave. It ends before ctx does. What came of it is
-// also logged: nobody waits for the answer that a schedule's event gets.
+// Sweep makes one sweep. It schedules nothing unless it can list all secrets and
+// look up every database, or if there are too many orphans. It ends 2 seconds
+// before ctx, and logs its report, because nothing reads the response to a
+// schedule's event.
 func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	report, err := s.sweep(ctx)
 	if err != nil {
@@ -88,14 +93,14 @@ func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 }
 
 func (s *Sweeper) sweep(ctx context.Context) (Report, error) {
-	if s.Age < LeastAge {
-		return Report{}, fmt.Errorf("an age of %s is less than %s", s.Age, LeastAge)
+	if s.Age < MinAge {
+		return Report{}, fmt.Errorf("sweep secrets: age %s is under %s", s.Age, MinAge)
 	}
-	ctx, cancel := early(ctx)
+	ctx, cancel := withReportTime(ctx)
 	defer cancel()
 	secrets, err := s.Vault.Secrets(ctx)
 	if err != nil {
-		return Report{}, fmt.Errorf("listing the secrets: %w", err)
+		return Report{}, fmt.Errorf("list secrets: %w", err)
 	}
 	report := Report{Seen: len(secrets)}
 	orphans, err := s.orphans(ctx, secrets)
@@ -104,42 +109,43 @@ func (s *Sweeper) sweep(ctx context.Context) (Report, error) {
 	}
 	report.Orphans = len(orphans)
 	if tooMany(report) {
-		return report, fmt.Errorf("%d of %d secrets have no database: too many for an accident, so none was scheduled", report.Orphans, report.Seen)
+		return report, fmt.Errorf("sweep secrets: %d of %d have no database: too many to delete", report.Orphans, report.Seen)
 	}
 	report.Scheduled, err = s.schedule(ctx, orphans)
 	return report, err
 }
 
-// tooMany tells a table that is not the secrets' own from what requests leave.
 func tooMany(r Report) bool {
-	return r.Orphans > mostOrphans && r.Orphans*hundred > r.Seen*mostPerCent
+	return r.Orphans > maxOrphans && r.Orphans*100 > r.Seen*maxOrphanPercent
 }
 
-// schedule has each orphan deleted. One that can't be is no reason to leave the
-// others; the first failure is returned, with how many there were.
+// schedule schedules the deletion of each orphan. It continues after a failure and
+// returns the first one.
 func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
-	var failures []error
+	var first error
 	scheduled := 0
 	for _, o := range orphans {
-		if err := ctx.Err(); err != nil {
-			failures = append(failures, err)
+		if ctx.Err() != nil {
+			first = errors.Join(first, context.Cause(ctx))
 			break
 		}
 		if err := s.Vault.ScheduleDeletion(ctx, o.Account, o.Database); err != nil {
-			failures = append(failures, fmt.Errorf("the secret of database %s: %w", o.Database, err))
+			if first == nil {
+				first = fmt.Errorf("schedule secret of database %s: %w", o.Database, err)
+			}
 			continue
 		}
 		scheduled++
 		s.Log.InfoContext(ctx, "a secret without a database is scheduled for deletion", "account_id", o.Account, "database", o.Database)
 	}
-	if len(failures) > 0 {
-		return scheduled, fmt.Errorf("%d of %d orphans were scheduled, for this reason not all: %w", scheduled, len(orphans), failures[0])
+	if first != nil {
+		return scheduled, fmt.Errorf("sweep secrets: %d of %d orphans are scheduled: %w", scheduled, len(orphans), first)
 	}
 	return scheduled, nil
 }
 
-// orphans are those of secrets that are old enough and whose database the
-// catalog does not have. Any other doubt is an error.
+// orphans returns the secrets that are old enough and have no database. Every
+// other error of the catalog is returned.
 func (s *Sweeper) orphans(ctx context.Context, secrets []Secret) ([]Secret, error) {
 	before := s.Now().Add(-s.Age)
 	var old []Secret
@@ -161,7 +167,23 @@ func (s *Sweeper) orphans(ctx context.Context, secrets []Secret) ([]Secret, erro
 	return orphans, nil
 }
 
-// isMissing says whether the catalog is sure not to have the secret's database.
+// missing reports for each secret whether its database does not exist.
+func (s *Sweeper) missing(ctx context.Context, secrets []Secret) ([]bool, error) {
+	missing := make([]bool, len(secrets))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxConcurrentReads)
+	for i, secret := range secrets {
+		group.Go(func() (err error) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			missing[i], err = s.isMissing(ctx, secret)
+			return err
+		})
+	}
+	return missing, group.Wait()
+}
+
 func (s *Sweeper) isMissing(ctx context.Context, secret Secret) (bool, error) {
 	_, err := s.Catalog.Get(ctx, secret.Account, secret.Database)
 	switch {
@@ -170,14 +192,14 @@ func (s *Sweeper) isMissing(ctx context.Context, secret Secret) (bool, error) {
 	case apierror.KindOf(err) == apierror.NotFound:
 		return true, nil
 	}
-	return false, fmt.Errorf("looking for database %s: %w", secret.Database, err)
+	return false, fmt.Errorf("get database %s: %w", secret.Database, err)
 }
 
-// early is ctx with time left after its end to say what came of it.
-func early(ctx context.Context) (context.Context, context.CancelFunc) {
+// withReportTime ends ctx 2 seconds early.
+func withReportTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadlineCause(ctx, deadline.Add(-answerMargin), errors.New("the sweep ran out of time"))
+	return context.WithDeadlineCause(ctx, deadline.Add(-reportTime), errors.New("the sweep ran out of time"))
 }

@@ -239,7 +239,7 @@ func TestMoreOrphansThanRequestsLeaveAreAnError(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of %d", tt.orphans, tt.seen), func(t *testing.T) {
 			t.Parallel()
 			c := &counted{seen: tt.seen, orphans: tt.orphans}
-			s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.LeastAge, Log: slog.New(slog.DiscardHandler)}
+			s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
 			report, err := s.Sweep(t.Context())
 			want := sweep.Report{Seen: tt.seen, Orphans: tt.orphans, Scheduled: tt.orphans}
 			if tt.refused {
@@ -255,7 +255,7 @@ func TestMoreOrphansThanRequestsLeaveAreAnError(t *testing.T) {
 func TestASweepWithoutTimeOrWithTooLittleAgeTakesNothing(t *testing.T) {
 	t.Parallel()
 	c := &counted{seen: 3, orphans: 3}
-	s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.LeastAge, Log: slog.New(slog.DiscardHandler)}
+	s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
 	if _, err := s.Sweep(short(t, time.Second)); err == nil {
 		t.Error("no error without time")
 	}

@@ -4,63 +4,52 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// errScheduled says that a secret is scheduled for deletion.
-var errScheduled = errors.New("scheduled for deletion")
+var (
+	errScheduled  = errors.New("secret is scheduled for deletion")
+	errNoVersion  = errors.New("read secret: no version given")
+	errLabelMoved = errors.New("another request moved the label")
+)
 
-// errNoVersionNamed says that passwords were asked for without a version, which
-// Secrets Manager would answer with the current one's.
-var errNoVersionNamed = errors.New("a secret read without its version")
-
-// errMoved says that a label was elsewhere when it came to moving it.
-var errMoved = errors.New("the label has moved")
-
-// do makes a call in as many attempts as it takes.
-func do(ctx context.Context, call func(context.Context) error) error {
-	policy := awsretry.Policy{Timeout: budget, AttemptTimeout: attemptTime, Classify: readAnswer}
-	return awsretry.Do(ctx, policy, call)
+// call makes up to 3 attempts.
+func call(ctx context.Context, attempt func(context.Context) error) error {
+	policy := awsretry.Policy{Timeout: callTimeout, AttemptTimeout: attemptTimeout, Classify: classify}
+	return awsretry.Do(ctx, policy, attempt)
 }
 
-// readAnswer reads the error of one attempt. Since every call may be repeated,
-// an answer tells all there is to know, whatever became of earlier attempts.
-func readAnswer(err error, outcome awsretry.Outcome) awsretry.Outcome {
+// classify makes every rejection final: all calls are idempotent, so a rejection
+// also tells the outcome of earlier attempts.
+func classify(err error, outcome awsretry.Outcome) awsretry.Outcome {
 	if outcome == awsretry.Rejected || errors.Is(err, errScheduled) {
 		return awsretry.Final
 	}
 	return outcome
 }
 
-// patient repeats a call for as long as there is time while what it is about is
-// not found, since Secrets Manager is consistent only in the end, or while labels
-// move under its hands.
-func patient(ctx context.Context, call func(context.Context) error) error {
-	var missing error
+// callUntilFound retries for up to 6 seconds while Secrets Manager, which is
+// eventually consistent, does not find the secret or the version, or while labels
+// are changed concurrently.
+func callUntilFound(ctx context.Context, attempt func(context.Context) error) error {
+	var notFound error
 	policy := awsretry.Policy{
-		Timeout: budget, AttemptTimeout: attemptTime, RetryAmbiguous: true,
+		Timeout: callTimeout, AttemptTimeout: attemptTimeout, RetryAmbiguous: true,
 		Classify: func(err error, outcome awsretry.Outcome) awsretry.Outcome {
 			if isNotFound(err) && !errors.Is(err, errScheduled) {
-				missing = err
+				notFound = err
 				return awsretry.Contended
 			}
-			if errors.Is(err, errMoved) {
+			if errors.Is(err, errLabelMoved) {
 				return awsretry.Contended
 			}
-			return readAnswer(err, outcome)
+			return classify(err, outcome)
 		},
 	}
-	err := awsretry.Do(ctx, policy, call)
-	if failure, ok := errors.AsType[*awsretry.Failure](err); ok && failure.Outcome != awsretry.Final && missing != nil {
-		// The end of the time may have cut off the last attempt, whose error
-		// says less.
-		return missing
+	err := awsretry.Do(ctx, policy, attempt)
+	if failure, ok := errors.AsType[*awsretry.Failure](err); ok && failure.Outcome != awsretry.Final && notFound != nil {
+		// The timeout may have interrupted the last attempt, whose error says less.
+		return notFound
 	}
 	return err
 }
-
-// once leaves repeating a call to awsretry.Do.
-func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }

@@ -1,12 +1,13 @@
-// Package vault keeps the passwords of databases in AWS Secrets Manager, one
-// secret for each database, in versions.
+// Package vault stores the passwords of databases in AWS Secrets Manager, one
+// secret for each database.
 //
-// A secret is called <prefix>/<account>/<database id>, and holds the connection
-// in the JSON form that RDS Proxy and DMS read. Its first version has the
-// database's ID as its VersionId. A later one is put beside it under a label of
-// its own, so that it is kept and yet nobody reads it; when the catalog has
-// named it, Promote makes it the current one, or DropVersion lets it go.
+// A secret is named <prefix>/<account>/<database id> and holds the connection in
+// the JSON form that RDS Proxy and DMS read. The VersionId of its first version
+// is the database's ID. An update adds a version under a staging label of its
+// own, which keeps Secrets Manager from removing it. Once the catalog names that
+// version, Promote makes it the current one; if the update fails, DropVersion
+// removes the label.
 //
-// Nothing that Secrets Manager says in an error is passed on but its code, since
-// the requests hold passwords and a message may quote them.
+// Requests hold passwords, and a message of Secrets Manager may quote them. So
+// errors carry its error codes only.
 package vault

@@ -8,8 +8,8 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// document is a secret's string: the form of a database secret that Secrets
-// Manager's user guide gives for PostgreSQL, with the primary's beside it.
+// document is the text of a secret: the form that Secrets Manager's user guide
+// gives for PostgreSQL, with the primary's login in addition.
 type document struct {
 	login
 	Primary *login `json:"primary,omitempty"`
@@ -31,7 +31,8 @@ func newLogin(e database.Endpoint, p database.Password) login {
 	}
 }
 
-// encode is the secret's string for d. The same arguments give the same string.
+// encode returns the text of d's secret. It is deterministic. Errors quote no
+// value.
 func encode(d database.Database, p database.Passwords) (string, error) {
 	doc := document{login: newLogin(d.Endpoint, p.Main)}
 	if d.Primary != nil {
@@ -40,20 +41,18 @@ func encode(d database.Database, p database.Passwords) (string, error) {
 	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
-	// A password is for machines that are not browsers: < stays <.
 	e.SetEscapeHTML(false)
 	if err := e.Encode(doc); err != nil {
-		// The cause could quote a value.
-		return "", errors.New("the secret can't be encoded")
+		return "", errors.New("encode secret: unsupported value")
 	}
 	return string(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), nil
 }
 
-// decode finds the passwords in a secret's string.
+// decode returns the passwords in a secret's text. Errors do not quote it.
 func decode(s string) (database.Passwords, error) {
 	var doc document
 	if err := json.Unmarshal([]byte(s), &doc); err != nil {
-		return database.Passwords{}, errors.New("the secret is not in the form of a database secret")
+		return database.Passwords{}, errors.New("decode secret: not in the form of a database secret")
 	}
 	p := database.Passwords{Main: database.Password(doc.Password)}
 	if doc.Primary != nil {

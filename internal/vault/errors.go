@@ -13,18 +13,26 @@ import (
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
-// fail is the error of a call that awsretry.Do gave up. Every call may be
-// repeated, so one in doubt is no worse than one that did not happen.
-func fail(operation string, err error) error {
-	cause := quieten(operation, err)
+// callError returns the domain's error for a failed call. All calls are
+// idempotent, so an ambiguous outcome is safe.
+func callError(operation string, err error) error {
 	if isNotFound(err) {
-		return apierror.New(apierror.NotFound, "the passwords were not found", cause)
+		return notFound(operation, err)
 	}
-	return awsretry.DomainError(err, cause, apierror.Unavailable)
+	return awsretry.DomainError(err, redact(operation, err), apierror.Unavailable)
+}
+
+func notFound(operation string, err error) error {
+	return apierror.New(apierror.NotFound, "the passwords were not found", redact(operation, err))
 }
 
 func internal(cause error) error {
 	return apierror.New(apierror.Internal, "the request could not be completed", cause)
+}
+
+// unavailable returns the error of work that the end of its context interrupted.
+func unavailable(cause error) error {
+	return apierror.New(apierror.Unavailable, "the store is unavailable for now", cause)
 }
 
 func isNotFound(err error) bool {
@@ -32,27 +40,33 @@ func isNotFound(err error) bool {
 	return ok || errors.Is(err, errScheduled)
 }
 
-// quietError stands for an error of the SDK. It says what kind of error it was,
-// and nothing that the service said, which may quote the request.
-type quietError struct {
+func isInvalidRequest(err error) bool {
+	_, ok := errors.AsType[*types.InvalidRequestException](err)
+	return ok
+}
+
+// redactedError replaces an error of the SDK. Its text holds nothing that the
+// service wrote, which may quote the request.
+type redactedError struct {
 	text string
 	err  error
 }
 
-// Error names the operation, and the service's code or the network's error.
-func (e *quietError) Error() string { return e.text }
+// Error returns the operation with the service's error code or the network's
+// error.
+func (e *redactedError) Error() string { return e.text }
 
-// Is compares the error that e stands for. There is no Unwrap, so that nobody
-// prints it by going down the chain.
-func (e *quietError) Is(target error) bool { return errors.Is(e.err, target) }
+// Is compares the original error. There is no Unwrap, which would make that error
+// printable.
+func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
 
-func quieten(operation string, err error) error {
-	return &quietError{text: "secretsmanager " + operation + ": " + describe(err), err: err}
+func redact(operation string, err error) error {
+	return &redactedError{text: "secretsmanager " + operation + ": " + describe(err), err: err}
 }
 
 func describe(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return api.ErrorCode() + response(err)
+		return api.ErrorCode() + describeResponse(err)
 	}
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
 		return sending.Err.Error()
@@ -61,13 +75,13 @@ func describe(err error) string {
 		return errScheduled.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return "ended before an answer came" + response(err)
+		return "no response in time" + describeResponse(err)
 	}
-	return "an answer that can't be read" + response(err)
+	return "unreadable response" + describeResponse(err)
 }
 
-// response is the status and the request's ID, by which AWS can look it up.
-func response(err error) string {
+// describeResponse returns the status and the request ID of the response.
+func describeResponse(err error) string {
 	var text string
 	if r, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && r.HTTPStatusCode() != 0 {
 		text = fmt.Sprintf(" (HTTP %d)", r.HTTPStatusCode())

@@ -15,47 +15,29 @@ import (
 )
 
 const (
-	// pageSize is the most secrets that ListSecrets gives at once.
-	pageSize = 100
-	// pageTime is what a page may take: a sweep has minutes, and Secrets Manager
-	// may have to look at many other secrets for it.
-	pageTime = 30 * time.Second
+	// maxPageSize is ListSecrets's limit.
+	maxPageSize = 100
+	// pageTimeout is long because Secrets Manager may go through many other
+	// secrets for one page, and a sweep has minutes.
+	pageTimeout        = 30 * time.Second
+	pageAttemptTimeout = 10 * time.Second
 )
 
-// ListClient is what Sweepable uses of the SDK's Secrets Manager client.
-type ListClient interface {
-	Client
-	ListSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error)
-}
+var _ sweep.Vault = (*Vault)(nil)
 
-// Sweepable is a vault whose secrets can be listed. It is safe for concurrent
-// use.
-type Sweepable struct {
-	*Vault
-	client ListClient
-}
-
-var _ sweep.Vault = (*Sweepable)(nil)
-
-// NewSweepable makes a Sweepable.
-func NewSweepable(client ListClient, config Config) *Sweepable {
-	return &Sweepable{Vault: New(client, config), client: client}
-}
-
-// Secrets are the secrets that were made for databases of this vault's table,
-// under its prefix, without those that are scheduled for deletion. One whose tags
-// are not those that its name asks for is not among them. The error's kind is
-// Throttled, Unavailable or Internal.
-func (v *Sweepable) Secrets(ctx context.Context) ([]sweep.Secret, error) {
+// Secrets returns the secrets of this deployment's databases, without those that
+// are scheduled for deletion. A secret counts only if its tags match its name. The
+// error's kind is Throttled, Unavailable or Internal.
+func (v *Vault) Secrets(ctx context.Context) ([]sweep.Secret, error) {
 	var all []sweep.Secret
 	in := v.listInput()
 	for {
-		page, err := v.page(ctx, in)
+		page, err := v.listPage(ctx, in)
 		if err != nil {
-			return nil, fail("ListSecrets", err)
+			return nil, callError("ListSecrets", err)
 		}
 		for _, entry := range page.SecretList {
-			if secret, ours := v.ours(entry); ours {
+			if secret, ok := v.ownSecret(entry); ok {
 				all = append(all, secret)
 			}
 		}
@@ -66,12 +48,11 @@ func (v *Sweepable) Secrets(ctx context.Context) ([]sweep.Secret, error) {
 	}
 }
 
-// listInput asks for this table's secrets. Both filters take what begins with
-// their value, and they need not match the same tag: what comes is looked at
-// again.
-func (v *Sweepable) listInput() *secretsmanager.ListSecretsInput {
+// listInput filters by the table's tag. The filters match prefixes, and may match
+// different tags of one secret, so ownSecret compares again.
+func (v *Vault) listInput() *secretsmanager.ListSecretsInput {
 	return &secretsmanager.ListSecretsInput{
-		MaxResults: aws.Int32(pageSize),
+		MaxResults: aws.Int32(maxPageSize),
 		Filters: []types.Filter{
 			{Key: types.FilterNameStringTypeTagKey, Values: []string{TagTable}},
 			{Key: types.FilterNameStringTypeTagValue, Values: []string{v.config.Table}},
@@ -79,18 +60,22 @@ func (v *Sweepable) listInput() *secretsmanager.ListSecretsInput {
 	}
 }
 
-func (v *Sweepable) page(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
+func (v *Vault) listPage(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
 	var page *secretsmanager.ListSecretsOutput
-	policy := awsretry.Policy{Timeout: pageTime, AttemptTimeout: pageTime / 3, RetryAmbiguous: true, RetryThrottled: true, Classify: readAnswer}
+	policy := awsretry.Policy{
+		Timeout: pageTimeout, AttemptTimeout: pageAttemptTimeout,
+		RetryAmbiguous: true, RetryThrottled: true, Classify: classify,
+	}
 	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
-		page, err = v.client.ListSecrets(ctx, in, once)
+		page, err = v.client.ListSecrets(ctx, in)
 		return err
 	})
 	return page, err
 }
 
-// ours is the entry as a secret of this vault's, if it is one beyond doubt.
-func (v *Sweepable) ours(entry types.SecretListEntry) (sweep.Secret, bool) {
+// ownSecret returns the entry as a secret of this deployment, and whether it
+// certainly is one.
+func (v *Vault) ownSecret(entry types.SecretListEntry) (sweep.Secret, bool) {
 	tags := make(map[string]string, len(entry.Tags))
 	for _, tag := range entry.Tags {
 		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
@@ -105,7 +90,8 @@ func (v *Sweepable) ours(entry types.SecretListEntry) (sweep.Secret, bool) {
 	return sweep.Secret{Account: account, Database: id, CreatedAt: *entry.CreatedDate}, true
 }
 
-// isID says whether id is a database's: a UUID in the form that is given out.
+// isID reports whether id is a UUID in the only form that IDs are made in, which
+// is stricter than uuid.Validate.
 func isID(id string) bool {
 	parsed, err := uuid.Parse(id)
 	return err == nil && parsed.String() == id

@@ -35,10 +35,10 @@ type bench struct {
 func newBench(t *testing.T) bench {
 	t.Helper()
 	wire := faultwire.New(t)
-	b := bench{wire: wire, client: wire.SecretsManager(moto.url), config: vault.Config{
+	b := bench{wire: wire, client: secretsmanager.NewFromConfig(wire.Config(moto.url)), config: vault.Config{
 		Prefix: "headgate-" + uuid.NewString(), Table: "headgate-table", KMSKeyID: "alias/headgate",
 	}}
-	b.Vault = vault.New(b.client, b.config)
+	b.Vault = vault.Open(wire.Config(moto.url), b.config)
 	return b
 }
 

@@ -4,81 +4,86 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
-// TagSharedWith is the tag by which a secret's owner opens it to one account of
-// this deployment: the role may read only secrets that bear it.
+// TagSharedWith is the tag by which a secret's owner shares it with one account of
+// this deployment. The functions' role may read only secrets with this tag.
 const TagSharedWith = "headgate:shared-with"
 
-// References opens secrets that are not ours. It implements
-// database.References.
-type References struct{ client Client }
+// maxPasswordBytes is the limit of a password in a payload.
+const maxPasswordBytes = 4096
+
+// References reads secrets that belong to others. It is safe for concurrent use.
+type References struct{ client *secretsmanager.Client }
 
 var _ database.References = (*References)(nil)
 
-// NewReferences makes References.
-func NewReferences(client Client) *References { return &References{client: client} }
-
-// Open reads the current version of a secret in the RDS form, after its tag has
-// shown that it is shared with the account: until then its value is not asked
-// for. One that may not be read is answered like one that does not exist.
+// Open returns the current version of a secret in RDS's form. It reads the value
+// only after the secret's tag shows that it is shared with the account. A secret
+// that may not be read gets the same error as one that does not exist.
 func (r *References) Open(ctx context.Context, account, arn string) (database.Referenced, error) {
-	var none database.Referenced
-	shared := false
-	err := do(ctx, func(ctx context.Context) error {
-		out, err := r.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn}, once)
-		if err != nil {
-			return err
-		}
-		for _, tag := range out.Tags {
-			shared = shared || aws.ToString(tag.Key) == TagSharedWith && aws.ToString(tag.Value) == account
-		}
-		return nil
-	})
+	shared, err := r.sharedWith(ctx, account, arn)
 	if err != nil {
-		return none, openFailure("DescribeSecret", err)
+		return database.Referenced{}, openError("DescribeSecret", err)
 	}
 	if !shared {
-		return none, apierror.New(apierror.NotFound, "the secret is not shared with the account", nil)
+		return database.Referenced{}, apierror.New(apierror.NotFound, "the secret is not shared with the account", nil)
 	}
 	var secret string
-	err = do(ctx, func(ctx context.Context) error {
-		out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn}, once)
+	err = call(ctx, func(ctx context.Context) error {
+		out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
 		if err == nil {
 			secret = aws.ToString(out.SecretString)
 		}
 		return err
 	})
 	if err != nil {
-		return none, openFailure("GetSecretValue", err)
+		return database.Referenced{}, openError("GetSecretValue", err)
 	}
 	return parseReferenced(secret)
 }
 
-// openFailure tells what the owner of a secret can mend from what passes.
-func openFailure(operation string, err error) error {
+// sharedWith reports whether the secret has the tag for the account.
+func (r *References) sharedWith(ctx context.Context, account, arn string) (shared bool, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		out, err := r.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
+		if err != nil {
+			return err
+		}
+		shared = slices.ContainsFunc(out.Tags, func(tag types.Tag) bool {
+			return aws.ToString(tag.Key) == TagSharedWith && aws.ToString(tag.Value) == account
+		})
+		return nil
+	})
+	return shared, err
+}
+
+// openError separates what the secret's owner can fix from transient errors.
+func openError(operation string, err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return fail(operation, err)
+		return callError(operation, err)
 	}
 	switch api.ErrorCode() {
 	case "AccessDeniedException":
-		return apierror.New(apierror.NotFound, "the secret may not be read", quieten(operation, err))
+		return apierror.New(apierror.NotFound, "the secret may not be read", redact(operation, err))
 	case "InvalidRequestException", "InvalidParameterException", "ValidationException", "DecryptionFailure":
-		return apierror.New(apierror.Invalid, "names a secret that can't be read: it is scheduled for deletion, or its key is out of reach", quieten(operation, err))
+		return apierror.New(apierror.Invalid, "names a secret that can't be read: it is scheduled for deletion, or its KMS key can't be used", redact(operation, err))
 	}
-	return fail(operation, err)
+	return callError(operation, err)
 }
 
-// parseReferenced reads a secret in the form that RDS gives it. Its port is a
-// number, or a string as some tools write it.
+// parseReferenced reads a secret in RDS's form. The port may be a string, which
+// some tools write. Errors do not quote the secret.
 func parseReferenced(secret string) (database.Referenced, error) {
 	var s struct {
 		Engine   string      `json:"engine"`
@@ -90,25 +95,23 @@ func parseReferenced(secret string) (database.Referenced, error) {
 	invalid := func(what string) (database.Referenced, error) {
 		return database.Referenced{}, apierror.New(apierror.Invalid, "names a secret "+what, nil)
 	}
-	// The decoder's error may quote the secret.
 	if json.Unmarshal([]byte(secret), &s) != nil {
-		return invalid(`of another form than RDS's {"engine","host","port","username","password","dbname"}`)
+		return invalid(`that is not in RDS's form, {"engine","host","port","username","password","dbname"}`)
 	}
 	port := 0
 	if s.Port != "" {
 		n, err := s.Port.Int64()
 		if err != nil || n < 1 || n > 65535 {
-			return invalid("whose port is none")
+			return invalid("whose port is not between 1 and 65535")
 		}
 		port = int(n)
 	}
-	const most = 4096
 	switch {
 	case s.Engine != "" && s.Engine != "postgres" && s.Engine != "aurora-postgresql":
-		return invalid("of another engine than postgres")
+		return invalid("whose engine is not postgres or aurora-postgresql")
 	case s.Password == "":
-		return invalid("that has no password")
-	case len(s.Password) > most:
+		return invalid("without a password")
+	case len(s.Password) > maxPasswordBytes:
 		return invalid("whose password is over 4096 bytes")
 	}
 	return database.Referenced{Username: s.Username, Password: database.Password(s.Password), Host: s.Host, Port: port}, nil

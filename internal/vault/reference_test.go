@@ -21,7 +21,7 @@ const rdsForm = `{"engine":"postgres","host":"db.example.com","port":5433,"usern
 // theirs makes a secret that is not ours, with one tag, and gives its ARN.
 func theirs(t *testing.T, wire *faultwire.Wire, value, key, shared string) string {
 	t.Helper()
-	out, err := wire.SecretsManager(moto.url).CreateSecret(storetest.Context(t), &secretsmanager.CreateSecretInput{
+	out, err := secretsmanager.NewFromConfig(wire.Config(moto.url)).CreateSecret(storetest.Context(t), &secretsmanager.CreateSecretInput{
 		Name: aws.String("theirs-" + uuid.NewString()), SecretString: &value,
 		Tags: []types.Tag{{Key: &key, Value: &shared}},
 	})
@@ -35,13 +35,13 @@ func TestASharedSecretIsOpenedAndARotatedOneAsItIsNow(t *testing.T) {
 	t.Parallel()
 	wire := faultwire.New(t)
 	arn := theirs(t, wire, rdsForm, vault.TagSharedWith, "acme")
-	references := vault.NewReferences(wire.SecretsManager(moto.url))
+	references := vault.Open(wire.Config(moto.url), vault.Config{}).References()
 	got, err := references.Open(storetest.Context(t), "acme", arn)
 	if err != nil || got != (database.Referenced{Username: "theirs", Password: "their-password", Host: "db.example.com", Port: 5433}) {
 		t.Fatalf("opened %+v, %v", got, err)
 	}
 	rotated := `{"username":"theirs","password":"rotated","port":"5433"}`
-	if _, err := wire.SecretsManager(moto.url).PutSecretValue(storetest.Context(t), &secretsmanager.PutSecretValueInput{SecretId: &arn, SecretString: &rotated}); err != nil {
+	if _, err := secretsmanager.NewFromConfig(wire.Config(moto.url)).PutSecretValue(storetest.Context(t), &secretsmanager.PutSecretValueInput{SecretId: &arn, SecretString: &rotated}); err != nil {
 		t.Fatal(err)
 	}
 	got, err = references.Open(storetest.Context(t), "acme", arn)
@@ -66,7 +66,7 @@ func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
 			t.Parallel()
 			wire := faultwire.New(t)
 			arn := make(t, wire)
-			_, err := vault.NewReferences(wire.SecretsManager(moto.url)).Open(storetest.Context(t), "acme", arn)
+			_, err := vault.Open(wire.Config(moto.url), vault.Config{}).References().Open(storetest.Context(t), "acme", arn)
 			if apierror.KindOf(err) != apierror.NotFound {
 				t.Errorf("error %v", err)
 			}
@@ -80,7 +80,7 @@ func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
 func TestASecretOfAnotherFormIsInvalidAndNotQuoted(t *testing.T) {
 	t.Parallel()
 	wire := faultwire.New(t)
-	references := vault.NewReferences(wire.SecretsManager(moto.url))
+	references := vault.Open(wire.Config(moto.url), vault.Config{}).References()
 	for name, value := range map[string]string{
 		"no JSON":             `hunter2`,
 		"no object":           `["hunter2"]`,

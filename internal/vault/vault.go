@@ -10,18 +10,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Client is what this package uses of the SDK's Secrets Manager client.
-type Client interface {
-	BatchGetSecretValue(ctx context.Context, in *secretsmanager.BatchGetSecretValueInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
-	CreateSecret(ctx context.Context, in *secretsmanager.CreateSecretInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
-	DeleteSecret(ctx context.Context, in *secretsmanager.DeleteSecretInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
-	DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-	PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
-}
-
-// The tags of a secret, by which it is found again.
+// The tags of a secret, by which a sweep finds it.
 const (
 	TagTable    = "headgate:table"
 	TagAccount  = "headgate:account"
@@ -29,46 +18,49 @@ const (
 )
 
 const (
-	// budget is what a call may take where its context allows it.
-	budget      = 6 * time.Second
-	attemptTime = 3 * time.Second
+	callTimeout    = 6 * time.Second
+	attemptTimeout = 3 * time.Second
 
-	// recoveryDays is how long a deleted secret can be restored: the shortest
-	// time that Secrets Manager offers, and what the API promises.
+	// recoveryDays is how long a deleted secret can be restored: Secrets Manager's
+	// minimum, and what the API promises.
 	recoveryDays = 7
 
-	current = "AWSCURRENT"
+	labelCurrent = "AWSCURRENT"
 )
 
-// Config says where secrets go.
+// Config says where secrets are stored.
 type Config struct {
 	// Prefix is the first part of every secret's name.
 	Prefix string
-	// Table is the name of the catalog's table, by which the secrets of one
-	// deployment are told from another's.
+	// Table is the name of the catalog's table. It tells the secrets of one
+	// deployment from those of another.
 	Table string
-	// KMSKeyID is the key that encrypts the secrets; the account's own for
-	// Secrets Manager where it is empty.
+	// KMSKeyID is the key that encrypts the secrets. If it is empty, Secrets
+	// Manager uses the account's own.
 	KMSKeyID string
-	// Ahead makes a connection to Secrets Manager before it is needed and keeps it
-	// at hand until ctx ends; nil for none.
-	Ahead func(ctx context.Context)
+	// Preconnect opens a connection to Secrets Manager before it is needed, and keeps
+	// it until ctx ends. It may be nil.
+	Preconnect func(ctx context.Context)
 }
 
 // Vault is a database.Vault on Secrets Manager. It is safe for concurrent use.
 type Vault struct {
-	client Client
+	client *secretsmanager.Client
 	config Config
 }
 
 var _ database.Vault = (*Vault)(nil)
 
-// New makes a Vault.
-func New(client Client, config Config) *Vault {
+// Open returns a Vault. The SDK's own retries are off: see awsretry.
+func Open(sdk aws.Config, config Config) *Vault {
+	client := secretsmanager.NewFromConfig(sdk, func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} })
 	return &Vault{client: client, config: config}
 }
 
-// name is the name of a database's secret.
+// References returns the reader of secrets that belong to others.
+func (v *Vault) References() *References { return &References{client: v.client} }
+
+// name returns the name of a database's secret.
 func (v *Vault) name(account, id string) *string {
 	return aws.String(v.config.Prefix + "/" + account + "/" + id)
 }

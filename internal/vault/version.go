@@ -10,36 +10,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
-// ownLabel is the staging label that keeps a version from being removed as
-// unused while it is not the current one. It is the version's alone, so that two
-// updates at once do not take it from each other.
-func ownLabel(version string) string { return "headgate-" + version }
+// versionLabel returns the staging label of a version that is not current yet.
+// Each version has its own, so that concurrent updates do not take it from each
+// other.
+func versionLabel(version string) string { return "headgate-" + version }
 
-// Read is the passwords in that version of a secret. A version that is not found
-// is asked for again while there is time, at most for six seconds; one of a secret
-// that is scheduled for deletion is not. The error's kind is NotFound, Throttled,
-// Unavailable or Internal.
+// Read returns the passwords in a version of a secret. It retries for up to 6
+// seconds while the version is not found, unless the secret is scheduled for
+// deletion. The error's kind is NotFound, Throttled, Unavailable or Internal.
 func (v *Vault) Read(ctx context.Context, account, id, version string) (database.Passwords, error) {
 	if version == "" {
-		return database.Passwords{}, internal(errNoVersionNamed)
+		// Secrets Manager would return the current version.
+		return database.Passwords{}, internal(errNoVersion)
 	}
 	var secret string
-	err := patient(ctx, func(ctx context.Context) error {
-		out, err := v.client.GetSecretValue(ctx, v.valueInput(account, id, version), once)
-		if err == nil {
-			secret = aws.ToString(out.SecretString)
-		}
+	err := callUntilFound(ctx, func(ctx context.Context) (err error) {
+		secret, err = v.getSecretValue(ctx, account, id, version)
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, account, id) {
-		return database.Passwords{}, apierror.New(apierror.NotFound, "the passwords were not found", quieten("GetSecretValue", err))
+		return database.Passwords{}, notFound("GetSecretValue", err)
 	}
 	if err != nil {
-		return database.Passwords{}, fail("GetSecretValue", err)
+		return database.Passwords{}, callError("GetSecretValue", err)
 	}
 	p, err := decode(secret)
 	if err != nil {
@@ -48,54 +44,73 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 	return p, nil
 }
 
-// Promote makes that version the current one and takes its own label away. A
-// version that is the current one counts as done. One that has lost all of its
-// labels, since two others were promoted late and after it, is promoted again.
-// The error's kind is NotFound where there is no such version, Throttled,
-// Unavailable or Internal.
+// value returns the text of a version of a secret.
+func (v *Vault) value(ctx context.Context, account, id, version string) (string, error) {
+	var secret string
+	err := call(ctx, func(ctx context.Context) (err error) {
+		secret, err = v.getSecretValue(ctx, account, id, version)
+		return err
+	})
+	return secret, err
+}
+
+// getSecretValue makes one attempt to get the text of a version of a secret.
+func (v *Vault) getSecretValue(ctx context.Context, account, id, version string) (string, error) {
+	out, err := v.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: v.name(account, id), VersionId: &version})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.SecretString), nil
+}
+
+// Promote makes a version the current one and removes its own label. It does so
+// even if the version has no label left, which happens when two later versions
+// were promoted before it. A version that is current already is no error. The
+// error's kind is NotFound if there is no such version, Throttled, Unavailable or
+// Internal.
 func (v *Vault) Promote(ctx context.Context, account, id, version string) error {
-	err := patient(ctx, func(ctx context.Context) error {
+	err := callUntilFound(ctx, func(ctx context.Context) error {
 		labels, err := v.labels(ctx, account, id)
 		if err != nil {
 			return err
 		}
-		if err := v.exists(ctx, account, id, version, labels); err != nil {
+		if err := v.checkExists(ctx, account, id, version, labels); err != nil {
 			return err
 		}
-		if holder := labels.holder(current); holder != version {
-			if err := v.move(ctx, account, id, current, holder, version); err != nil {
+		if holder := labels.holder(labelCurrent); holder != version {
+			if err := v.moveLabel(ctx, account, id, labelCurrent, holder, version); err != nil {
 				return err
 			}
 		}
-		return v.dropLabel(ctx, account, id, version, labels)
+		return v.removeVersionLabel(ctx, account, id, version, labels)
 	})
 	if err != nil {
-		return fail("UpdateSecretVersionStage", err)
+		return callError("UpdateSecretVersionStage", err)
 	}
 	return nil
 }
 
-// DropVersion lets go of a version that AddVersion kept and that is not wanted
-// after all. One that is not there counts as done. The error's kind is
-// Throttled, Unavailable or Internal.
+// DropVersion removes a version that was added and not promoted. A version that
+// does not exist is no error. The error's kind is Throttled, Unavailable or
+// Internal.
 func (v *Vault) DropVersion(ctx context.Context, account, id, version string) error {
-	err := do(ctx, func(ctx context.Context) error {
+	err := call(ctx, func(ctx context.Context) error {
 		labels, err := v.labels(ctx, account, id)
 		if err != nil {
 			return err
 		}
-		return v.dropLabel(ctx, account, id, version, labels)
+		return v.removeVersionLabel(ctx, account, id, version, labels)
 	})
 	if err == nil || isNotFound(err) {
 		return nil
 	}
-	return fail("UpdateSecretVersionStage", err)
+	return callError("UpdateSecretVersionStage", err)
 }
 
-// versionLabels are the labels of a secret's versions.
+// versionLabels maps the versions of a secret to their staging labels.
 type versionLabels map[string][]string
 
-// holder is the version with that label, or empty.
+// holder returns the version with the label, empty if there is none.
 func (l versionLabels) holder(label string) string {
 	for version, labels := range l {
 		if slices.Contains(labels, label) {
@@ -105,9 +120,8 @@ func (l versionLabels) holder(label string) string {
 	return ""
 }
 
-// labels are those of the secret.
 func (v *Vault) labels(ctx context.Context, account, id string) (versionLabels, error) {
-	out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)}, once)
+	out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)})
 	if err != nil {
 		return nil, err
 	}
@@ -117,25 +131,25 @@ func (v *Vault) labels(ctx context.Context, account, id string) (versionLabels, 
 	return out.VersionIdsToStages, nil
 }
 
-// exists is nil where the secret has that version. A description lists those with
-// labels alone, so another is asked for.
-func (v *Vault) exists(ctx context.Context, account, id, version string, labels versionLabels) error {
+// checkExists returns an error if the secret does not have the version.
+// DescribeSecret lists only versions with labels, so others are read.
+func (v *Vault) checkExists(ctx context.Context, account, id, version string, labels versionLabels) error {
 	if _, ok := labels[version]; ok {
 		return nil
 	}
-	_, err := v.client.GetSecretValue(ctx, v.valueInput(account, id, version), once)
+	_, err := v.getSecretValue(ctx, account, id, version)
 	return err
 }
 
-func (v *Vault) dropLabel(ctx context.Context, account, id, version string, labels versionLabels) error {
-	if label := ownLabel(version); slices.Contains(labels[version], label) {
-		return v.move(ctx, account, id, label, version, "")
+func (v *Vault) removeVersionLabel(ctx context.Context, account, id, version string, labels versionLabels) error {
+	if label := versionLabel(version); slices.Contains(labels[version], label) {
+		return v.moveLabel(ctx, account, id, label, version, "")
 	}
 	return nil
 }
 
-// move takes a label from one version and gives it to another; empty for none.
-func (v *Vault) move(ctx context.Context, account, id, label, from, to string) error {
+// moveLabel moves a label between versions. Either of them may be empty for none.
+func (v *Vault) moveLabel(ctx context.Context, account, id, label, from, to string) error {
 	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: v.name(account, id), VersionStage: &label}
 	if from != "" {
 		in.RemoveFromVersionId = &from
@@ -143,9 +157,9 @@ func (v *Vault) move(ctx context.Context, account, id, label, from, to string) e
 	if to != "" {
 		in.MoveToVersionId = &to
 	}
-	_, err := v.client.UpdateSecretVersionStage(ctx, in, once)
+	_, err := v.client.UpdateSecretVersionStage(ctx, in)
 	if _, ok := errors.AsType[*types.InvalidParameterException](err); ok {
-		return fmt.Errorf("%w: %w", errMoved, err)
+		return fmt.Errorf("%w: %w", errLabelMoved, err)
 	}
 	return err
 }

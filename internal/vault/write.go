@@ -8,20 +8,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Prepare has the connection made that Create needs.
+// Prepare opens the connection that Create needs.
 func (v *Vault) Prepare(ctx context.Context) {
-	if v.config.Ahead != nil {
-		v.config.Ahead(ctx)
+	if v.config.Preconnect != nil {
+		v.config.Preconnect(ctx)
 	}
 }
 
-// Create makes d's secret with its first version, whose name is d.ID. The same
-// call again counts as done; another one for the same ID is refused. The error's
-// kind is Throttled, Unavailable or Internal.
+// Create creates d's secret and returns its first version, which is d.ID. It is
+// idempotent; other passwords for the same ID are an error. The error's kind is
+// Throttled, Unavailable or Internal.
 func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (string, error) {
 	secret, err := encode(d, p)
 	if err != nil {
@@ -34,24 +33,24 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 	if v.config.KMSKeyID != "" {
 		in.KmsKeyId = &v.config.KMSKeyID
 	}
-	err = do(ctx, func(ctx context.Context) error {
-		_, err := v.client.CreateSecret(ctx, in, once)
+	err = call(ctx, func(ctx context.Context) error {
+		_, err := v.client.CreateSecret(ctx, in)
 		return err
 	})
 	if isNotFound(err) {
-		// Not the secret, which is yet to be: the key that it should be encrypted with.
-		return "", internal(quieten("CreateSecret", err))
+		// It is the encryption key that does not exist.
+		return "", internal(redact("CreateSecret", err))
 	}
-	return v.kept(ctx, "CreateSecret", d, d.ID, secret, err)
+	return v.stored(ctx, "CreateSecret", d, d.ID, secret, err)
 }
 
-// AddVersion keeps another version of d's passwords, which is not the current
-// one until Promote is called with its name, token: a UUID that no other version
-// of the secret has. The same call again counts as done. The error's kind is
-// NotFound where there is no secret, Throttled, Unavailable or Internal.
+// AddVersion adds a version with token as its VersionId and returns that. The
+// version is not current until Promote is called. token is a UUID that no other
+// version of the secret has. AddVersion is idempotent. The error's kind is NotFound
+// if there is no secret, Throttled, Unavailable or Internal.
 //
-// Secrets Manager keeps versions with a label, and advises against a new one
-// more often than every ten minutes over a long time.
+// Secrets Manager removes versions without a label, and advises against new ones
+// at a sustained rate of more than one in ten minutes.
 func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
 	secret, err := encode(d, p)
 	if err != nil {
@@ -59,23 +58,22 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 	}
 	in := &secretsmanager.PutSecretValueInput{
 		SecretId: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
-		VersionStages: []string{ownLabel(token)},
+		VersionStages: []string{versionLabel(token)},
 	}
-	err = do(ctx, func(ctx context.Context) error {
-		_, err := v.client.PutSecretValue(ctx, in, once)
+	err = call(ctx, func(ctx context.Context) error {
+		_, err := v.client.PutSecretValue(ctx, in)
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, d.Account, d.ID) {
-		return "", apierror.New(apierror.NotFound, "the passwords were not found", quieten("PutSecretValue", err))
+		return "", notFound("PutSecretValue", err)
 	}
-	return v.kept(ctx, "PutSecretValue", d, token, secret, err)
+	return v.stored(ctx, "PutSecretValue", d, token, secret, err)
 }
 
-// kept is the outcome of a call that keeps secret as a version. Secrets Manager
-// answers the same call again with success, so what "exists" is another secret
-// or version; but a service that is compatible and no more may answer so to the
-// same call too, which is told by what is kept.
-func (v *Vault) kept(ctx context.Context, operation string, d database.Database, version, secret string, err error) (string, error) {
+// stored returns the version that a write with the given error stored. Secrets
+// Manager accepts the same write again; compatible services may answer that the
+// version exists, which is a success if it holds the same text.
+func (v *Vault) stored(ctx context.Context, operation string, d database.Database, version, secret string, err error) (string, error) {
 	if err == nil {
 		return version, nil
 	}
@@ -85,27 +83,10 @@ func (v *Vault) kept(ctx context.Context, operation string, d database.Database,
 		case readErr == nil && found == secret:
 			return version, nil
 		case readErr != nil && !isNotFound(readErr):
-			return "", fail("GetSecretValue", readErr)
+			return "", callError("GetSecretValue", readErr)
 		}
 	}
-	return "", fail(operation, err)
-}
-
-// value is the string of a version of a secret.
-func (v *Vault) value(ctx context.Context, account, id, version string) (string, error) {
-	var secret string
-	err := do(ctx, func(ctx context.Context) error {
-		out, err := v.client.GetSecretValue(ctx, v.valueInput(account, id, version), once)
-		if err == nil {
-			secret = aws.ToString(out.SecretString)
-		}
-		return err
-	})
-	return secret, err
-}
-
-func (v *Vault) valueInput(account, id, version string) *secretsmanager.GetSecretValueInput {
-	return &secretsmanager.GetSecretValueInput{SecretId: v.name(account, id), VersionId: &version}
+	return "", callError(operation, err)
 }
 
 func (v *Vault) tags(d database.Database) []types.Tag {
@@ -116,24 +97,24 @@ func (v *Vault) tags(d database.Database) []types.Tag {
 	}
 }
 
-// Discard removes the secret of a database that was never registered, at once
-// and for good. One that is not there counts as removed. The error's kind is
+// Discard deletes, without a recovery window, the secret of a database that was
+// never registered. A secret that does not exist is no error. The error's kind is
 // Throttled, Unavailable or Internal.
 func (v *Vault) Discard(ctx context.Context, account, id string) error {
-	err := v.remove(ctx, &secretsmanager.DeleteSecretInput{
+	err := v.deleteSecret(ctx, &secretsmanager.DeleteSecretInput{
 		SecretId: v.name(account, id), ForceDeleteWithoutRecovery: aws.Bool(true),
 	})
 	if err == nil || isNotFound(err) {
 		return nil
 	}
-	return fail("DeleteSecret", err)
+	return callError("DeleteSecret", err)
 }
 
-// ScheduleDeletion removes a secret in seven days, until when it can be
-// restored. One that is scheduled already, or not there, counts as done. The
-// error's kind is Throttled, Unavailable or Internal.
+// ScheduleDeletion deletes a secret with a recovery window of 7 days. A secret that
+// is scheduled already, or does not exist, is no error. The error's kind is
+// Throttled, Unavailable or Internal.
 func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error {
-	err := v.remove(ctx, &secretsmanager.DeleteSecretInput{
+	err := v.deleteSecret(ctx, &secretsmanager.DeleteSecretInput{
 		SecretId: v.name(account, id), RecoveryWindowInDays: aws.Int64(recoveryDays),
 	})
 	switch {
@@ -142,27 +123,23 @@ func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error 
 	case isInvalidRequest(err) && v.isScheduled(ctx, account, id):
 		return nil
 	}
-	return fail("DeleteSecret", err)
+	return callError("DeleteSecret", err)
 }
 
-func (v *Vault) remove(ctx context.Context, in *secretsmanager.DeleteSecretInput) error {
-	return do(ctx, func(ctx context.Context) error {
-		_, err := v.client.DeleteSecret(ctx, in, once)
+func (v *Vault) deleteSecret(ctx context.Context, in *secretsmanager.DeleteSecretInput) error {
+	return call(ctx, func(ctx context.Context) error {
+		_, err := v.client.DeleteSecret(ctx, in)
 		return err
 	})
 }
 
-func isInvalidRequest(err error) bool {
-	_, ok := errors.AsType[*types.InvalidRequestException](err)
-	return ok
-}
-
-// isScheduled tells a secret on its way to deletion from the other reasons for
-// an InvalidRequestException, which differ in nothing but their text.
+// isScheduled reports whether a secret is scheduled for deletion. The
+// InvalidRequestException of a call does not tell that from other reasons, except
+// by its text.
 func (v *Vault) isScheduled(ctx context.Context, account, id string) bool {
 	var scheduled bool
-	err := do(ctx, func(ctx context.Context) error {
-		out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)}, once)
+	err := call(ctx, func(ctx context.Context) error {
+		out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)})
 		scheduled = err == nil && out.DeletedDate != nil
 		return err
 	})

@@ -1,4 +1,4 @@
-// Package databases is the service on DynamoDB and Secrets Manager.
+// Package databases configures the service on DynamoDB and Secrets Manager.
 package databases
 
 import (
@@ -16,9 +16,9 @@ import (
 	"github.com/headgate/headgate/internal/vault"
 )
 
-// Open makes the service that env describes, without a Prober: package targets
-// has one, for the functions that look at targets. Errors name the variable that
-// is missing or malformed.
+// Open returns the service that env configures, without a Prober: package targets
+// adds one, for the functions that dial targets. Errors name the variable that is
+// missing or malformed.
 func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 	dynamoDB, table, err := env.DynamoDB()
 	if err != nil {
@@ -28,22 +28,22 @@ func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := secretsmanager.NewFromConfig(secretsManager)
-	ahead := func(ctx context.Context) {
+	preconnect := func(ctx context.Context) {
 		if endpoint, err := endpoint(ctx, secretsManager); err == nil {
-			env.ConnectAhead(ctx, endpoint)
+			env.Preconnect(ctx, endpoint)
 		}
 	}
+	passwords := vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID, Preconnect: preconnect})
 	return &database.Service{
 		Catalog:    catalog.Open(dynamoDB, table),
-		Vault:      vault.New(client, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID, Ahead: ahead}),
-		References: vault.NewReferences(client),
+		Vault:      passwords,
+		References: passwords.References(),
 		Now:        time.Now,
 		Log:        log,
 	}, nil
 }
 
-// endpoint is where the client of Secrets Manager sends its calls.
+// endpoint returns the URL to which the client of Secrets Manager sends requests.
 func endpoint(ctx context.Context, config aws.Config) (*url.URL, error) {
 	found, err := secretsmanager.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx,
 		secretsmanager.EndpointParameters{Region: &config.Region, Endpoint: config.BaseEndpoint})

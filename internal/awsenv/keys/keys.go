@@ -1,4 +1,4 @@
-// Package keys is the service of API keys on DynamoDB.
+// Package keys configures the service of API keys on DynamoDB.
 package keys
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/headgate/headgate/internal/catalog"
 )
 
-// Open makes the service that env describes. Errors name the variable that is
+// Open returns the service that env configures. Errors name the variable that is
 // missing or malformed.
 func Open(env *awsenv.Env) (*apikey.Service, error) {
 	config, table, err := env.DynamoDB()

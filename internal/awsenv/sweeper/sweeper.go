@@ -1,11 +1,9 @@
-// Package sweeper is the sweep of Secrets Manager for what DynamoDB does not know.
+// Package sweeper configures the sweep of secrets without a database.
 package sweeper
 
 import (
 	"log/slog"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/catalog"
@@ -15,9 +13,8 @@ import (
 
 const defaultAge = time.Hour
 
-// Open makes the sweeper that env describes, of secrets as old as SWEEP_AGE says,
-// an hour where it is not set. Errors name the variable that is missing or
-// malformed.
+// Open returns the sweeper that env configures. SWEEP_AGE defaults to an hour.
+// Errors name the variable that is missing or malformed.
 func Open(env *awsenv.Env, log *slog.Logger) (*sweep.Sweeper, error) {
 	dynamoDB, table, err := env.DynamoDB()
 	if err != nil {
@@ -27,13 +24,13 @@ func Open(env *awsenv.Env, log *slog.Logger) (*sweep.Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	age, err := env.Duration("SWEEP_AGE", defaultAge, sweep.LeastAge)
+	age, err := env.Duration("SWEEP_AGE", defaultAge, sweep.MinAge)
 	if err != nil {
 		return nil, err
 	}
 	return &sweep.Sweeper{
 		Catalog: catalog.Open(dynamoDB, table),
-		Vault:   vault.NewSweepable(secretsmanager.NewFromConfig(secretsManager), vault.Config{Prefix: secrets.Prefix, Table: table}),
+		Vault:   vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table}),
 		Now:     time.Now, Age: age, Log: log,
 	}, nil
 }

@@ -1,4 +1,4 @@
-// Package targets is the service for the functions that look at targets.
+// Package targets configures the service for the functions that dial targets.
 package targets
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/headgate/headgate/internal/probe"
 )
 
-// Open makes the service that env describes, with a Prober. Errors name the
+// Open returns the service that env configures, with a Prober. Errors name the
 // variable that is missing or malformed.
 func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 	service, err := databases.Open(env, log)

@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/testkit/mototest"
 )
@@ -36,15 +34,8 @@ func New(tb testing.TB) *Wire {
 	return &Wire{next: transport, faults: map[string][]Fault{}, requests: map[string][]string{}}
 }
 
-// DynamoDB returns a client of the moto server at url.
-func (w *Wire) DynamoDB(url string) *dynamodb.Client { return dynamodb.NewFromConfig(w.config(url)) }
-
-// SecretsManager returns a client of the moto server at url.
-func (w *Wire) SecretsManager(url string) *secretsmanager.Client {
-	return secretsmanager.NewFromConfig(w.config(url))
-}
-
-func (w *Wire) config(url string) aws.Config {
+// Config returns the configuration of an SDK client for the moto server at url.
+func (w *Wire) Config(url string) aws.Config {
 	config := mototest.Config(url)
 	config.HTTPClient = &http.Client{Transport: w}
 	return config

@@ -15,21 +15,22 @@ import (
 	"github.com/headgate/headgate/internal/awsenv"
 )
 
-// far is a server of AWS's, and the environment that leads there.
-type far struct {
+// awsServer stands in for an AWS endpoint. env leads to it.
+type awsServer struct {
 	t        *testing.T
 	env      *awsenv.Env
 	endpoint *url.URL
 	accepted atomic.Int64
+	first    chan struct{} // closed at the first connection
 }
 
-func newFar(t *testing.T, secure bool) *far {
+func newAWSServer(t *testing.T, secure bool) *awsServer {
 	t.Helper()
-	f := &far{t: t}
+	f := &awsServer{t: t, first: make(chan struct{})}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			f.accepted.Add(1)
+		if s == http.StateNew && f.accepted.Add(1) == 1 {
+			close(f.first)
 		}
 	}
 	vars := good()
@@ -52,8 +53,8 @@ func newFar(t *testing.T, secure bool) *far {
 	return f
 }
 
-// call makes a call with the client that the SDK is given.
-func (f *far) call() {
+// call sends a request with the HTTP client of an SDK client.
+func (f *awsServer) call() {
 	f.t.Helper()
 	config, _, err := f.env.DynamoDB()
 	if err != nil {
@@ -63,22 +64,22 @@ func (f *far) call() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	answer, err := config.HTTPClient.Do(request)
+	response, err := config.HTTPClient.Do(request)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := answer.Body.Close(); err != nil {
+	if err := response.Body.Close(); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-// ahead makes a connection ahead; what it gives ends that.
-func (f *far) ahead() (end func()) {
+// preconnect begins a Preconnect. The returned function ends it.
+func (f *awsServer) preconnect() (end func()) {
 	ctx, cancel := context.WithCancel(f.t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f.env.ConnectAhead(ctx, f.endpoint)
+		f.env.Preconnect(ctx, f.endpoint)
 	}()
 	return func() {
 		cancel()
@@ -86,53 +87,51 @@ func (f *far) ahead() (end func()) {
 	}
 }
 
-func TestAConnectionMadeAheadIsTheOneThatTheNextCallUses(t *testing.T) {
+func TestPreconnect_NextCallUsesTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
-		f := newFar(t, secure)
-		end := f.ahead()
-		for f.accepted.Load() == 0 && t.Context().Err() == nil {
-			// It is on its way.
-		}
+		f := newAWSServer(t, secure)
+		end := f.preconnect()
+		<-f.first
 		f.call()
 		end()
 		f.call()
 		if n := f.accepted.Load(); n != 1 {
-			t.Errorf("secure %v: %d connections were made, want 1", secure, n)
+			t.Errorf("secure %v: %d connections, want 1", secure, n)
 		}
-		end = f.ahead()
+		end = f.preconnect()
 		end()
 		if n := f.accepted.Load(); n != 1 {
-			t.Errorf("secure %v: %d connections were made where there was one", secure, n)
+			t.Errorf("secure %v: %d connections after another Preconnect, want 1", secure, n)
 		}
 	}
 }
 
-func TestAConnectionMadeAheadThatNobodyUsesIsClosed(t *testing.T) {
+func TestPreconnect_ClosesAnUnusedConnection(t *testing.T) {
 	t.Parallel()
-	f := newFar(t, true)
+	f := newAWSServer(t, true)
 	for range 3 {
-		f.ahead()()
+		f.preconnect()()
 	}
 	f.call()
 	f.call()
 	if n := f.accepted.Load(); n < 1 || n > 4 {
-		t.Errorf("%d connections were made", n)
+		t.Errorf("%d connections, want 1 to 4", n)
 	}
 }
 
-func TestACallDoesNotWaitForAConnectionThatCouldNotBeMadeAhead(t *testing.T) {
+func TestPreconnect_FailureDoesNotDelayACall(t *testing.T) {
 	t.Parallel()
-	f := newFar(t, true)
+	f := newAWSServer(t, true)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	endpoint, err := url.Parse(gone.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone.Close()
-	f.env.ConnectAhead(t.Context(), endpoint)
+	f.env.Preconnect(t.Context(), endpoint)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	f.env.ConnectAhead(ctx, f.endpoint)
+	f.env.Preconnect(ctx, f.endpoint)
 	f.call()
 }
