@@ -99,7 +99,6 @@ func loginAxis() axis {
 		{name: "client certificate", set: lines("hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca")},
 		{name: "cert", set: lines("hostssl all all 127.0.0.1/32 cert")},
 		{name: "ident", set: lines("host all all 127.0.0.1/32 ident")},
-		{name: "radius", set: lines(`host all all 127.0.0.1/32 radius radiusservers="127.0.0.1" radiussecrets="s" radiusports="9"`)},
 	}}
 }
 

@@ -76,13 +76,13 @@ func slotAxis() axis {
 		{name: "physical, keeping WAL", set: sql("SELECT pg_create_physical_replication_slot({slot}, true)")},
 		{name: "of another database", set: otherDatabase("pgoutput")},
 		{name: "of another database and plugin", set: otherDatabase("test_decoding")},
-		{name: "being read", set: func(p *plan) { p.add(step{phase: heldPhase, do: readSlot}) }},
+		{name: "being read", excludes: []string{"standby"}, set: func(p *plan) { p.add(step{phase: heldPhase, do: readSlot}) }},
 		{name: "being made", alone: true, set: func(p *plan) {
 			p.slot = ""
 			p.add(step{phase: heldPhase, do: beginSlot})
 		}},
 		{name: "invalidated", alone: true, set: func(p *plan) { p.add(step{phase: heldPhase - 1, do: outrunSlot}) }},
-		{name: "temporary", set: func(p *plan) {
+		{name: "temporary", excludes: []string{"standby"}, set: func(p *plan) {
 			p.slot = ""
 			p.add(step{phase: slotPhase, do: func(ctx context.Context, w *world) error {
 				conn, err := w.hold(ctx, w.names.database, nil)
@@ -121,24 +121,24 @@ func settingsAxis() axis {
 	}
 	return axis{"settings", []choice{
 		{name: "as they are"},
-		{name: "wal_level replica", alone: true, set: server("wal_level", "replica")},
-		{name: "wal_level minimal", alone: true, set: server("wal_level", "minimal", "max_wal_senders", "0")},
-		{name: "wal_level logical after a restart", alone: true, set: func(p *plan) {
+		{name: "wal_level replica", alone: true, excludes: []string{"slot"}, set: server("wal_level", "replica")},
+		{name: "wal_level minimal", alone: true, excludes: []string{"slot"}, set: server("wal_level", "minimal", "max_wal_senders", "0")},
+		{name: "wal_level logical after a restart", alone: true, excludes: []string{"slot"}, set: func(p *plan) {
 			server("wal_level", "replica", "work_mem", "5MB")(p) // a server of its own
 			p.admin(heldPhase, "ALTER SYSTEM SET wal_level = logical")
 			p.add(step{phase: heldPhase, do: func(ctx context.Context, w *world) error { return w.lease.reload(ctx) }})
 		}},
-		{name: "wal_level on the command line", alone: true, set: func(p *plan) {
+		{name: "wal_level on the command line", alone: true, excludes: []string{"slot"}, set: func(p *plan) {
 			server()(p)
 			p.needs.arguments, p.slot = []string{"-c", "wal_level=replica"}, ""
 		}},
-		{name: "ALTER SYSTEM not allowed, wal_level replica", since: 17, alone: true, set: server("wal_level", "replica", "allow_alter_system", "off")},
-		{name: "no slot left", alone: true, set: func(p *plan) {
+		{name: "ALTER SYSTEM not allowed, wal_level replica", since: 17, alone: true, excludes: []string{"slot"}, set: server("wal_level", "replica", "allow_alter_system", "off")},
+		{name: "no slot left", alone: true, excludes: []string{"slot"}, set: func(p *plan) {
 			server("max_replication_slots", "3")(p)
 			p.slot = ""
 			p.add(step{phase: slotPhase, do: fillSlots})
 		}},
-		{name: "all slots in use", alone: true, set: func(p *plan) {
+		{name: "all slots in use", alone: true, excludes: []string{"slot"}, set: func(p *plan) {
 			server("max_replication_slots", "3")(p)
 			p.add(step{phase: slotPhase + 1, do: fillSlots})
 		}},
@@ -150,9 +150,12 @@ func settingsAxis() axis {
 			server("max_wal_senders", "2")(p)
 			p.add(step{phase: heldPhase, do: holdWALSenders(1)})
 		}},
-		{name: "no walsenders", alone: true, set: server("max_wal_senders", "0")},
+		{name: "no walsenders", alone: true, excludes: []string{"slot"}, set: server("max_wal_senders", "0")},
 		{name: "a far limit on a slot's WAL", alone: true, set: reloaded("max_slot_wal_keep_size", "200GB")},
-		{name: "a near limit on a slot's WAL", alone: true, set: reloaded("max_slot_wal_keep_size", "32MB")},
+		{name: "a near limit on a slot's WAL", alone: true, set: func(p *plan) {
+			reloaded("wal_keep_size", "0")(p)
+			reloaded("max_slot_wal_keep_size", "32MB")(p)
+		}},
 		{name: "a limit on a slot's idle time", since: 18, alone: true, set: reloaded("idle_replication_slot_timeout", "1d")},
 	}}
 }

@@ -71,7 +71,7 @@ func unjustified(f check.Entry, troubles []trouble, tags []string) string {
 // about one.
 func told(t trouble, report check.Report) bool {
 	return slices.ContainsFunc(findings(report), func(f check.Entry) bool {
-		return slices.Contains(t.codes, f.Code) && (t.table == "" || strings.Contains(f.Message, t.table))
+		return slices.Contains(t.codes, f.Code) && (t.table == "" || strings.Contains(f.Message+f.Fix, t.table))
 	})
 }
 

@@ -19,8 +19,7 @@ type facts struct {
 	Senders     int               `json:"senders"`
 	InRecovery  bool              `json:"in_recovery"`
 	Settings    map[string]string `json:"settings"`
-	// similar is whether a publication's name differs by its case only.
-	primary *primaryFacts
+	primary     *primaryFacts
 }
 
 type slotFacts struct {
@@ -58,6 +57,7 @@ type roleFacts struct {
 // primaryFacts are those of the server that was given as the primary.
 type primaryFacts struct {
 	inRecovery, sameDatabase bool
+	login                    error
 }
 
 func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
@@ -73,7 +73,7 @@ func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
 'settings', (SELECT jsonb_object_agg(name, setting) FROM pg_settings WHERE name IN
   ('wal_level', 'max_wal_senders', 'max_replication_slots', 'ssl', 'hot_standby_feedback', 'max_slot_wal_keep_size', 'idle_replication_slot_timeout')))`,
 		literal(t.Slot.SlotName), literal(t.Slot.PublicationName), literal(t.Endpoint.Username))
-	text, err := w.ask(ctx, w.lease.target(), w.names.database, sql)
+	text, err := w.ask(ctx, w.lease.target(), w.database(), sql)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,12 @@ func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
 			inRecovery:   w.lease.standby != nil && t.Primary.Port == w.lease.standby.Port(),
 			sameDatabase: t.Primary.Database == t.Endpoint.Database,
 		}
+		conn, err := login(ctx, *t.Primary, t.Passwords.Primary.Reveal(), nil)
+		if o.facts.primary.login = err; err == nil {
+			return conn.Close(ctx)
+		}
 	}
-	return w.lookAtRoots(ctx, o)
+	return nil
 }
 
 // lookAtRoots finds the partitioned tables that the publication has as a whole.
@@ -95,7 +99,7 @@ func (w *world) lookAtRoots(ctx context.Context, o *observation) error {
 	if w.plan.major >= 15 {
 		schemas = " OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace)"
 	}
-	for i, t := range w.plan.tables {
+	for i, t := range w.tables() {
 		answer, err := w.ask(ctx, w.lease.primary, w.names.database, `SELECT count(*) FROM pg_publication p, pg_class c WHERE c.relkind = 'p' AND c.oid = `+
 			literal(t.qualified())+`::regclass AND pubname = `+literal(w.target.Slot.PublicationName)+` AND (puballtables
 OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid)`+schemas+")")

@@ -3,6 +3,7 @@ package verdicts_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -12,11 +13,13 @@ import (
 // figures are what the run came to, as one table.
 func figures(outcomes []outcome, took time.Duration) string {
 	agreed, rounds := 0, 0
-	var slowest time.Duration
+	var slowest outcome
 	seen, run, odd, unapplied := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	notApplied := map[string]bool{}
 	for _, o := range outcomes {
-		slowest = max(slowest, o.took)
+		if o.took > slowest.took {
+			slowest = o
+		}
 		if o.err == nil && len(o.disagreements) == 0 {
 			agreed++
 		}
@@ -33,12 +36,13 @@ func figures(outcomes []outcome, took time.Duration) string {
 		for _, text := range o.notApplied {
 			code, _, _ := strings.Cut(text, ":")
 			unapplied[code]++
-			notApplied[text] = true
+			notApplied[regexp.MustCompile(`_\d+`).ReplaceAllString(text, "")] = true
 		}
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(&text, "%d scenes, %d agreements, %d fixes run, %v (slowest scene %v)\n", len(outcomes), agreed, rounds, took.Round(time.Second), slowest.Round(time.Millisecond))
+	fmt.Fprintf(&text, "%d scenes, %d agreements, %d fixes run, %v, of which %v went into %s\n",
+		len(outcomes), agreed, rounds, took.Round(time.Second), slowest.took.Round(time.Millisecond), slowest.scene)
 	fmt.Fprintln(w, "code\tseen\tfixes run\tfixes not applied\tdisagreements\t")
 	var never []string
 	for _, c := range allCodes() {

@@ -94,7 +94,7 @@ func (w *world) applySQL(ctx context.Context, f check.Entry, sql string) error {
 		db = "postgres"
 	}
 	slot := strings.Contains(sql, "replication_slot(")
-	if w.lease.standby != nil && !strings.Contains(comment, "on the primary") && (slot || strings.HasPrefix(sql, "ALTER SYSTEM")) {
+	if w.lease.standby != nil && !strings.HasPrefix(comment, "on the primary") && (slot || strings.HasPrefix(sql, "ALTER SYSTEM")) {
 		server = w.lease.standby
 	}
 	run := func(as string) error {
@@ -105,7 +105,7 @@ func (w *world) applySQL(ctx context.Context, f check.Entry, sql string) error {
 	}
 	as := w.runner(f)
 	err := run(as)
-	if stateOf(err) == "42501" && as != superuser {
+	if state := stateOf(err); (state == "42501" || state == "01007") && as != superuser {
 		err = errors.Join(fmt.Errorf("role %s may not run it, and no other is named: %w", as, err), run(superuser))
 	}
 	return errors.Join(err, w.afterSQL(ctx, sql, comment, server))

@@ -23,7 +23,7 @@ func readSlot(ctx context.Context, w *world) error {
 	w.held = append(w.held, conn)
 	return pglogrepl.StartReplication(ctx, conn, w.names.slot, 0, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
-		PluginArgs: []string{"proto_version '1'", "publication_names 'any'"},
+		PluginArgs: []string{"proto_version '1'", "publication_names " + literal(quote(w.names.publication))},
 	})
 }
 

@@ -32,6 +32,8 @@ type tableObservation struct {
 	lost    map[string]string // operations whose change did not come: why it should have
 	renamed map[string]string // operations whose change came under another name
 	copies  []copyObservation
+	// nameless is whether a delete came that does not say of which row.
+	nameless bool
 }
 
 type copyObservation struct {
@@ -53,9 +55,11 @@ func (p publishedTable) qualified() string { return quote(p.Schema) + "." + quot
 // consume does what a consumer does, and what the application does meanwhile. An
 // error is one of the suite's, not something that a consumer met with.
 func (w *world) consume(ctx context.Context) (*observation, error) {
-	o := &observation{}
-	c := &consumer{}
-	c.conn, o.login = login(ctx, w.target.Endpoint, w.plan.sentPassword(w), map[string]string{"replication": "database"})
+	o, c := &observation{}, &consumer{}
+	if err := w.lookAtFacts(ctx, o); err != nil {
+		return nil, err
+	}
+	c.conn, o.login = login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
 	if o.login == nil {
 		defer c.conn.Close(ctx)
 		o.start = c.start(ctx, w.target.Slot)
@@ -65,8 +69,8 @@ func (w *world) consume(ctx context.Context) (*observation, error) {
 	if err := w.lookAtPublication(ctx, o); err != nil {
 		return nil, err
 	}
-	reader, err := login(ctx, w.target.Endpoint, w.plan.sentPassword(w), nil)
-	if o.ordinary = err; err == nil {
+	reader, err := w.reader(ctx, o)
+	if err == nil {
 		defer reader.Close(ctx)
 	}
 	rows, err := w.work(ctx, o, reader)
@@ -81,11 +85,18 @@ func (w *world) consume(ctx context.Context) (*observation, error) {
 			w.match(o, c.events, rows)
 		}
 	}
-	return o, w.lookAtFacts(ctx, o)
+	return o, w.lookAtRoots(ctx, o)
 }
 
-// sentPassword is the password that goes with the target as it is now.
-func (p *plan) sentPassword(w *world) string { return w.target.Passwords.Main.Reveal() }
+// reader is a session for copies: an ordinary one, or where that is refused one for
+// replication, as Postgres's own subscriptions use.
+func (w *world) reader(ctx context.Context, o *observation) (*pgconn.PgConn, error) {
+	conn, err := login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), nil)
+	if o.ordinary = err; err == nil || o.login != nil {
+		return conn, err
+	}
+	return login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
+}
 
 func (w *world) letsInWithTLS(ctx context.Context) bool {
 	e := w.target.Endpoint
@@ -98,7 +109,7 @@ func (w *world) letsInWithTLS(ctx context.Context) bool {
 }
 
 func (w *world) lookAtPublication(ctx context.Context, o *observation) error {
-	text, err := w.ask(ctx, w.lease.primary, w.names.database,
+	text, err := w.ask(ctx, w.lease.primary, w.database(),
 		"SELECT coalesce(jsonb_agg(to_jsonb(pt)), '[]') FROM pg_publication_tables pt WHERE pubname = "+literal(w.target.Slot.PublicationName))
 	if err != nil {
 		return err
@@ -118,7 +129,7 @@ func (w *world) work(ctx context.Context, o *observation, reader *pgconn.PgConn)
 		return nil, err
 	}
 	rows := map[string]int64{}
-	for _, t := range w.plan.tables {
+	for _, t := range w.tables() {
 		to := tableObservation{tag: t.tag, failed: map[string]error{}, lost: map[string]string{}, renamed: map[string]string{}}
 		w.row += 2
 		rows[t.tag] = w.row
@@ -141,7 +152,7 @@ func (w *world) work(ctx context.Context, o *observation, reader *pgconn.PgConn)
 	if err := w.copyAll(ctx, o, reader); err != nil {
 		return nil, err
 	}
-	for i, t := range w.plan.tables {
+	for i, t := range w.tables() {
 		if err := execute(ctx, app, t.sql("TRUNCATE {t}")); err != nil {
 			o.tables[i].failed["truncate"] = err
 		}
@@ -207,6 +218,23 @@ func (o *observation) tableOf(p publishedTable) int {
 	return -1
 }
 
+// database is the database that the target names, the scene's own where there is
+// none of that name.
+func (w *world) database() string {
+	if name := w.target.Endpoint.Database; name == w.names.otherDatabase {
+		return name
+	}
+	return w.names.database
+}
+
+// tables are the scene's tables, none where the target is another database.
+func (w *world) tables() []table {
+	if w.database() != w.names.database {
+		return nil
+	}
+	return w.plan.tables
+}
+
 // stream reads all that was committed; the first error is what a consumer met with.
 func (w *world) stream(ctx context.Context, c *consumer) (met, err error) {
 	text, err := w.ask(ctx, w.lease.primary, "postgres", "SELECT pg_current_wal_flush_lsn()")
@@ -218,7 +246,7 @@ func (w *world) stream(ctx context.Context, c *consumer) (met, err error) {
 		return nil, err
 	}
 	// A record after the position, so that the server reads beyond it.
-	if _, err := w.ask(ctx, w.lease.primary, w.names.database, "SELECT pg_logical_emit_message(true, 'verdicts', '')"); err != nil {
+	if _, err := w.ask(ctx, w.lease.primary, w.database(), "SELECT pg_logical_emit_message(true, 'verdicts', '')"); err != nil {
 		return nil, err
 	}
 	if err := w.caughtUp(ctx); err != nil {
@@ -233,7 +261,7 @@ func (w *world) stream(ctx context.Context, c *consumer) (met, err error) {
 
 // match compares what came with what was done.
 func (w *world) match(o *observation, events []event, rows map[string]int64) {
-	for i, t := range w.plan.tables {
+	for i, t := range w.tables() {
 		to := &o.tables[i]
 		if !to.published {
 			continue
@@ -254,7 +282,7 @@ func (w *world) expectsPending(t table) bool { return t.pending == "" }
 
 func (to *tableObservation) expect(t table, events []event, operation string, n int64) {
 	name := strings.TrimPrefix(operation, "pending ")
-	under := ""
+	under, nameless := "", false
 	for _, e := range events {
 		if e.operation != name || !strings.Contains(e.relation, t.tag) {
 			continue
@@ -265,6 +293,11 @@ func (to *tableObservation) expect(t table, events []event, operation string, n 
 				return
 			}
 		}
+		nameless = nameless || name == "delete" && strings.TrimSpace(e.values) == ""
+	}
+	if under == "" && nameless {
+		to.nameless = true
+		return
 	}
 	if under == "" {
 		to.lost[operation] = "the change did not come"

@@ -83,6 +83,10 @@ func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
 	var applied []check.Entry
 	for round := range maxRounds + 1 {
 		report := j.prober.Probe(ctx, w.target)
+		// The server may still be ending headgate's session.
+		if err := w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headgate')"); err != nil {
+			return err
+		}
 		observed, err := w.consume(ctx)
 		if err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
@@ -149,6 +153,9 @@ func left(report check.Report, worked map[string]bool) []disagreement {
 func brokenStatements(first, now *observation) []disagreement {
 	var all []disagreement
 	for i, t := range now.tables {
+		if first.tables[i].published && !t.published {
+			all = append(all, disagreement{fixHarmful, "published", fmt.Sprintf("table %s was published before the fixes", t.tag)})
+		}
 		for operation, err := range t.failed {
 			if first.tables[i].failed[operation] == nil {
 				all = append(all, disagreement{fixHarmful, operation, fmt.Sprintf("the %s of table %s worked before the fixes: %v", operation, t.tag, err)})

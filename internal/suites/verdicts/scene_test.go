@@ -31,6 +31,8 @@ type choice struct {
 	// alone says that the choice needs a server on which the settings, the standby
 	// and the slots in use are as they are by default.
 	alone bool
+	// excludes are axes on which nothing else can be chosen.
+	excludes []string
 }
 
 func axes() []axis {
@@ -70,9 +72,14 @@ func generate(seed uint64, major int) scene {
 func (s scene) normal() scene {
 	n := scene{Seed: s.Seed, Choices: map[string]string{}, Tables: s.Tables}
 	alone := ""
+	var excluded []string
+	for _, a := range axes() {
+		c, _ := a.find(s.Choices[a.name])
+		excluded = append(excluded, c.excludes...)
+	}
 	for _, a := range axes() {
 		c, ok := a.find(s.Choices[a.name])
-		if !ok || c.name == a.choices[0].name || c.alone && alone != "" {
+		if !ok || c.name == a.choices[0].name || c.alone && alone != "" || slices.Contains(excluded, a.name) {
 			continue
 		}
 		if c.alone {

@@ -28,39 +28,45 @@ type trouble struct {
 func (w *world) troubles(o *observation) []trouble {
 	var all []trouble
 	if o.login != nil {
-		all = append(all, trouble{what: "the login fails: " + o.login.Error(), codes: w.loginCodes(o)})
+		all = append(all, trouble{what: "the login fails: " + o.login.Error(), codes: w.loginCodes(o, o.login)})
 	}
-	if o.start != nil {
-		all = append(all, trouble{what: "the slot can't be started: " + o.start.Error(), codes: o.startCodes(w)})
+	if codes := o.startCodes(w); o.start != nil {
+		all = append(all, trouble{what: "the slot can't be started: " + o.start.Error(), codes: codes})
+	} else if o.login != nil && len(codes) > 0 {
+		all = append(all, trouble{what: "the slot could not be started", codes: codes})
 	}
 	all = append(all, w.streamTroubles(o)...)
+	all = append(all, o.publicationTroubles()...)
 	all = append(all, w.settingTroubles(o)...)
-	if o.login == nil && o.ordinary != nil {
-		all = append(all, trouble{what: "a session for copies fails: " + o.ordinary.Error(), codes: []check.Code{check.TooManyConnections, notChecked}})
-	}
 	for _, t := range o.tables {
 		all = append(all, o.tableTroubles(t)...)
 	}
 	return all
 }
 
-// loginCodes are the findings that explain why the login failed.
-func (w *world) loginCodes(o *observation) []check.Code {
+// loginCodes are the findings that explain why the login failed. Where a walsender
+// is refused before the password is looked at, what refuses an ordinary session is as
+// true.
+func (w *world) loginCodes(o *observation, err error) []check.Code {
 	if o.withTLS {
 		return []check.Code{check.TLSRequired}
 	}
-	if e, ok := errors.AsType[*pgconn.PgError](o.login); ok {
-		return o.refusalCodes(e)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		codes := o.refusalCodes(e)
+		if e.Code == "53300" && o.ordinary != nil && err != o.ordinary {
+			codes = append(codes, w.loginCodes(o, o.ordinary)...)
+		}
+		return codes
 	}
-	if _, ok := errors.AsType[*net.DNSError](o.login); ok {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return []check.Code{check.HostnameNotFound}
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](o.login); ok {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return []check.Code{check.TLSCertificateInvalid}
 	}
-	text := o.login.Error()
+	text := err.Error()
 	switch {
-	case errors.Is(o.login, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ECONNREFUSED):
 		return []check.Code{check.ConnectionRefused}
 	case strings.Contains(text, "server refused TLS connection"):
 		return []check.Code{check.TLSNotSupported}
@@ -125,7 +131,7 @@ func (o *observation) startCodes(w *world) []check.Code {
 	made := s.Type == "physical" || s.ConfirmedFlush != nil
 	add(slotBeingCreated, !made)
 	add(check.SlotInvalidated, made && s.Type == "logical" && s.invalid())
-	add(check.SlotActive, stateOf(o.start) == "55006" && made && !s.Temporary)
+	add(check.SlotActive, s.Active && made && !s.Temporary)
 	return codes
 }
 
@@ -141,12 +147,24 @@ func (w *world) streamTroubles(o *observation) []trouble {
 		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: []check.Code{check.PublicationAfterSlot}}}
 	case o.stream != nil:
 		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{decodingFailed}}}
-	case len(o.published) == 0 && !p.AllTables:
-		return []trouble{{what: "nothing is published", codes: []check.Code{check.PublicationEmpty}}}
-	case len(p.missing()) > 0:
-		return []trouble{{what: "not published: " + strings.Join(p.missing(), ", "), codes: []check.Code{check.PublicationOperationsMissing}}}
 	}
 	return nil
+}
+
+// publicationTroubles are about what the publication leaves out.
+func (o *observation) publicationTroubles() []trouble {
+	p := o.facts.Publication
+	if p == nil {
+		return nil
+	}
+	var all []trouble
+	if len(o.published) == 0 {
+		all = append(all, trouble{what: "nothing is published", codes: []check.Code{check.PublicationEmpty}, optional: p.AllTables})
+	}
+	if missing := p.missing(); len(missing) > 0 {
+		all = append(all, trouble{what: "not published: " + strings.Join(missing, ", "), codes: []check.Code{check.PublicationOperationsMissing}})
+	}
+	return all
 }
 
 // settingTroubles are about what has not happened yet.
@@ -160,20 +178,23 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	}
 	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
 	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", tlsNotUsed, check.TLSRequired)
-	add(int64(f.Senders) >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
+	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
 	add(f.Slot == nil && int64(f.Slots) >= f.number("max_replication_slots"), false, "no slot is left to make", noSlotAvailable)
 	add(f.InRecovery && w.target.Primary == nil, false, "a standby without its primary", check.PrimaryRequired)
 	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
-	add(f.InRecovery && f.primary != nil && f.primary.inRecovery, false, "the primary is a standby", check.PrimaryIsStandby)
-	add(f.InRecovery && f.primary != nil && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
+	reached := f.primary != nil && f.primary.login == nil
+	add(f.InRecovery && f.primary != nil && !reached, false, "the primary can't be asked", check.PrimaryUnreachable)
+	add(f.InRecovery && reached && f.primary.inRecovery, false, "the primary is a standby", check.PrimaryIsStandby)
+	add(f.InRecovery && reached && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
 	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
 	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
 	if s := f.Slot; s != nil && o.start == nil {
-		near := s.SafeWALSize != nil && *s.SafeWALSize < 64<<20
-		add(near, false, "the limit on the slot's WAL is near", check.SlotAtRisk)
+		// Between what is near and what is far, both answers are good.
+		near := s.SafeWALSize != nil && *s.SafeWALSize < 4<<30
+		add(near, near && *s.SafeWALSize > 48<<20, "the limit on the slot's WAL is near", check.SlotAtRisk)
 		add(f.number("idle_replication_slot_timeout") > 0, false, "the slot is lost when it is idle", check.SlotAtRisk)
 		add(s.TwoPhase, false, "the slot is two-phase", slotTwoPhase)
-		add(s.Retained != nil && *s.Retained > 200<<20, *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
+		add(s.Retained != nil && *s.Retained > 200<<20, s.Retained != nil && *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
 	}
 	unknown := o.facts.Slot != nil && o.facts.Slot.Active || o.login != nil || errors.Is(o.stream, errHeld)
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
@@ -199,9 +220,15 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 			add(operation + ": " + why)
 		}
 	}
-	for operation, name := range t.renamed {
-		if t.root {
-			all = append(all, trouble{what: "table " + t.tag + ": " + operation + " comes as " + name, codes: []check.Code{check.PublicationNotViaRoot}})
+	if t.nameless {
+		add("deletes come without the key", identityNotPublished)
+	}
+	p := o.facts.Publication
+	if t.root && p != nil && p.ViaRoot != nil && !*p.ViaRoot {
+		all = append(all, trouble{what: "table " + t.tag + ": its changes come under its partitions' names", codes: []check.Code{check.PublicationNotViaRoot}})
+	} else if t.root {
+		for operation, name := range t.renamed {
+			add(operation + " comes as " + name)
 		}
 	}
 	for _, c := range t.copies {

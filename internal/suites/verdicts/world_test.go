@@ -202,12 +202,21 @@ func connect(ctx context.Context, s *pgserver.Server, db string, params map[stri
 	}
 	config.Host, config.Port, config.Database = s.SocketDirectory(), uint16(s.Port()), db
 	config.Fallbacks, config.RuntimeParams = nil, params
+	// A GRANT by somebody who has nothing to give succeeds with a warning.
+	config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Code == "01007" {
+			conn.CustomData()[n.Code] = (*pgconn.PgError)(n)
+		}
+	}
 	return pgconn.ConnectConfig(ctx, config)
 }
 
 func execute(ctx context.Context, conn *pgconn.PgConn, statements ...string) error {
 	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql).ReadAll(); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+		if err, ok := conn.CustomData()["01007"].(*pgconn.PgError); ok {
 			return fmt.Errorf("%s: %w", sql, err)
 		}
 	}
@@ -217,7 +226,7 @@ func execute(ctx context.Context, conn *pgconn.PgConn, statements ...string) err
 // run runs statements one by one in a session of the superuser's, as a role if it
 // is given.
 func (w *world) run(ctx context.Context, s *pgserver.Server, db, as string, statements ...string) error {
-	conn, err := connect(ctx, s, db, nil)
+	conn, err := connect(ctx, s, db, map[string]string{"default_transaction_read_only": "off"})
 	if err != nil {
 		return err
 	}
