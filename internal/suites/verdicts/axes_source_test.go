@@ -27,7 +27,7 @@ func publicationAxis() axis {
 		{name: "no truncate", set: with("publish = 'insert, update, delete'")},
 		{name: "made after the slot", set: func(p *plan) { p.late = true }},
 		{name: "made anew", set: func(p *plan) {
-			p.add(step{phase: pendingPhase + 1, sql: "DROP PUBLICATION {pub}"}, step{phase: pendingPhase + 1, do: makePublication})
+			p.add(step{phase: latePublicationPhase, sql: "DROP PUBLICATION {pub}"}, step{phase: latePublicationPhase, do: makePublication})
 		}},
 		{name: "another case", set: func(p *plan) {
 			p.add(step{phase: publicationPhase, sql: "ALTER PUBLICATION {pub} RENAME TO \"mixed\""})

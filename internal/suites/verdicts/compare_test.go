@@ -42,6 +42,21 @@ func compare(report check.Report, troubles []trouble, tags []string) []disagreem
 			all = append(all, disagreement{silence, fmt.Sprint(t.codes), fmt.Sprintf("%s, and the report has none of %v", t.what, t.codes)})
 		}
 	}
+	return append(all, gone(report)...)
+}
+
+// gone are the checks that an accepted target was spared without a word. A standby's
+// does not apply to a primary, and that of TLS not to a server without it.
+func gone(report check.Report) []disagreement {
+	if _, failed := report.FirstFailure(); failed {
+		return nil
+	}
+	var all []disagreement
+	for _, e := range report {
+		if e.Status == check.Skipped && e.Name != check.TLS && e.Name != check.Standby {
+			all = append(all, disagreement{silence, e.Name, "the check " + e.Name + " is skipped, and nothing says why"})
+		}
+	}
 	return all
 }
 

@@ -83,6 +83,9 @@ type consumer struct {
 	relations map[uint32]*pglogrepl.RelationMessage
 	events    []event
 	reached   pglogrepl.LSN
+	// skipped is whether the server said that it skipped changes for want of the
+	// publication, as it does from 18.
+	skipped bool
 }
 
 func (c *consumer) start(ctx context.Context, s database.Slot) error {
@@ -139,6 +142,8 @@ func (c *consumer) readFor(ctx context.Context, d time.Duration) error {
 		switch m := message.(type) {
 		case *pgproto3.ErrorResponse:
 			return pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.NoticeResponse:
+			c.skipped = c.skipped || strings.HasPrefix(m.Message, "skipped loading publication")
 		case *pgproto3.CopyData:
 			replied, err := c.take(m.Data)
 			if err != nil || replied {

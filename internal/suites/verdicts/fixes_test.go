@@ -81,6 +81,8 @@ func (w *world) runner(f check.Entry) string {
 		return superuser
 	case strings.Contains(text, "owner"):
 		return w.names.owner
+	case w.target.Endpoint.Username != w.names.role:
+		return superuser // there is no such role
 	}
 	return w.target.Endpoint.Username
 }

@@ -16,7 +16,9 @@ import (
 type observation struct {
 	login, start, stream, ordinary error // nil where it worked
 	// withTLS is whether the login works over TLS where it did not without.
-	withTLS   bool
+	withTLS bool
+	// skipped is whether changes were left out for want of the publication.
+	skipped   bool
 	published []publishedTable
 	tables    []tableObservation
 	facts     facts
@@ -82,6 +84,7 @@ func (w *world) consume(ctx context.Context) (*observation, error) {
 			return nil, err
 		}
 		if o.stream == nil {
+			o.skipped = c.skipped
 			w.match(o, c.events, rows)
 		}
 	}

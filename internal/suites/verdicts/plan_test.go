@@ -20,8 +20,8 @@ const (
 	tablePhase
 	publicationPhase
 	slotPhase
-	latePublicationPhase
 	pendingPhase
+	latePublicationPhase
 	grantPhase
 	heldPhase // what sessions hold open, and settings that are in the way of the other steps
 )

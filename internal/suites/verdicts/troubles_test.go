@@ -145,6 +145,8 @@ func (w *world) streamTroubles(o *observation) []trouble {
 		return []trouble{{what: "changes are held back", codes: []check.Code{slotHeldBack}}}
 	case stateOf(o.stream) == "42704":
 		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: []check.Code{check.PublicationAfterSlot}}}
+	case o.skipped:
+		return []trouble{{what: "changes are skipped for want of the publication", codes: []check.Code{check.PublicationAfterSlot}}}
 	case o.stream != nil:
 		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{decodingFailed}}}
 	}

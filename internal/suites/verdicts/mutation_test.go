@@ -1,0 +1,78 @@
+package verdicts_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/database"
+)
+
+// blind is a prober whose judge of one check says that it passed, whatever it saw.
+type blind struct {
+	prober
+	check string
+}
+
+func (b blind) Probe(ctx context.Context, t database.Target) check.Report {
+	var report check.Report
+	for _, e := range b.prober.Probe(ctx, t) {
+		if e.Name == b.check {
+			e = check.Entry{Name: e.Name, Status: check.Passed}
+		}
+		report = append(report, e)
+	}
+	return report
+}
+
+// faulty is a scene for each check that has something to say of it.
+func faulty() map[string]scene {
+	choose := func(choices ...string) scene {
+		s := scene{Choices: map[string]string{}, Tables: []string{"primary key"}}
+		for i := 0; i < len(choices); i += 2 {
+			s.Choices[choices[i]] = choices[i+1]
+		}
+		return s
+	}
+	return map[string]scene{
+		check.Address:          choose("endpoint", "absent host"),
+		check.Connection:       choose("endpoint", "closed port"),
+		check.TLS:              choose("certificate", "none"),
+		check.Authentication:   choose("password", "wrong"),
+		check.Standby:          choose("standby", "yes, without its primary"),
+		check.WALLevel:         choose("settings", "wal_level replica"),
+		check.ReplicationRole:  choose("role", "no replication"),
+		check.WALSenders:       choose("settings", "no walsender left"),
+		check.Publication:      choose("publication", "missing"),
+		check.ReplicationSlot:  choose("slot", "missing"),
+		check.PublicationOrder: choose("publication", "made after the slot", "pending", "a change"),
+		check.Tables:           {Tables: []string{"no key"}},
+	}
+}
+
+func TestVerdicts_BlindJudges(t *testing.T) {
+	// No server here is a pooler or older than the oldest supported version.
+	without := []string{check.Pooler, check.ServerVersion}
+	scenes := faulty()
+	for _, name := range check.Names() {
+		s, ok := scenes[name]
+		if !ok {
+			if !slices.Contains(without, name) {
+				t.Errorf("no scene shows that a judge of %s is blind", name)
+			}
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			j := newJudge(t)
+			j.fixes = false
+			if o := j.judge(t.Context(), s); o.err != nil || len(o.disagreements) > 0 {
+				t.Errorf("with every judge:\n%s", o.describe())
+			}
+			j.prober = blind{j.prober, name}
+			if o := j.judge(t.Context(), s); o.err != nil || len(o.disagreements) == 0 {
+				t.Errorf("nothing is noticed:\n%s", o.describe())
+			}
+		})
+	}
+}
