@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/requestlog"
 )
@@ -30,12 +32,20 @@ func (s *Service) newClaim(account string, p Payload, key string) (Claim, error)
 // hash returns a hash that is the same for payloads with the same values. It
 // leaves passwords out, so that nobody can guess one by it.
 func (p Payload) hash() (string, error) {
+	annotations := jsontext.Value(p.Annotations)
+	if len(annotations) > 0 {
+		// Numbers are compared as sent, because large ones are equal as floats.
+		if err := annotations.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
+			return "", apierror.New(apierror.Internal, "the annotations could not be encoded", err)
+		}
+	}
 	b, err := json.Marshal(struct {
-		Name     string
-		Endpoint Endpoint
-		Primary  *Endpoint
-		Slot     Slot
-	}{p.Name, p.Target.Endpoint, p.Target.Primary, p.Target.Slot})
+		Name        string
+		Endpoint    Endpoint
+		Primary     *Endpoint
+		Slot        Slot
+		Annotations string `json:",omitempty"`
+	}{p.Name, p.Target.Endpoint, p.Target.Primary, p.Target.Slot, string(annotations)})
 	if err != nil {
 		return "", apierror.New(apierror.Internal, "the payload could not be encoded", err)
 	}

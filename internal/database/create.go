@@ -55,8 +55,8 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 	return Created{d, p.Target.Passwords}, err
 }
 
-// DryRun does what Create does before it keeps anything.
-func (s *Service) DryRun(ctx context.Context, account string, p Payload) (check.Report, error) {
+// DryRunCreate does what Create does before it keeps anything.
+func (s *Service) DryRunCreate(ctx context.Context, account string, p Payload) (check.Report, error) {
 	report, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
 	return report, err
 }
@@ -170,7 +170,7 @@ func (s *Service) draft(account string, p Payload, report check.Report) (Databas
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
 		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
-		Warnings: report.Warnings(), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
+		Annotations: p.Annotations, Warnings: report.Warnings(), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	return d, nil

@@ -65,6 +65,9 @@ type Database struct {
 	Primary  *Endpoint       `json:"primary,omitempty"`
 	Slot     Slot            `json:"slot"`
 	Warnings []check.Warning `json:"warnings,omitempty"`
+	// Annotations is the text of a JSON object as it was sent, empty if none was. It
+	// is a string because an encoder would change the text.
+	Annotations string `json:"annotations,omitempty"`
 
 	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`

@@ -48,11 +48,24 @@ func keyReused() *apierror.Error {
 	}
 }
 
-// targetRefused returns the error of a target that failed a check.
+// targetRefused returns the error of a target that failed a check. Its summary
+// ends with the first fix.
 func targetRefused(report check.Report, first check.Entry) *apierror.Error {
-	summary := fmt.Sprintf("the database can't be used as a source yet: %s", first.Message)
+	summary := "the database can't be used as a source yet"
 	if n := report.Count(check.Failed); n > 1 {
-		summary = fmt.Sprintf("the database can't be used as a source yet, for %d reasons; the first: %s", n, first.Message)
+		summary += fmt.Sprintf(", for %d reasons; the first", n)
+	}
+	summary += ": " + first.Message
+	for _, e := range report {
+		if e.Status != check.Failed || e.Fix == "" {
+			continue
+		}
+		if e == first {
+			summary += "; fix: " + e.Fix
+		} else {
+			summary += "; fix for " + e.Name + ": " + e.Fix
+		}
+		break
 	}
 	return &apierror.Error{Kind: apierror.Invalid, Code: first.Code, Summary: summary, Fields: apierror.FieldErrors{}, Checks: report}
 }

@@ -1,6 +1,10 @@
 package database
 
-import "github.com/headgate/headgate/internal/check"
+import (
+	"encoding/json"
+
+	"github.com/headgate/headgate/internal/check"
+)
 
 // Object is the database object of the API, with its fields in the API's order.
 type Object struct {
@@ -22,6 +26,7 @@ type Object struct {
 	QueueTarget      int             `json:"queue_target"`
 	ReplicationSlots []Slot          `json:"replication_slots"`
 	Primary          *PrimaryObject  `json:"primary,omitempty"`
+	Annotations      json.RawMessage `json:"annotations,omitempty"`
 	Warnings         []check.Warning `json:"warnings,omitempty"`
 }
 
@@ -49,6 +54,7 @@ func (d Database) Object() Object {
 		Password: Mask, SSL: e.SSL, IPv6: e.IPv6, SSLMode: e.SSLMode, SSLRootCert: e.SSLRootCert,
 		PoolSize: PoolSize, QueueInterval: QueueInterval, QueueTarget: QueueTarget,
 		ReplicationSlots: []Slot{d.Slot},
+		Annotations:      json.RawMessage(d.Annotations),
 		Warnings:         d.Warnings,
 	}
 	if e.PasswordSecretARN != "" {

@@ -9,6 +9,7 @@ type Patch struct {
 	primary       *endpointPatch
 	removePrimary bool
 	slot          *slotPatch
+	annotations   *string
 
 	// faults are reported together with those that only show when the patch is
 	// applied.

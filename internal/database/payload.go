@@ -4,6 +4,8 @@ package database
 type Payload struct {
 	Name   string
 	Target Target
+	// Annotations is the text of a JSON object, or empty.
+	Annotations string
 }
 
 // ParsePayload reads the body of a create. The error's kind is Malformed where

@@ -139,6 +139,7 @@ func TestParsePayload_Accepted(t *testing.T) {
 	readOnly := base()
 	for k, v := range map[string]any{
 		"id": "x", "use_local_tunnel": false, "pool_size": 10, "queue_interval": 1000, "queue_target": 50, "warnings": []any{},
+		"created": []any{"publication"}, "secret_arn": arn, "health": map[string]any{"status": "healthy"},
 	} {
 		readOnly[k] = v
 	}
@@ -163,6 +164,8 @@ func TestParsePayload_Accepted(t *testing.T) {
 		"a primary with everything":         primaryWith("port", 5433),
 		"a primary with port 0":             primaryWith("port", 0),
 		"a status of null":                  slotWith("status", nil),
+		"a database with U+0020 and U+0080": with(base(), "database", "a \u0080"),
+		"annotations null":                  with(base(), "annotations", nil),
 		"a publication name with quotes":    slotWith("publication_name", `a"b'c`),
 		"use_local_tunnel null":             with(base(), "use_local_tunnel", nil),
 		"replication_slots[0].id of number": slotWith("id", 7),
@@ -215,7 +218,13 @@ func TestParsePayload_InvalidFields(t *testing.T) {
 		{"port -1", with(base(), "port", -1), "port", "between 1 and 65535"},
 		{"no database", without(base(), "database"), "database", "is required"},
 		{"a database of 64 bytes", with(base(), "database", strings.Repeat("d", 64)), "database", "63"},
-		{"a database with a NUL", with(base(), "database", "a\x00b"), "database", "NUL"},
+		{"a database with a NUL", with(base(), "database", "a\x00b"), "database", "control characters"},
+		{"a database with a line feed", with(base(), "database", "a\nb"), "database", "control characters"},
+		{"a username with U+001F", with(base(), "username", "\x1fa"), "username", "control characters"},
+		{"a username with U+007F", with(base(), "username", "a\x7f"), "username", "control characters"},
+		{"a primary's username with CR LF", primaryWith("username", "a\r\nQUIT"), "primary.username", "control characters"},
+		{"a publication name with a tab", slotWith("publication_name", "a\tb"), "replication_slots[0].publication_name", "control characters"},
+		{"a publication name of 64 bytes", slotWith("publication_name", strings.Repeat("p", 64)), "replication_slots[0].publication_name", "63"},
 		{"no username", without(base(), "username"), "username", "is required"},
 		{"no password", without(base(), "password"), "password", "is required"},
 		{"an empty password", with(base(), "password", ""), "password", "must not be empty"},
@@ -274,7 +283,11 @@ func TestParsePayload_InvalidFields(t *testing.T) {
 		{"a url with a broken escape", byURL("postgres://u:%zz@h/d"), "url", "percent-encoding"},
 		{"a url with an escape that is not UTF-8", byURL("postgres://u:%ff@h/d"), "url", "percent-encoding"},
 		{"a url with the mask", byURL("postgres://u:************@h/d"), "url", "mask"},
-		{"a url with an escaped NUL", byURL("postgres://u:w@h/d%00"), "url", "NUL"},
+		{"a url with an escaped NUL", byURL("postgres://u:w@h/d%00"), "url", "control characters"},
+		{"a url with an escaped line feed", byURL("postgres://u%0A:w@h/d"), "url", "control characters"},
+		{"a url with an escaped NUL in the password", byURL("postgres://u:w%00@h/d"), "url", "NUL"},
+		{"annotations that are not an object", with(base(), "annotations", []any{}), "annotations", "must be an object"},
+		{"use_local_tunnel of another type", with(base(), "use_local_tunnel", "false"), "use_local_tunnel", "true or false"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

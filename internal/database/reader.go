@@ -2,6 +2,7 @@ package database
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/strictjson"
@@ -45,10 +46,11 @@ func (r reader) patch() Patch {
 		p.primary = &e
 	}
 	p.slot = r.slot()
+	p.annotations = r.annotations()
 	if tunnel := r.Bool("use_local_tunnel"); tunnel != nil && *tunnel {
 		r.Fault("use_local_tunnel", "must be false: there is no local tunnel here")
 	}
-	r.RejectUnknown("id", "pool_size", "queue_interval", "queue_target", "warnings")
+	r.RejectUnknown("id", "pool_size", "queue_interval", "queue_target", "warnings", "created", "secret_arn", "health")
 	return p
 }
 
@@ -147,6 +149,19 @@ func (r reader) transport(e *endpointPatch) {
 	e.ssl, e.ipv6 = r.Bool("ssl"), r.Bool("ipv6")
 	e.sslMode = r.String("ssl_mode", sslModeRule)
 	e.sslRootCert = r.String("ssl_root_cert", rootCertRule)
+}
+
+// annotations returns the text of the annotations. Nothing in it is interpreted.
+func (r reader) annotations() *string {
+	const name = "annotations"
+	if r.Object.Object(name) == nil {
+		return nil
+	}
+	text := strings.Clone(r.Raw(name)) // the body must not stay in memory with it
+	if len(text) > maxAnnotations {
+		r.Fault(name, "must be at most 8 KiB (8,192 bytes)")
+	}
+	return &text
 }
 
 // slot reads the array of replication slots, which holds one slot or, in an

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"net/netip"
@@ -14,28 +15,26 @@ import (
 
 // Limits of the payload's fields; lengths are in bytes.
 const (
-	maxAccount    = 64
-	maxName       = 255
-	maxHostname   = 253 // of a DNS name (RFC 1035)
-	maxPort       = 65535
-	maxIdentifier = 63 // Postgres's NAMEDATALEN - 1
-	maxPassword   = 4096
-	maxRootCert   = 16 << 10
-	maxSecretARN  = 640 // the name in it has at most 512 characters
+	maxAccount     = 64
+	maxName        = 255
+	maxHostname    = 253 // of a DNS name (RFC 1035)
+	maxPort        = 65535
+	maxIdentifier  = 63 // Postgres's NAMEDATALEN - 1
+	maxPassword    = 4096
+	maxRootCert    = 16 << 10
+	maxAnnotations = 8 << 10
+	maxSecretARN   = 640 // the name in it has at most 512 characters
 )
 
 const maskRefused = "must be the password itself, not the mask shown in its place"
 
-// length returns what is wrong with a string of 1 to maxBytes bytes that Postgres
-// must be able to hold.
+// length returns what is wrong with the length of a string of 1 to maxBytes bytes.
 func length(s string, maxBytes int) string {
 	switch {
 	case s == "":
 		return "must not be empty"
 	case len(s) > maxBytes:
 		return "must be at most " + strconv.Itoa(maxBytes) + " bytes"
-	case strings.ContainsRune(s, 0):
-		return "must not contain a NUL"
 	}
 	return ""
 }
@@ -88,11 +87,22 @@ func AccountRule(s string) string {
 	return ""
 }
 
-func identifierRule(s string) string { return length(s, maxIdentifier) }
+// identifierRule refuses control characters: no database, role or publication
+// needs them, and a server that is not Postgres could take them for the end of a
+// line.
+func identifierRule(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\x7f' }) {
+		return "must not contain control characters"
+	}
+	return length(s, maxIdentifier)
+}
 
 func passwordRule(s string) string {
 	if s == Mask {
 		return maskRefused
+	}
+	if strings.ContainsRune(s, 0) {
+		return "must not contain a NUL"
 	}
 	return length(s, maxPassword)
 }
@@ -175,26 +185,28 @@ func arnRule(s string) string {
 }
 
 func rootCertRule(s string) string {
+	const malformed = "must be the authority's certificates in PEM, and nothing else"
 	if len(s) > maxRootCert {
-		return "must be at most 16 KiB"
+		return "must be at most 16 KiB (16,384 bytes)"
 	}
-	rest := []byte(s)
-	found := 0
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
+	rest := bytes.TrimSpace([]byte(s))
+	if len(rest) == 0 {
+		return malformed
+	}
+	for len(rest) > 0 {
+		block, after := pem.Decode(rest)
+		// Decode skips text and blocks that it can't read.
+		if begin := []byte("-----BEGIN "); block == nil || len(block.Headers) > 0 ||
+			!bytes.HasPrefix(rest, begin) || bytes.Count(rest[:len(rest)-len(after)], begin) > 1 {
+			return malformed
 		}
 		if block.Type != "CERTIFICATE" {
-			return "must hold certificates only, and no " + strictjson.Bounded(block.Type)
+			return "must hold certificates only, not " + strictjson.Bounded(block.Type)
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return "holds a certificate that can't be read"
+			return "has a certificate that can't be parsed"
 		}
-		found++
-	}
-	if found == 0 || strings.TrimSpace(string(rest)) != "" {
-		return "must be the authority's certificates in PEM"
+		rest = bytes.TrimSpace(after)
 	}
 	return ""
 }

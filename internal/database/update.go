@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
 // Updated is a database after an update.
@@ -43,6 +44,24 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 	return Updated{u.next, u.passwords}, nil
 }
 
+// DryRunUpdate checks what Update would change and changes nothing. It always
+// looks at the target, with the stored passwords where p has none, and returns the
+// report of a target that passed. The errors are as Update's.
+func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch) (check.Report, error) {
+	u, err := s.prepareUpdate(ctx, account, ref, p)
+	if err != nil {
+		return nil, err
+	}
+	if u.passwords == (Passwords{}) {
+		// They were not read because none of them changes.
+		if u.passwords, err = s.Passwords(ctx, u.old); err != nil {
+			return nil, err
+		}
+	}
+	report, _, err := s.examine(ctx, account, u.next.target(u.passwords), s.newNameFree(u))
+	return report, err
+}
+
 // update is a change of a database.
 type update struct {
 	old, next Database
@@ -58,7 +77,7 @@ func (u *update) retargets() bool { return u.newPasswords || !sameTarget(u.old, 
 func (u *update) renames() bool { return u.old.Name != u.next.Name }
 
 func (u *update) changes() bool {
-	return u.retargets() || u.renames() || u.old.Slot != u.next.Slot
+	return u.retargets() || u.renames() || u.old.Slot != u.next.Slot || u.old.Annotations != u.next.Annotations
 }
 
 // prepareUpdate applies p to the database. It reads the stored passwords only
@@ -68,12 +87,12 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 	if err != nil {
 		return update{}, err
 	}
-	next, err := p.apply(Payload{Name: old.Name, Target: old.target(Passwords{})})
+	next, err := p.apply(Payload{Name: old.Name, Target: old.target(Passwords{}), Annotations: old.Annotations})
 	if err != nil {
 		return update{}, err
 	}
 	u := update{old: old, next: old}
-	u.next.Name = next.Name
+	u.next.Name, u.next.Annotations = next.Name, next.Annotations
 	u.next.setTarget(next.Target)
 	if !p.sendsPassword() && sameTarget(u.old, u.next) {
 		return u, nil
@@ -87,12 +106,17 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 	return u, nil
 }
 
+// newNameFree returns the check of a new name.
+func (s *Service) newNameFree(u update) func(context.Context) error {
+	if u.renames() {
+		return s.nameFree(u.next.Account, u.next.Name)
+	}
+	return func(context.Context) error { return nil }
+}
+
 // examineUpdate checks the new name and the new target.
 func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) error {
-	nameFree := func(context.Context) error { return nil }
-	if u.renames() {
-		nameFree = s.nameFree(u.next.Account, u.next.Name)
-	}
+	nameFree := s.newNameFree(*u)
 	if !u.retargets() {
 		return nameFree(ctx)
 	}

@@ -21,7 +21,7 @@ func (d Databases) Create(ctx context.Context, r *Request) (Response, error) {
 		return Response{}, err
 	}
 	if dryRun {
-		report, err := d.Service.DryRun(ctx, r.Account, p)
+		report, err := d.Service.DryRunCreate(ctx, r.Account, p)
 		return passed(report), err
 	}
 	created, err := d.Service.Create(ctx, r.Account, p, key)

@@ -41,7 +41,7 @@ func Routes() []Route {
 		databases = "/api/postgres_databases"
 		one       = databases + "/{id_or_name}"
 	)
-	update := []string{"show_sensitive", "verify"}
+	update := []string{"dry_run", "show_sensitive", "verify"}
 	return []Route{
 		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
 		{Operation: ListDatabases, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "limit", "cursor"}},

@@ -7,15 +7,21 @@ import (
 )
 
 // Update answers PUT and PATCH /api/postgres_databases/{id_or_name}: 200 with
-// the object as it is after the update.
+// the object as it is after the update or, with dry_run=true, with the checks.
 func (d Databases) Update(ctx context.Context, r *Request) (Response, error) {
 	sensitive := r.flag("show_sensitive", false)
 	verify := r.flag("verify", true)
+	dryRun := r.flag("dry_run", false)
 	p, err := database.ParsePatch(r.Body)
 	if err != nil {
 		return Response{}, err
 	}
-	updated, err := d.Service.Update(ctx, r.Account, r.ref(), p.With(r.faults), verify)
+	p = p.With(r.faults)
+	if dryRun {
+		report, err := d.Service.DryRunUpdate(ctx, r.Account, r.ref(), p)
+		return passed(report), err
+	}
+	updated, err := d.Service.Update(ctx, r.Account, r.ref(), p, verify)
 	if err != nil {
 		return Response{}, err
 	}

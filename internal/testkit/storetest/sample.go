@@ -44,7 +44,9 @@ func Database(account, name string) database.Database {
 		},
 		Slot:     database.Slot{ID: ID(), PublicationName: "a \"publication\"", SlotName: "a_slot", Status: database.SlotActive},
 		Warnings: []check.Warning{{Name: "publication", Code: "publication_empty", Message: "no table", Fix: "ALTER PUBLICATION"}},
-		Version:  1, Change: ID(), SecretVersion: ID(), CreatedAt: now, UpdatedAt: now,
+		// Spaces, escapes, HTML's characters and the digits of numbers stay as they are.
+		Annotations: `{ "team": "<a&b>\u2028\u0041", "n": 1.50, "big": 12345678901234567890 }`,
+		Version:     1, Change: ID(), SecretVersion: ID(), CreatedAt: now, UpdatedAt: now,
 	}
 }
 
