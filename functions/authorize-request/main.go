@@ -1,5 +1,5 @@
-// Command authorize-request is the Lambda authorizer: it tells API Gateway whose
-// an API key is.
+// Command authorize-request is the Lambda authorizer: it tells API Gateway which
+// account an API key belongs to.
 package main
 
 import (

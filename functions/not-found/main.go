@@ -1,5 +1,5 @@
-// Command not-found answers what no other function does: 405 for a known path
-// and another method, 404 for an unknown path.
+// Command not-found answers every request that no other function answers: 405 for a
+// known path with another method, 404 for an unknown path.
 package main
 
 import (

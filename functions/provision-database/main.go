@@ -1,4 +1,4 @@
-// Command provision-database registers the databases that events ask for.
+// Command provision-database registers the databases that events request.
 package main
 
 import (

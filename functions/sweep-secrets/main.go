@@ -1,5 +1,5 @@
-// Command sweep-secrets has the secrets deleted that no database owns. It has no
-// route: a schedule runs it.
+// Command sweep-secrets schedules the deletion of secrets that belong to no database.
+// It has no route: a schedule runs it.
 package main
 
 import (

@@ -165,6 +165,7 @@ func TestHandle_TrailingSlash(t *testing.T) {
 			for name, change := range map[string]func(*events.APIGatewayProxyRequest){
 				"as API Gateway sends it":     func(e *events.APIGatewayProxyRequest) { e.Path += "/" },
 				"to the greedy resource":      func(e *events.APIGatewayProxyRequest) { greedy(e, e.Path+"/") },
+				"behind a base path":          func(e *events.APIGatewayProxyRequest) { e.Path = "/base" + e.Path + "/" },
 				"from the development server": func(e *events.APIGatewayProxyRequest) { e.Path, e.Resource = e.Path+"/", "" },
 			} {
 				h, _ := registered(t)

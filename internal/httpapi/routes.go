@@ -78,13 +78,21 @@ func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]str
 // base path of a custom domain. API Gateway matches /x/ with the resource /x and
 // leaves the slash in the event's path.
 func pathOf(e *events.APIGatewayProxyRequest) string {
-	path := e.Resource
-	if rest, ok := e.PathParameters["proxy"]; ok && strings.HasSuffix(e.Resource, "/{proxy+}") {
-		path = strings.TrimSuffix(e.Resource, "{proxy+}") + rest
-	} else if path == "" || strings.Contains(path, "{") {
-		path = e.Path
+	path := strings.TrimSuffix(e.Path, "/")
+	rest, greedy := e.PathParameters["proxy"]
+	switch {
+	case e.Resource == "":
+		return path
+	case greedy && strings.HasSuffix(e.Resource, "/{proxy+}"):
+		return strings.TrimSuffix(strings.TrimSuffix(e.Resource, "{proxy+}")+rest, "/")
+	case !strings.Contains(e.Resource, "{"):
+		return e.Resource
 	}
-	return strings.TrimSuffix(path, "/")
+	segments, length := strings.Split(path, "/"), strings.Count(e.Resource, "/")
+	if base := len(segments) - length; base > 0 {
+		path = "/" + strings.Join(segments[base:], "/")
+	}
+	return path
 }
 
 // matchPath returns the parameters of a path and whether it has the pattern.
