@@ -1,15 +1,21 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/httpapi"
+	"github.com/headgate/headgate/internal/testkit/faultwire"
 	"github.com/headgate/headgate/internal/testkit/gateway"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
+	"github.com/headgate/headgate/internal/vault"
 )
 
 // logLine waits for the one line of a function's log that has this message.
@@ -40,6 +46,35 @@ func wantMetrics(t *testing.T, line map[string]any) {
 	if strings.Count(string(metrics), `"Namespace":"headgate/prod"`) != 2 || line["created"] != 1.0 {
 		t.Errorf("metrics %s", metrics)
 	}
+}
+
+func TestLog_Retries(t *testing.T) {
+	t.Parallel()
+	t.Run("repeated calls of a store are counted in the line of the request", func(t *testing.T) {
+		t.Parallel()
+		s, wire := newStack(t), faultwire.New(t)
+		config := wire.Config(machine.AWS.URL())
+		var out bytes.Buffer
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		service := &database.Service{
+			Catalog: catalog.Open(config, s.Table), Vault: vault.Open(config, vault.Config{Prefix: s.Prefix, Table: s.Table}),
+			Now: time.Now, Log: log,
+		}
+		h := httpapi.Handler{Log: log, Now: time.Now, Endpoints: httpapi.Databases{Service: service}.Endpoints()}
+		_, event, err := gateway.Event(gateway.Request{Account: "acme", Method: http.MethodGet, Target: orders})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wire.Script("GetItem", faultwire.LoseAnswer, faultwire.LoseRequest, faultwire.Pass)
+		got, err := h.Handle(t.Context(), event)
+		if err != nil || got.StatusCode != http.StatusNotFound {
+			t.Fatalf("%d %s (%v)", got.StatusCode, got.Body, err)
+		}
+		var line struct{ Retries int }
+		if decode(t, out.Bytes(), &line); line.Retries != 2 {
+			t.Errorf("retries %d, want 2: %s", line.Retries, out.String())
+		}
+	})
 }
 
 func TestLog_Functions(t *testing.T) {
