@@ -4,32 +4,37 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
-	"github.com/headgate/headgate/internal/localstore"
+	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/testkit/mototest"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
+// moto is the server of all tests. Each test has a table of its own.
+var moto struct{ url string }
+
+func TestMain(m *testing.M) {
+	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
+}
+
 // newService returns a service on a real store, and its clock.
 func newService(t *testing.T) (*apikey.Service, *time.Time) {
 	t.Helper()
-	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
-	if err != nil {
+	table := "headgate-" + uuid.NewString()
+	if err := mototest.CreateTable(t.Context(), moto.url, table); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	now := noon
-	return &apikey.Service{Store: store.Keys(), Now: func() time.Time { return now }}, &now
+	return &apikey.Service{Store: catalog.Open(mototest.Config(moto.url), table).Keys(), Now: func() time.Time { return now }}, &now
 }
 
 func create(t *testing.T, s *apikey.Service, r apikey.CreateRequest) apikey.CreateResponse {

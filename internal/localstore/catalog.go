@@ -3,7 +3,7 @@ package localstore
 import (
 	"bytes"
 	"context"
-	"errors"
+	"fmt"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -16,30 +16,30 @@ type Catalog struct{ store *Store }
 
 var _ database.Catalog = (*Catalog)(nil)
 
-// NameOwner is the ID of the account's database called name; the error's kind is
-// NotFound where there is none, Unavailable or Internal.
+// NameOwner returns the ID of the account's database with that name. The error's
+// kind is NotFound, Unavailable or Internal.
 func (c *Catalog) NameOwner(ctx context.Context, account, name string) (string, error) {
 	var id string
-	err := c.store.view(ctx, func(tx *bolt.Tx) error { return get(tx, names, in(account, name), &id) })
+	err := c.store.view(ctx, func(tx *bolt.Tx) error { return get(tx, names, keyOf(account, name), &id) })
 	return id, err
 }
 
-// Get is the account's database with that ID; the error's kind is NotFound where
-// there is none, Unavailable or Internal.
+// Get returns the account's database with that ID. The error's kind is NotFound,
+// Unavailable or Internal.
 func (c *Catalog) Get(ctx context.Context, account, id string) (database.Database, error) {
 	var d database.Database
-	err := c.store.view(ctx, func(tx *bolt.Tx) error { return get(tx, databases, in(account, id), &d) })
+	err := c.store.view(ctx, func(tx *bolt.Tx) error { return get(tx, databases, keyOf(account, id), &d) })
 	return d, err
 }
 
-// List gives at most limit of the account's databases, as database.Catalog says.
+// List returns up to limit of the account's databases, as database.Catalog says.
 func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([]database.Database, error) {
 	var found []database.Database
 	err := c.store.view(ctx, func(tx *bolt.Tx) error {
-		prefix := []byte(in(account, ""))
+		prefix := []byte(keyOf(account, ""))
 		first := prefix
 		if after != "" {
-			first = []byte(in(account, after) + "\x00")
+			first = []byte(keyOf(account, after) + "\x00")
 		}
 		cursor := tx.Bucket([]byte(databases)).Cursor()
 		for key, value := cursor.Seek(first); len(found) < limit && bytes.HasPrefix(key, prefix); key, value = cursor.Next() {
@@ -57,10 +57,10 @@ func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([
 	return found, nil
 }
 
-// Insert keeps d and takes its name, as database.Catalog says.
+// Insert stores d and takes its name, as database.Catalog says.
 func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim) error {
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
-		if has(tx, databases, in(d.Account, d.ID)) {
+		if has(tx, databases, keyOf(d.Account, d.ID)) {
 			return nil
 		}
 		if claim != nil {
@@ -69,31 +69,31 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 				return err
 			}
 		}
-		if has(tx, names, in(d.Account, d.Name)) {
+		if has(tx, names, keyOf(d.Account, d.Name)) {
 			return database.ErrNameTaken
 		}
-		if err := put(tx, databases, in(d.Account, d.ID), d); err != nil {
+		if err := put(tx, databases, keyOf(d.Account, d.ID), d); err != nil {
 			return err
 		}
-		return put(tx, names, in(d.Account, d.Name), d.ID)
+		return put(tx, names, keyOf(d.Account, d.Name), d.ID)
 	})
 }
 
-// Update puts d in the place of old, as database.Catalog says.
+// Update replaces old with d, as database.Catalog says.
 func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 	if d.Change == "" {
-		return broken(errors.New("an update that does not name its change"))
+		return broken(fmt.Errorf("update database %s: no change ID", d.ID))
 	}
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
-		stands, err := standing(tx, d)
+		existing, err := existingDatabase(tx, d)
 		switch {
 		case apierror.KindOf(err) == apierror.NotFound:
 			return database.ErrVersionConflict
 		case err != nil:
 			return err
-		case stands.Change == d.Change:
+		case existing.Change == d.Change:
 			return nil
-		case stands.Version != old.Version:
+		case existing.Version != old.Version:
 			return database.ErrVersionConflict
 		}
 		if d.Name != old.Name {
@@ -101,41 +101,41 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 				return err
 			}
 		}
-		return put(tx, databases, in(d.Account, d.ID), d)
+		return put(tx, databases, keyOf(d.Account, d.ID), d)
 	})
 }
 
-// rename takes d's name and gives up old's.
+// rename takes d's name and releases old's.
 func rename(tx *bolt.Tx, old, d database.Database) error {
-	if has(tx, names, in(d.Account, d.Name)) {
+	if has(tx, names, keyOf(d.Account, d.Name)) {
 		return database.ErrNameTaken
 	}
-	if err := put(tx, names, in(d.Account, d.Name), d.ID); err != nil {
+	if err := put(tx, names, keyOf(d.Account, d.Name), d.ID); err != nil {
 		return err
 	}
-	return remove(tx, names, in(old.Account, old.Name))
+	return remove(tx, names, keyOf(old.Account, old.Name))
 }
 
-// Delete removes d and gives up its name, as database.Catalog says.
+// Delete removes d and its name, as database.Catalog says.
 func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
-		stands, err := standing(tx, d)
+		existing, err := existingDatabase(tx, d)
 		if err != nil {
 			return err
 		}
-		if stands.Version != d.Version {
+		if existing.Version != d.Version {
 			return database.ErrVersionConflict
 		}
-		if err := remove(tx, databases, in(d.Account, d.ID)); err != nil {
+		if err := remove(tx, databases, keyOf(d.Account, d.ID)); err != nil {
 			return err
 		}
-		return remove(tx, names, in(d.Account, stands.Name))
+		return remove(tx, names, keyOf(d.Account, existing.Name))
 	})
 }
 
-// standing is the database of d's ID as it is now.
-func standing(tx *bolt.Tx, d database.Database) (database.Database, error) {
-	var stands database.Database
-	err := get(tx, databases, in(d.Account, d.ID), &stands)
-	return stands, err
+// existingDatabase returns the stored database with d's ID.
+func existingDatabase(tx *bolt.Tx, d database.Database) (database.Database, error) {
+	var existing database.Database
+	err := get(tx, databases, keyOf(d.Account, d.ID), &existing)
+	return existing, err
 }

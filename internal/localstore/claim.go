@@ -15,77 +15,77 @@ import (
 
 const cursorKeyBytes = 32
 
-// Claim takes c.Key for c.Owner or gives the claim that stands, as
+// Claim takes c.Key for c.Owner or returns the existing claim, as
 // database.Catalog says.
 func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Claim, error) {
-	stands := claim
+	existing := claim
 	err := c.store.update(ctx, func(tx *bolt.Tx) error {
 		var found database.Claim
-		err := get(tx, claims, in(claim.Account, claim.Key), &found)
+		err := get(tx, claims, keyOf(claim.Account, claim.Key), &found)
 		switch {
 		case err == nil && !lapsed(found, claim.ClaimedAt):
 			if found.Owner != claim.Owner || found.Result != nil {
-				stands = found
+				existing = found
 			}
 			return nil
 		case err != nil && apierror.KindOf(err) != apierror.NotFound:
 			return err
 		}
 		claim.ClaimedAt, claim.Result = claim.ClaimedAt.UTC(), nil
-		return put(tx, claims, in(claim.Account, claim.Key), claim)
+		return put(tx, claims, keyOf(claim.Account, claim.Key), claim)
 	})
 	if err != nil {
 		return database.Claim{}, err
 	}
-	return stands, nil
+	return existing, nil
 }
 
-// lapsed says whether a claim counts as nobody's at that time.
+// lapsed reports whether a claim can be taken by another owner.
 func lapsed(c database.Claim, now time.Time) bool {
 	age := now.Sub(c.ClaimedAt)
 	return age >= database.ReplayTime || c.Result == nil && age > database.ClaimTime
 }
 
-// recordResult makes d the claim's result. It is done, and with it the insert,
-// where d was that before; the error is database.ErrClaimLost where the claim is
-// not held any more.
+// recordResult makes d the claim's result. done means that it already was, so that
+// an earlier insert committed. The error is database.ErrClaimLost if the claim is
+// no longer held.
 func recordResult(tx *bolt.Tx, claim database.Claim, d database.Database) (done bool, err error) {
-	var stands database.Claim
-	err = get(tx, claims, in(claim.Account, claim.Key), &stands)
+	var existing database.Claim
+	err = get(tx, claims, keyOf(claim.Account, claim.Key), &existing)
 	switch {
 	case err != nil && apierror.KindOf(err) != apierror.NotFound:
 		return false, err
-	case err != nil, stands.Owner != claim.Owner:
+	case err != nil, existing.Owner != claim.Owner:
 		return false, database.ErrClaimLost
-	case stands.Result != nil && stands.Result.ID == d.ID:
+	case existing.Result != nil && existing.Result.ID == d.ID:
 		return true, nil
-	case stands.Result != nil:
+	case existing.Result != nil:
 		return false, database.ErrClaimLost
 	}
-	stands.Result = &d
-	return false, put(tx, claims, in(claim.Account, claim.Key), stands)
+	existing.Result = &d
+	return false, put(tx, claims, keyOf(claim.Account, claim.Key), existing)
 }
 
-// Release gives up a claim without a result, as database.Catalog says.
+// Release removes a claim without a result, as database.Catalog says.
 func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
-		var stands database.Claim
-		err := get(tx, claims, in(claim.Account, claim.Key), &stands)
+		var existing database.Claim
+		err := get(tx, claims, keyOf(claim.Account, claim.Key), &existing)
 		switch {
 		case apierror.KindOf(err) == apierror.NotFound:
 			return nil
 		case err != nil:
 			return err
-		case stands.Owner != claim.Owner, stands.Result != nil:
+		case existing.Owner != claim.Owner, existing.Result != nil:
 			return nil
 		}
-		return remove(tx, claims, in(claim.Account, claim.Key))
+		return remove(tx, claims, keyOf(claim.Account, claim.Key))
 	})
 }
 
-// removeForgotten removes the claims whose time is up.
-func removeForgotten(tx *bolt.Tx, now time.Time) error {
-	var forgotten [][]byte
+// removeExpiredClaims removes the claims that are older than database.ReplayTime.
+func removeExpiredClaims(tx *bolt.Tx, now time.Time) error {
+	var expired [][]byte
 	bucket := tx.Bucket([]byte(claims))
 	err := bucket.ForEach(func(key, value []byte) error {
 		var c database.Claim
@@ -93,17 +93,18 @@ func removeForgotten(tx *bolt.Tx, now time.Time) error {
 			return err
 		}
 		if now.Sub(c.ClaimedAt) >= database.ReplayTime {
-			forgotten = append(forgotten, slices.Clone(key))
+			expired = append(expired, slices.Clone(key))
 		}
 		return nil
 	})
-	for _, key := range forgotten {
+	for _, key := range expired {
 		err = errors.Join(err, bucket.Delete(key))
 	}
 	return err
 }
 
-// CursorKey is the account's key for signing cursors, as database.Catalog says.
+// CursorKey returns the account's key for signing cursors, as database.Catalog
+// says.
 func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error) {
 	var key []byte
 	read := func(tx *bolt.Tx) error { return get(tx, cursors, account, &key) }
@@ -116,7 +117,7 @@ func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error)
 			return err
 		}
 		key = make([]byte, cursorKeyBytes)
-		rand.Read(key) // which never fails
+		rand.Read(key) // never fails
 		return put(tx, cursors, account, key)
 	})
 	return key, err

@@ -7,8 +7,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Open refuses every reference: the secrets of others are in AWS, and this store
-// works without.
+// Open rejects every reference, because the secrets are in AWS.
 func (s *Store) Open(context.Context, string, string) (database.Referenced, error) {
 	return database.Referenced{}, apierror.New(apierror.Invalid, "can't be opened here: there is no AWS Secrets Manager; send the password", nil)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/apierror"
-	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/testkit/storetest"
@@ -53,11 +52,6 @@ func TestCatalog(t *testing.T) {
 func TestVault(t *testing.T) {
 	t.Parallel()
 	storetest.RunVault(t, func(t *testing.T) database.Vault { return fresh(t).Vault() })
-}
-
-func TestKeys(t *testing.T) {
-	t.Parallel()
-	storetest.RunKeys(t, func(t *testing.T) apikey.Store { return fresh(t).Keys() })
 }
 
 func TestTheFileIsForItsOwnerAlone(t *testing.T) {

@@ -2,9 +2,7 @@ package localstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,28 +12,27 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// Vault is a database.Vault in the file, with the methods beside that the one on
-// Secrets Manager has.
+// Vault is a database.Vault in the file.
 type Vault struct{ store *Store }
 
 var _ database.Vault = (*Vault)(nil)
 
-// retiredVersions is how many versions stay that were current before the previous
-// one. Where promotions come late, one of them may be the catalog's.
-const retiredVersions = 20
+// maxRetired is how many versions are kept that were current before the previous
+// one. If promotions are late, the catalog may name one of them.
+const maxRetired = 20
 
-// secret is the passwords of one database. As in Secrets Manager, the versions
-// that stay are the current one, those before it, and those not yet promoted.
+// secret has the passwords of one database. As in Secrets Manager, it keeps the
+// current version, those before it, and those that are not promoted yet.
 type secret struct {
 	Versions  map[string]passwords `json:"versions"`
 	Current   string               `json:"current"`
 	Previous  string               `json:"previous,omitempty"`
 	Retired   []string             `json:"retired,omitempty"`
-	Waiting   []string             `json:"waiting,omitempty"`
+	Pending   []string             `json:"waiting,omitempty"`
 	DeletedAt time.Time            `json:"deleted_at,omitzero"`
 }
 
-// passwords are database.Passwords in clear.
+// passwords is database.Passwords in clear text.
 type passwords struct {
 	Main    string `json:"main"`
 	Primary string `json:"primary,omitempty"`
@@ -45,24 +42,24 @@ func reveal(p database.Passwords) passwords {
 	return passwords{Main: p.Main.Reveal(), Primary: p.Primary.Reveal()}
 }
 
-// Prepare has nothing to do: the file is open.
+// Prepare does nothing, because the file is open.
 func (v *Vault) Prepare(context.Context) {}
 
-// Create keeps the first version of d's passwords, whose name is d.ID. The same
-// call again counts as done; another one for the same ID is refused. The error's
-// kind is Unavailable or Internal.
+// Create stores the first version of d's passwords and returns it, which is d.ID.
+// It is idempotent; other passwords for the same ID are an error. The error's kind
+// is Unavailable or Internal.
 func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (string, error) {
 	err := v.update(ctx, func(tx *bolt.Tx) error {
 		var s secret
-		err := get(tx, secrets, in(d.Account, d.ID), &s)
+		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
 		switch {
 		case err == nil:
-			return s.same(d.ID, p)
+			return s.checkSame(d.ID, p)
 		case apierror.KindOf(err) != apierror.NotFound:
 			return err
 		}
 		s = secret{Versions: map[string]passwords{d.ID: reveal(p)}, Current: d.ID}
-		return put(tx, secrets, in(d.Account, d.ID), s)
+		return put(tx, secrets, keyOf(d.Account, d.ID), s)
 	})
 	if err != nil {
 		return "", err
@@ -70,17 +67,16 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 	return d.ID, nil
 }
 
-// AddVersion keeps another version of d's passwords, which is not the current
-// one until Promote is called with its name, token. The same call again counts
-// as done. The error's kind is NotFound where there is no secret, Unavailable
-// or Internal.
+// AddVersion adds a version named token and returns it. The version is not current
+// until Promote is called. AddVersion is idempotent. The error's kind is NotFound
+// if there is no secret, Unavailable or Internal.
 func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
 	err := v.change(ctx, d.Account, d.ID, func(s *secret) error {
 		if _, ok := s.Versions[token]; ok {
-			return s.same(token, p)
+			return s.checkSame(token, p)
 		}
 		s.Versions[token] = reveal(p)
-		s.Waiting = append(s.Waiting, token)
+		s.Pending = append(s.Pending, token)
 		return nil
 	})
 	if err != nil {
@@ -89,17 +85,16 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 	return token, nil
 }
 
-// same is nil where the version holds p, and else the refusal to change it.
-func (s *secret) same(version string, p database.Passwords) error {
+// checkSame returns an error unless the version holds p.
+func (s *secret) checkSame(version string, p database.Passwords) error {
 	if kept, ok := s.Versions[version]; ok && kept == reveal(p) && s.DeletedAt.IsZero() {
 		return nil
 	}
-	return broken(errors.New("the secret or its version exists with other passwords"))
+	return broken(errors.New("store passwords: the version exists with other passwords"))
 }
 
-// Promote makes that version the current one. One that is the current one counts
-// as done. The error's kind is NotFound where there is no such version,
-// Unavailable or Internal.
+// Promote makes a version the current one. It is idempotent. The error's kind is
+// NotFound if there is no such version, Unavailable or Internal.
 func (v *Vault) Promote(ctx context.Context, account, id, version string) error {
 	return v.change(ctx, account, id, func(s *secret) error {
 		if _, ok := s.Versions[version]; !ok {
@@ -108,20 +103,20 @@ func (v *Vault) Promote(ctx context.Context, account, id, version string) error 
 		if s.Current != version {
 			if s.Previous != "" {
 				s.Retired = append(s.Retired, s.Previous)
-				s.Retired = s.Retired[max(0, len(s.Retired)-retiredVersions):]
+				s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
 			}
 			s.Previous, s.Current = s.Current, version
 		}
-		s.stopWaiting(version)
+		s.endPending(version)
 		return nil
 	})
 }
 
-// DropVersion lets go of a version that AddVersion kept. One that is not there
-// counts as done. The error's kind is Unavailable or Internal.
+// DropVersion removes a version that was added and not promoted. A version that
+// does not exist is no error. The error's kind is Unavailable or Internal.
 func (v *Vault) DropVersion(ctx context.Context, account, id, version string) error {
 	err := v.change(ctx, account, id, func(s *secret) error {
-		s.stopWaiting(version)
+		s.endPending(version)
 		return nil
 	})
 	if apierror.KindOf(err) == apierror.NotFound {
@@ -130,20 +125,20 @@ func (v *Vault) DropVersion(ctx context.Context, account, id, version string) er
 	return err
 }
 
-// stopWaiting takes a version off those that wait, and removes the versions that
-// nothing holds any more.
-func (s *secret) stopWaiting(version string) {
-	s.Waiting = slices.DeleteFunc(s.Waiting, func(w string) bool { return w == version })
+// endPending ends the pending state of a version, and removes the versions that
+// have no state left.
+func (s *secret) endPending(version string) {
+	s.Pending = slices.DeleteFunc(s.Pending, func(p string) bool { return p == version })
 	for name := range s.Versions {
-		held := slices.Concat([]string{s.Current, s.Previous}, s.Retired, s.Waiting)
-		if !slices.Contains(held, name) {
+		kept := slices.Concat([]string{s.Current, s.Previous}, s.Retired, s.Pending)
+		if !slices.Contains(kept, name) {
 			delete(s.Versions, name)
 		}
 	}
 }
 
-// Read is the passwords in that version of a secret; the error's kind is
-// NotFound, Unavailable or Internal.
+// Read returns the passwords in a version of a secret. The error's kind is NotFound,
+// Unavailable or Internal.
 func (v *Vault) Read(ctx context.Context, account, id, version string) (database.Passwords, error) {
 	var p database.Passwords
 	err := v.store.view(ctx, func(tx *bolt.Tx) (err error) {
@@ -153,7 +148,7 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 	return p, err
 }
 
-// ReadAll is the passwords of many databases, as database.Vault says.
+// ReadAll returns the passwords of ds, as database.Vault says.
 func (v *Vault) ReadAll(ctx context.Context, ds []database.Database) ([]database.Passwords, error) {
 	all := make([]database.Passwords, len(ds))
 	err := v.store.view(ctx, func(tx *bolt.Tx) error {
@@ -174,7 +169,7 @@ func (v *Vault) ReadAll(ctx context.Context, ds []database.Database) ([]database
 
 func read(tx *bolt.Tx, account, id, version string) (database.Passwords, error) {
 	var s secret
-	if err := get(tx, secrets, in(account, id), &s); err != nil {
+	if err := get(tx, secrets, keyOf(account, id), &s); err != nil {
 		return database.Passwords{}, err
 	}
 	kept, ok := s.Versions[version]
@@ -184,17 +179,17 @@ func read(tx *bolt.Tx, account, id, version string) (database.Passwords, error) 
 	return database.Passwords{Main: database.Password(kept.Main), Primary: database.Password(kept.Primary)}, nil
 }
 
-// Discard removes a secret. One that is not there counts as removed. The error's
+// Discard removes a secret. A secret that does not exist is no error. The error's
 // kind is Unavailable or Internal.
 func (v *Vault) Discard(ctx context.Context, account, id string) error {
 	return v.update(ctx, func(tx *bolt.Tx) error {
-		return remove(tx, secrets, in(account, id))
+		return remove(tx, secrets, keyOf(account, id))
 	})
 }
 
-// ScheduleDeletion hides a secret, and lets the first Open after seven days
-// remove it. One that is hidden already, or not there, counts as done. The
-// error's kind is Unavailable or Internal.
+// ScheduleDeletion hides a secret. The first Open after 7 days removes it. A secret
+// that is hidden already, or does not exist, is no error. The error's kind is
+// Unavailable or Internal.
 func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error {
 	err := v.change(ctx, account, id, func(s *secret) error {
 		s.DeletedAt = v.store.now().UTC()
@@ -206,17 +201,17 @@ func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error 
 	return err
 }
 
-// update changes the file. Every call of a vault may be repeated, so one in doubt
-// is no worse than one that did not happen.
+// update changes the file. All calls are idempotent, so an ambiguous outcome is
+// safe.
 func (v *Vault) update(ctx context.Context, do func(*bolt.Tx) error) error {
 	return v.store.run(ctx, v.store.db.Update, do, apierror.Unavailable)
 }
 
-// change changes a secret that is not deleted.
+// change changes a secret, unless it is deleted.
 func (v *Vault) change(ctx context.Context, account, id string, do func(*secret) error) error {
 	return v.update(ctx, func(tx *bolt.Tx) error {
 		var s secret
-		if err := get(tx, secrets, in(account, id), &s); err != nil {
+		if err := get(tx, secrets, keyOf(account, id), &s); err != nil {
 			return err
 		}
 		if !s.DeletedAt.IsZero() {
@@ -225,7 +220,7 @@ func (v *Vault) change(ctx context.Context, account, id string, do func(*secret)
 		if err := do(&s); err != nil {
 			return err
 		}
-		return put(tx, secrets, in(account, id), s)
+		return put(tx, secrets, keyOf(account, id), s)
 	})
 }
 
@@ -233,16 +228,16 @@ func notFound() error {
 	return apierror.New(apierror.NotFound, "the passwords were not found", nil)
 }
 
-// removeExpired removes the secrets that can't be restored any more.
-func removeExpired(tx *bolt.Tx, now time.Time) error {
+// removeDeletedSecrets removes secrets whose recovery window has ended.
+func removeDeletedSecrets(tx *bolt.Tx, now time.Time) error {
 	var expired [][]byte
 	bucket := tx.Bucket([]byte(secrets))
 	err := bucket.ForEach(func(key, value []byte) error {
 		var s secret
-		if err := json.Unmarshal(value, &s); err != nil {
-			return fmt.Errorf("an entry of %s can't be read: %w", secrets, err)
+		if err := decode(secrets, value, &s); err != nil {
+			return err
 		}
-		if !s.DeletedAt.IsZero() && !now.Before(s.DeletedAt.Add(recoveryTime)) {
+		if !s.DeletedAt.IsZero() && !now.Before(s.DeletedAt.Add(recoveryWindow)) {
 			expired = append(expired, slices.Clone(key))
 		}
 		return nil
