@@ -7,12 +7,16 @@
 //	account#<account> database#<id>    version, change, secret_version, created_at, document
 //	account#<account> name#<name>      database_id
 //	account#<account> request#<hash>   owner, payload_hash, claimed_at, expires_at, database, result
-//	account#<account> cursor           cursor_key
-//	account#<account> key#<key's id>   hash, expires_at
+//	cursor#<account>  cursor           cursor_key
+//	keys#<account>    key#<key's id>   hash, expires_at
 //	key#<hash>        key              account_id, id, name, created_at, expires_at, revoked_at
 //
 // document is the database as JSON. result is the database that a request with an
 // idempotency key created, also as JSON. The table holds no password, which the
 // vault stores, and of an API key only the SHA-256. IDs are UUIDs of version 7, so
 // a query for database# returns an account's databases in the order of creation.
+//
+// Cursor keys and the index of API keys have partitions of their own, because IAM
+// can limit a function to partitions, but not to sort keys: list-databases stores
+// cursor keys and must not store databases.
 package catalog

@@ -42,7 +42,7 @@ func nameKey(account, name string) item { return key(partition(account), "name#"
 
 func claimKey(c database.Claim) item { return key(partition(c.Account), "request#"+c.Key) }
 
-func cursorItemKey(account string) item { return key(partition(account), "cursor") }
+func cursorItemKey(account string) item { return key("cursor#"+account, "cursor") }
 
 // databasePrefix begins the sort keys of databases.
 const databasePrefix = "database#"

@@ -35,7 +35,7 @@ var _ apikey.Store = (*Keys)(nil)
 
 func hashKey(hash string) item { return key("key#"+hash, "key") }
 
-func indexKey(account, id string) item { return key("account#"+account, "key#"+id) }
+func indexKey(account, id string) item { return key("keys#"+account, "key#"+id) }
 
 // Insert stores k under its hash, and the hash under its account and ID, in one
 // transaction.

@@ -122,7 +122,7 @@ func TestAKeyForCursorsIsStoredOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pk := "account#" + account
+	pk := "cursor#" + account
 	wantItem(t, tab.item(t, pk, "cursor"), map[string]string{"PK": pk, "SK": "cursor", "cursor_key": "B:" + hex.EncodeToString(key)})
 	if _, err := tab.catalog().CursorKey(storetest.Context(t), account); err != nil {
 		t.Fatal(err)
@@ -148,8 +148,8 @@ func TestAnAPIKeyIsStoredByItsHashAlone(t *testing.T) {
 		"PK": "key#" + k.Hash, "SK": "key", "account_id": k.Account, "id": k.ID, "name": "deploys",
 		"created_at": "2026-03-04T05:06:07Z", "expires_at": "N:4102444800", "revoked_at": "2100-01-01T00:00:00Z",
 	})
-	wantItem(t, tab.item(t, "account#"+k.Account, "key#"+k.ID), map[string]string{
-		"PK": "account#" + k.Account, "SK": "key#" + k.ID, "hash": k.Hash, "expires_at": "N:4102444800",
+	wantItem(t, tab.item(t, "keys#"+k.Account, "key#"+k.ID), map[string]string{
+		"PK": "keys#" + k.Account, "SK": "key#" + k.ID, "hash": k.Hash, "expires_at": "N:4102444800",
 	})
 	wantAbsent(t, tab, text.Reveal())
 }
@@ -162,7 +162,7 @@ func TestAnAPIKeyWithoutExpiryHasNoTTL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range []map[string]string{
-		tab.item(t, "key#"+k.Hash, "key"), tab.item(t, "account#"+k.Account, "key#"+k.ID),
+		tab.item(t, "key#"+k.Hash, "key"), tab.item(t, "keys#"+k.Account, "key#"+k.ID),
 	} {
 		if value, ok := i["expires_at"]; ok || len(i) == 0 {
 			t.Errorf("expires_at %q in %v", value, i)
@@ -189,10 +189,12 @@ func wantAbsent(t *testing.T, tab table, text string) {
 func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
-	for _, sk := range []string{"database#broken", "name#broken", "request#broken", "cursor"} {
+	for sk, partition := range map[string]string{
+		"database#broken": "account#", "name#broken": "account#", "request#broken": "account#", "cursor": "cursor#",
+	} {
 		_, err := tab.client().PutItem(t.Context(), &dynamodb.PutItemInput{
 			TableName: &tab.name, Item: map[string]types.AttributeValue{
-				"PK": &types.AttributeValueMemberS{Value: "account#" + account}, "SK": &types.AttributeValueMemberS{Value: sk},
+				"PK": &types.AttributeValueMemberS{Value: partition + account}, "SK": &types.AttributeValueMemberS{Value: sk},
 			},
 		})
 		if err != nil {

@@ -98,6 +98,29 @@ func permissionMutations() map[string]mutation {
 			s := t.statement("GetDatabaseRole", "Catalog")
 			s["Action"] = []any{s["Action"], "dynamodb:Query"}
 		}, []string{"get-database's role does not need dynamodb:Query" + onTable}},
+		"list-databases may write databases": {func(t template) {
+			s := t.statement("ListDatabasesRole", "Catalog")
+			s["Action"] = append(list(s["Action"]), "dynamodb:PutItem")
+		}, []string{"list-databases's role does not need dynamodb:PutItem" + onTable}},
+		"list-databases may not write cursor keys": {func(t template) {
+			s := t.statement("ListDatabasesRole", "Cursors")
+			s["Action"] = without(s["Action"], "dynamodb:PutItem")
+		}, []string{`list-databases's role lacks dynamodb:PutItem on ${Table.Arn} if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"cursor#*"}}`}},
+		"create-api-key may write an account's items": {func(t template) {
+			t.statement("CreateApiKeyRole", "Keys")["Condition"] = object{
+				"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"account#*", "key#*", "keys#*"}},
+			}
+		}, []string{"create-api-key's role does not need dynamodb:PutItem" + onTable}},
+		"revoke-api-key may read an account's items": {func(t template) {
+			s := t.statement("RevokeApiKeyRole", "AccountKeys")
+			s["Condition"] = object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"account#*", "keys#*"}}}
+		}, []string{"revoke-api-key's role does not need dynamodb:GetItem" + onTable}},
+		"a role may use all partitions": {func(t template) {
+			delete(t.statement("AuthorizeRequestRole", "Keys"), "Condition")
+		}, []string{
+			`authorize-request's role lacks dynamodb:GetItem on ${Table.Arn} if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"key#*"}}`,
+			"authorize-request's role does not need dynamodb:GetItem on ${Table.Arn}",
+		}},
 		"a permission is wider than needed": {func(t template) {
 			t.statement("GetDatabaseRole", "Catalog")["Resource"] = "*"
 		}, []string{

@@ -87,11 +87,29 @@ func (t template) allowed(role string) (set, []string) {
 				found = append(found, fmt.Sprintf("%s has a statement that does not list its actions and resources: %s", role, text(statement)))
 			}
 			for _, resource := range texts(at(statement, "Resource")) {
-				allowed.allow(resource+in, textAt(statement, "Condition"), texts(at(statement, "Action"))...)
+				for _, condition := range conditions(at(statement, "Condition")) {
+					allowed.allow(resource+in, condition, texts(at(statement, "Action"))...)
+				}
 			}
 		}
 	}
 	return allowed, found
+}
+
+// conditions returns a condition as text. A condition with several partitions
+// becomes one for each of them.
+func conditions(condition any) []string {
+	partitions := list(at(condition, "ForAllValues:StringLike", "dynamodb:LeadingKeys"))
+	if len(partitions) == 0 {
+		return []string{text(condition)}
+	}
+	var all []string
+	for _, partition := range partitions {
+		one := clone(condition).(object)
+		one["ForAllValues:StringLike"].(object)["dynamodb:LeadingKeys"] = partition
+		all = append(all, text(one))
+	}
+	return all
 }
 
 // unwrapped returns the statement inside Fn::If [condition, statement, NoValue],
@@ -185,25 +203,61 @@ func (s set) needTable(t template, f function, p program, methods []string) {
 			actions = append(actions, method)
 		}
 	}
-	partitions := map[string]bool{}
 	each(p, func(d declaration, c *ast.CompositeLit) {
 		if path, name := d.qualified(c.Type); path == sdk+"dynamodb/types" && parts[name] != "" {
 			actions = append(actions, parts[name])
 		}
 	})
-	for value := range p.strings() {
-		if value == "account#" || value == "key#" {
-			partitions[value+"*"] = true
+	table := attribute(textAt(f.variables(), "TABLE_NAME"))
+	for partition, actions := range p.accesses(f.name, actions) {
+		s.allow(table, text(leadingKeys(partition)), prefixed("dynamodb:", actions)...)
+	}
+	s.allow(textAt(t.properties(named(table)), "SSESpecification", "KMSMasterKeyId"), through("dynamodb"), "kms:Decrypt")
+}
+
+// leadingKeys returns the condition that all items are in partitions with a prefix.
+func leadingKeys(prefix string) object {
+	return object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": prefix + "*"}}
+}
+
+// partitions returns the prefixes of the table's partition keys, as the package
+// comment of internal/catalog lists them.
+func partitions() []string { return []string{"account#", "cursor#", "key#", "keys#"} }
+
+// limitedAccesses returns the actions, by partition, of the functions that use
+// several partitions and do not need every action in all of them.
+func limitedAccesses() map[string]map[string][]string {
+	return map[string]map[string][]string{
+		"list-databases": {"account#": {"GetItem", "Query"}, "cursor#": {"GetItem", "PutItem"}},
+		"revoke-api-key": {"key#": {"UpdateItem"}, "keys#": {"GetItem"}},
+	}
+}
+
+// accesses returns the actions that the program needs, by partition. Without an
+// entry in limitedAccesses it needs all actions in all partitions that its code
+// names. An entry must have the same actions and partitions as the code, or the
+// code's are returned.
+func (p program) accesses(name string, actions []string) map[string][]string {
+	needed := map[string][]string{}
+	inCode := p.strings()
+	for _, partition := range partitions() {
+		if _, ok := inCode[partition]; ok {
+			needed[partition] = actions
 		}
 	}
-	leading := slices.Sorted(maps.Keys(partitions))
-	keys := any(leading)
-	if len(leading) == 1 {
-		keys = leading[0]
+	limited := limitedAccesses()[name]
+	union := slices.Concat(slices.Collect(maps.Values(limited))...)
+	if !sameItems(union, actions) || !sameItems(slices.Collect(maps.Keys(limited)), slices.Collect(maps.Keys(needed))) {
+		return needed
 	}
-	table := attribute(textAt(f.variables(), "TABLE_NAME"))
-	s.allow(table, text(object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": keys}}), prefixed("dynamodb:", actions)...)
-	s.allow(textAt(t.properties(named(table)), "SSESpecification", "KMSMasterKeyId"), through("dynamodb"), "kms:Decrypt")
+	return limited
+}
+
+// sameItems reports whether a and b have the same items, in any order and number.
+func sameItems(a, b []string) bool {
+	slices.Sort(a)
+	b = slices.Sorted(slices.Values(b))
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
 
 // needSecrets adds what the calls for the stack's secrets need, including the use of
