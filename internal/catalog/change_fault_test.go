@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// insertOne keeps a database in a new table.
+// insertOne inserts a database into a new table.
 func insertOne(t *testing.T) (table, database.Database) {
 	t.Helper()
 	tab, d := newTable(t), storetest.Database(storetest.Account(), "orders")
@@ -25,7 +25,7 @@ func insertOne(t *testing.T) (table, database.Database) {
 	return tab, d
 }
 
-// next is a change of old, to that name.
+// next returns the next version of old, with that name.
 func next(old database.Database, name string) database.Database {
 	d := old
 	d.Version++
@@ -33,14 +33,14 @@ func next(old database.Database, name string) database.Database {
 	return d
 }
 
-// change is one of the writes that change a database that stands.
+// change is a write to an existing database.
 type change struct {
 	do func(context.Context, table, database.Database) error
-	// landed fails the test unless the change has been made, and once.
-	landed func(*testing.T, table, database.Database)
+	// committed fails the test unless the change was made exactly once.
+	committed func(*testing.T, table, database.Database)
 }
 
-// changes are an update, a rename and a delete of the database called orders.
+// changes returns an update, a rename and a delete of the database orders.
 func changes() map[string]change {
 	return map[string]change{
 		"update": changeTo("orders"), "rename": changeTo("other"), "delete": deletion(),
@@ -48,7 +48,7 @@ func changes() map[string]change {
 }
 
 func changeTo(name string) change {
-	d := next(database.Database{}, name) // for its change
+	d := next(database.Database{}, name) // for its change ID
 	of := func(old database.Database) database.Database {
 		new := next(old, name)
 		new.Change, new.SecretVersion = d.Change, d.SecretVersion
@@ -58,7 +58,7 @@ func changeTo(name string) change {
 		do: func(ctx context.Context, tab table, old database.Database) error {
 			return tab.catalog().Update(ctx, old, of(old))
 		},
-		landed: func(t *testing.T, tab table, old database.Database) {
+		committed: func(t *testing.T, tab table, old database.Database) {
 			t.Helper()
 			got, err := tab.catalog().Get(storetest.Context(t), old.Account, old.ID)
 			if err != nil || got.Version != 2 || got.Change != d.Change || got.Name != name {
@@ -78,7 +78,7 @@ func deletion() change {
 		do: func(ctx context.Context, tab table, old database.Database) error {
 			return tab.catalog().Delete(ctx, old)
 		},
-		landed: func(t *testing.T, tab table, old database.Database) {
+		committed: func(t *testing.T, tab table, old database.Database) {
 			t.Helper()
 			_, err := tab.catalog().Get(storetest.Context(t), old.Account, old.ID)
 			wantKind(t, err, apierror.NotFound)
@@ -88,7 +88,8 @@ func deletion() change {
 	}
 }
 
-// wantOwner fails the test unless the name is that database's, empty for nobody's.
+// wantOwner fails the test unless the name belongs to the database, which is empty
+// for none.
 func wantOwner(t *testing.T, tab table, account, name, id string) {
 	t.Helper()
 	owner, err := tab.catalog().NameOwner(storetest.Context(t), account, name)
@@ -96,12 +97,12 @@ func wantOwner(t *testing.T, tab table, account, name, id string) {
 		err = nil
 	}
 	if err != nil || owner != id {
-		t.Errorf("the name %s is %q's, %v, want %q", name, owner, err, id)
+		t.Errorf("name %s belongs to %q, %v, want %q", name, owner, err, id)
 	}
 }
 
-// wantOneToken fails the test unless all requests have one token: that one, if it
-// is not empty.
+// wantOneToken fails the test unless all requests have the same token, which is
+// token unless that is empty.
 func wantOneToken(t *testing.T, bodies []string, token string) {
 	t.Helper()
 	for i, body := range bodies {
@@ -118,30 +119,30 @@ func wantOneToken(t *testing.T, bodies []string, token string) {
 	}
 }
 
-func TestAChangeSurvives(t *testing.T) {
+func TestUpdateAndDelete_Retries(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]faultwire.Fault{
-		"an answer lost after it was done":                {faultwire.LoseAnswer, faultwire.Pass},
-		"two answers lost":                                {faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass},
-		"a request lost":                                  {faultwire.LoseRequest, faultwire.Pass},
-		"an internal error":                               {broken, faultwire.Pass},
-		"a conflict with another transaction":             {conflict, faultwire.Pass},
-		"more conflicts than a throttled call has tries":  {conflict, conflict, conflict, conflict, faultwire.Pass},
-		"itself still in progress":                        {faultwire.LoseAnswer, running, faultwire.Pass},
-		"a throttled attempt":                             {throttled, faultwire.Pass},
-		"more throttling than it has tries when in doubt": {faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass},
-		"a refused connection":                            {faultwire.NoConnection, faultwire.Pass},
+		"response lost":                   {faultwire.LoseAnswer, faultwire.Pass},
+		"two responses lost":              {faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass},
+		"request lost":                    {faultwire.LoseRequest, faultwire.Pass},
+		"internal error":                  {broken, faultwire.Pass},
+		"conflict":                        {conflict, faultwire.Pass},
+		"four conflicts":                  {conflict, conflict, conflict, conflict, faultwire.Pass},
+		"response lost, then in progress": {faultwire.LoseAnswer, inProgress, faultwire.Pass},
+		"throttled":                       {throttled, faultwire.Pass},
+		"response lost, then throttled three times": {faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass},
+		"connection refused":                        {faultwire.NoConnection, faultwire.Pass},
 	}
 	for name, faults := range tests {
 		for kind, change := range changes() {
-			t.Run(kind+" survives "+name, func(t *testing.T) {
+			t.Run(kind+", "+name, func(t *testing.T) {
 				t.Parallel()
 				tab, old := insertOne(t)
 				tab.wire.Script("TransactWriteItems", faults...)
 				if err := change.do(storetest.Context(t), tab, old); err != nil {
 					t.Fatal(err)
 				}
-				change.landed(t, tab, old)
+				change.committed(t, tab, old)
 				if got := len(tab.wire.Requests("TransactWriteItems")) - 1; got != len(faults) {
 					t.Errorf("%d attempts, want %d", got, len(faults))
 				}
@@ -150,27 +151,27 @@ func TestAChangeSurvives(t *testing.T) {
 	}
 }
 
-func TestAChangeThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
+func TestUpdateAndDelete_ErrorKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		kind   apierror.Kind
 	}{
-		"always throttled":          {[]faultwire.Fault{throttled}, apierror.Throttled},
-		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
-		"always in conflict":        {[]faultwire.Fault{conflict}, apierror.Unavailable},
-		"denied":                    {[]faultwire.Fault{denied}, apierror.Internal},
-		"a table that is not there": {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
-		"never answered":            {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
-		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
-		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
-		"always in progress":        {[]faultwire.Fault{running}, apierror.UnknownOutcome},
-		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
-		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
+		"throttled":                       {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"connection refused":              {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"conflict":                        {[]faultwire.Fault{conflict}, apierror.Unavailable},
+		"denied":                          {[]faultwire.Fault{denied}, apierror.Internal},
+		"no such table":                   {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
+		"no response":                     {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"reset":                           {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"response lost, then no response": {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
+		"in progress":                     {[]faultwire.Fault{inProgress}, apierror.UnknownOutcome},
+		"reset, then throttled":           {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
+		"reset, then denied":              {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
 	}
 	for name, test := range tests {
 		for kind, change := range changes() {
-			t.Run(kind+" "+name, func(t *testing.T) {
+			t.Run(kind+", "+name, func(t *testing.T) {
 				t.Parallel()
 				tab, old := insertOne(t)
 				tab.wire.Script("TransactWriteItems", test.faults...)
@@ -182,14 +183,15 @@ func TestAChangeThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	}
 }
 
-// failing is the cancellation of a transaction for one of its items' conditions,
-// with the string attributes that the item has, and its version.
-func failing(place, of int, version int64, attributes map[string]string) faultwire.Fault {
-	reasons := make([]faultwire.Reason, of)
+// conditionFailed cancels a transaction of n items because of the condition of the
+// item at index. The existing item has the attributes, and the version unless that
+// is 0; without attributes there is none.
+func conditionFailed(index, n int, version int64, attributes map[string]string) faultwire.Fault {
+	reasons := make([]faultwire.Reason, n)
 	for i := range reasons {
 		reasons[i].Code = "None"
 	}
-	reasons[place] = faultwire.Reason{Code: "ConditionalCheckFailed"}
+	reasons[index] = faultwire.Reason{Code: "ConditionalCheckFailed"}
 	if attributes != nil {
 		item := map[string]map[string]string{}
 		for name, value := range attributes {
@@ -198,35 +200,36 @@ func failing(place, of int, version int64, attributes map[string]string) faultwi
 		if version > 0 {
 			item["version"] = map[string]string{"N": strconv.FormatInt(version, 10)}
 		}
-		reasons[place].Item = item
+		reasons[index].Item = item
 	}
 	return faultwire.Canceled(reasons...)
 }
 
-// standing is the cancellation of a change for the database that stands.
-func standing(version int64, change string) faultwire.Fault {
-	return failing(0, 1, version, map[string]string{"change": change})
+// versionIs cancels a change because the database has that version, which comes from
+// that change.
+func versionIs(version int64, change string) faultwire.Fault {
+	return conditionFailed(0, 1, version, map[string]string{"change": change})
 }
 
-func TestACancelledUpdateLooksAtWhatStands(t *testing.T) {
+func TestUpdate_VersionConditionFailed(t *testing.T) {
 	t.Parallel()
 	old := storetest.Database(storetest.Account(), "orders")
 	d := next(old, "orders")
-	gone := failing(0, 1, 0, nil)
+	gone := conditionFailed(0, 1, 0, nil)
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"its own change counts as done":                     {[]faultwire.Fault{standing(2, d.Change)}, done},
-		"its own change after a reset counts as done":       {[]faultwire.Fault{faultwire.LoseRequest, standing(2, d.Change)}, done},
-		"another change is a conflict":                      {[]faultwire.Fault{standing(2, "other")}, conflicting(apierror.Internal)},
-		"another change at its version settles a reset":     {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(apierror.Internal)},
-		"a later version is a conflict":                     {[]faultwire.Fault{standing(3, "other")}, conflicting(apierror.Internal)},
-		"a later version leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, standing(3, "other")}, conflicting(apierror.UnknownOutcome)},
-		"a database that is gone is a conflict":             {[]faultwire.Fault{gone}, conflicting(apierror.Internal)},
-		"a database that is gone leaves a reset in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, gone}, conflicting(apierror.UnknownOutcome)},
-		"another change after a conflict leaves none":       {[]faultwire.Fault{conflict, standing(3, "other")}, conflicting(apierror.Internal)},
-		"another change after a missing connection neither": {[]faultwire.Fault{faultwire.NoConnection, standing(3, "other")}, conflicting(apierror.Internal)},
+		"own change":             {[]faultwire.Fault{versionIs(2, d.Change)}, isDone},
+		"reset, then own change": {[]faultwire.Fault{faultwire.LoseRequest, versionIs(2, d.Change)}, isDone},
+		"another change":         {[]faultwire.Fault{versionIs(2, "other")}, isVersionConflict(apierror.Internal)},
+		"reset, then another change at the same version": {[]faultwire.Fault{faultwire.LoseRequest, versionIs(2, "other")}, isVersionConflict(apierror.Internal)},
+		"later version":                          {[]faultwire.Fault{versionIs(3, "other")}, isVersionConflict(apierror.Internal)},
+		"reset, then later version":              {[]faultwire.Fault{faultwire.LoseRequest, versionIs(3, "other")}, isVersionConflict(apierror.UnknownOutcome)},
+		"database gone":                          {[]faultwire.Fault{gone}, isVersionConflict(apierror.Internal)},
+		"reset, then database gone":              {[]faultwire.Fault{faultwire.LoseRequest, gone}, isVersionConflict(apierror.UnknownOutcome)},
+		"conflict, then later version":           {[]faultwire.Fault{conflict, versionIs(3, "other")}, isVersionConflict(apierror.Internal)},
+		"connection refused, then later version": {[]faultwire.Fault{faultwire.NoConnection, versionIs(3, "other")}, isVersionConflict(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +241,7 @@ func TestACancelledUpdateLooksAtWhatStands(t *testing.T) {
 	}
 }
 
-func conflicting(kind apierror.Kind) func(*testing.T, error) {
+func isVersionConflict(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if !errors.Is(err, database.ErrVersionConflict) {
@@ -248,34 +251,34 @@ func conflicting(kind apierror.Kind) func(*testing.T, error) {
 	}
 }
 
-func notFound(t *testing.T, err error) {
+func isNotFound(t *testing.T, err error) {
 	t.Helper()
 	wantKind(t, err, apierror.NotFound)
 }
 
-// TestACancelledChangeIsJudgedByOneReason has the answer name the guards alone,
-// since DynamoDB does not promise to evaluate every condition.
-func TestACancelledChangeIsJudgedByOneReason(t *testing.T) {
+// The responses contain the guards alone, because DynamoDB need not evaluate every
+// condition.
+func TestUpdateAndDelete_GuardConditionFailed(t *testing.T) {
 	t.Parallel()
 	ownGuard := func(d database.Database) faultwire.Fault {
-		return failing(1, 3, 0, map[string]string{"database_id": d.ID})
+		return conditionFailed(1, 3, 0, map[string]string{"database_id": d.ID})
 	}
 	othersGuard := func(database.Database) faultwire.Fault {
-		return failing(1, 3, 0, map[string]string{"database_id": "other"})
+		return conditionFailed(1, 3, 0, map[string]string{"database_id": "other"})
 	}
-	oldGuardGone := func(database.Database) faultwire.Fault { return failing(2, 3, 0, nil) }
-	guardGone := func(database.Database) faultwire.Fault { return failing(1, 2, 0, nil) }
+	oldGuardGone := func(database.Database) faultwire.Fault { return conditionFailed(2, 3, 0, nil) }
+	guardGone := func(database.Database) faultwire.Fault { return conditionFailed(1, 2, 0, nil) }
 	rename, remove := changes()["rename"], changes()["delete"]
 	pass := func(database.Database) faultwire.Fault { return faultwire.Pass }
 	lost := func(database.Database) faultwire.Fault { return faultwire.LoseAnswer }
 	reset := func(database.Database) faultwire.Fault { return faultwire.LoseRequest }
 	update := func(t *testing.T, tab table, d database.Database) {
 		t.Helper()
-		done(t, tab.catalog().Update(storetest.Context(t), d, next(d, "orders")))
+		isDone(t, tab.catalog().Update(storetest.Context(t), d, next(d, "orders")))
 	}
 	vanish := func(t *testing.T, tab table, d database.Database) {
 		t.Helper()
-		done(t, tab.catalog().Delete(storetest.Context(t), d))
+		isDone(t, tab.catalog().Delete(storetest.Context(t), d))
 	}
 	tests := map[string]struct {
 		change  change
@@ -283,19 +286,19 @@ func TestACancelledChangeIsJudgedByOneReason(t *testing.T) {
 		faults  []func(database.Database) faultwire.Fault
 		check   func(*testing.T, error)
 	}{
-		"another's new guard is a name taken":            {rename, nil, []func(database.Database) faultwire.Fault{othersGuard}, taken(apierror.Internal)},
-		"another's new guard leaves a reset in doubt":    {rename, nil, []func(database.Database) faultwire.Fault{reset, othersGuard}, taken(apierror.UnknownOutcome)},
-		"its own new guard after it landed":              {rename, nil, []func(database.Database) faultwire.Fault{lost, ownGuard, pass}, done},
-		"its own new guard without having landed":        {rename, nil, []func(database.Database) faultwire.Fault{ownGuard}, failed(apierror.Internal)},
-		"the same after a reset":                         {rename, nil, []func(database.Database) faultwire.Fault{reset, ownGuard}, failed(apierror.UnknownOutcome)},
-		"its own new guard when another has changed it":  {rename, update, []func(database.Database) faultwire.Fault{ownGuard}, conflicting(apierror.Internal)},
-		"the old guard gone after it landed":             {rename, nil, []func(database.Database) faultwire.Fault{lost, oldGuardGone}, done},
-		"the old guard gone when another has changed it": {rename, update, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(apierror.Internal)},
-		"the old guard gone with the database":           {rename, vanish, []func(database.Database) faultwire.Fault{oldGuardGone}, conflicting(apierror.Internal)},
-		"a deleted guard after it landed":                {remove, nil, []func(database.Database) faultwire.Fault{lost, guardGone}, done},
-		"a deleted guard with the database":              {remove, vanish, []func(database.Database) faultwire.Fault{guardGone}, notFound},
-		"a deleted guard when another has changed it":    {remove, update, []func(database.Database) faultwire.Fault{guardGone}, conflicting(apierror.Internal)},
-		"a deleted guard without the deletion":           {remove, nil, []func(database.Database) faultwire.Fault{guardGone}, failed(apierror.Internal)},
+		"rename, name of another":                       {rename, nil, []func(database.Database) faultwire.Fault{othersGuard}, isNameTaken(apierror.Internal)},
+		"rename, reset, then name of another":           {rename, nil, []func(database.Database) faultwire.Fault{reset, othersGuard}, isNameTaken(apierror.UnknownOutcome)},
+		"rename, response lost, then own name":          {rename, nil, []func(database.Database) faultwire.Fault{lost, ownGuard, pass}, isDone},
+		"rename, own name without a commit":             {rename, nil, []func(database.Database) faultwire.Fault{ownGuard}, hasKind(apierror.Internal)},
+		"rename, reset, then own name without a commit": {rename, nil, []func(database.Database) faultwire.Fault{reset, ownGuard}, hasKind(apierror.UnknownOutcome)},
+		"rename, own name after another change":         {rename, update, []func(database.Database) faultwire.Fault{ownGuard}, isVersionConflict(apierror.Internal)},
+		"rename, response lost, then old name gone":     {rename, nil, []func(database.Database) faultwire.Fault{lost, oldGuardGone}, isDone},
+		"rename, old name gone after another change":    {rename, update, []func(database.Database) faultwire.Fault{oldGuardGone}, isVersionConflict(apierror.Internal)},
+		"rename, old name gone with the database":       {rename, vanish, []func(database.Database) faultwire.Fault{oldGuardGone}, isVersionConflict(apierror.Internal)},
+		"delete, response lost, then name gone":         {remove, nil, []func(database.Database) faultwire.Fault{lost, guardGone}, isDone},
+		"delete, name gone with the database":           {remove, vanish, []func(database.Database) faultwire.Fault{guardGone}, isNotFound},
+		"delete, name gone after another change":        {remove, update, []func(database.Database) faultwire.Fault{guardGone}, isVersionConflict(apierror.Internal)},
+		"delete, name gone without a commit":            {remove, nil, []func(database.Database) faultwire.Fault{guardGone}, hasKind(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -314,19 +317,19 @@ func TestACancelledChangeIsJudgedByOneReason(t *testing.T) {
 	}
 }
 
-func TestACancelledDeleteLooksAtWhatStands(t *testing.T) {
+func TestDelete_VersionConditionFailed(t *testing.T) {
 	t.Parallel()
-	gone := failing(0, 2, 0, nil)
+	gone := conditionFailed(0, 2, 0, nil)
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"gone at first is not found":                  {[]faultwire.Fault{gone}, notFound},
-		"gone after a conflict is not found":          {[]faultwire.Fault{conflict, gone}, notFound},
-		"gone after a missing connection: not found":  {[]faultwire.Fault{faultwire.NoConnection, gone}, notFound},
-		"gone after a reset counts as done":           {[]faultwire.Fault{faultwire.LoseRequest, gone}, done},
-		"another version is a conflict":               {[]faultwire.Fault{standing(2, "other")}, conflicting(apierror.Internal)},
-		"another version settles a reset as conflict": {[]faultwire.Fault{faultwire.LoseRequest, standing(2, "other")}, conflicting(apierror.Internal)},
+		"gone":                          {[]faultwire.Fault{gone}, isNotFound},
+		"conflict, then gone":           {[]faultwire.Fault{conflict, gone}, isNotFound},
+		"connection refused, then gone": {[]faultwire.Fault{faultwire.NoConnection, gone}, isNotFound},
+		"reset, then gone":              {[]faultwire.Fault{faultwire.LoseRequest, gone}, isDone},
+		"another version":               {[]faultwire.Fault{versionIs(2, "other")}, isVersionConflict(apierror.Internal)},
+		"reset, then another version":   {[]faultwire.Fault{faultwire.LoseRequest, versionIs(2, "other")}, isVersionConflict(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -338,13 +341,13 @@ func TestACancelledDeleteLooksAtWhatStands(t *testing.T) {
 	}
 }
 
-func TestTwoDeletesOfOneDatabaseHaveTheirOwnTokens(t *testing.T) {
+func TestDelete_TokenIsNew(t *testing.T) {
 	t.Parallel()
 	tab, d := insertOne(t)
-	done(t, tab.catalog().Delete(storetest.Context(t), d))
-	notFound(t, tab.catalog().Delete(storetest.Context(t), d))
+	isDone(t, tab.catalog().Delete(storetest.Context(t), d))
+	isNotFound(t, tab.catalog().Delete(storetest.Context(t), d))
 	requests := tab.wire.Requests("TransactWriteItems")
 	if requests[1] == requests[2] {
-		t.Error("the second has the first one's token, and would have its success")
+		t.Error("the second delete has the token of the first, and would get its success")
 	}
 }

@@ -23,18 +23,18 @@ func newClaim() database.Claim {
 	}
 }
 
-func TestAClaimSurvives(t *testing.T) {
+func TestClaim_Retries(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]faultwire.Fault{
-		"an answer lost after it was done":   {faultwire.LoseAnswer, faultwire.Pass},
-		"two answers lost":                   {faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass},
-		"a request lost":                     {faultwire.LoseRequest, faultwire.Pass},
-		"an internal error":                  {broken, faultwire.Pass},
-		"throttling":                         {throttled, throttled, faultwire.Pass},
-		"a transaction":                      {inTransaction, inTransaction, inTransaction, inTransaction, faultwire.Pass},
-		"a refused connection":               {faultwire.NoConnection, faultwire.Pass},
-		"a lost answer and then throttling":  {faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass},
-		"a lost answer and then transaction": {faultwire.LoseAnswer, inTransaction, faultwire.Pass},
+		"response lost":                            {faultwire.LoseAnswer, faultwire.Pass},
+		"two responses lost":                       {faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass},
+		"request lost":                             {faultwire.LoseRequest, faultwire.Pass},
+		"internal error":                           {broken, faultwire.Pass},
+		"throttled":                                {throttled, throttled, faultwire.Pass},
+		"transaction conflict":                     {inTransaction, inTransaction, inTransaction, inTransaction, faultwire.Pass},
+		"connection refused":                       {faultwire.NoConnection, faultwire.Pass},
+		"response lost, then throttled":            {faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass},
+		"response lost, then transaction conflict": {faultwire.LoseAnswer, inTransaction, faultwire.Pass},
 	}
 	for name, faults := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAClaimSurvives(t *testing.T) {
 	}
 }
 
-func TestAClaimTakenByAnotherMeanwhileIsTheOthers(t *testing.T) {
+func TestClaim_TakenByAnother(t *testing.T) {
 	t.Parallel()
 	tab, c := newTable(t), newClaim()
 	rival := c
@@ -72,13 +72,13 @@ func TestAClaimTakenByAnotherMeanwhileIsTheOthers(t *testing.T) {
 	}
 }
 
-func TestAReleaseSurvives(t *testing.T) {
+func TestRelease_Retries(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]faultwire.Fault{
-		"an answer lost after it was done": {faultwire.LoseAnswer, faultwire.Pass},
-		"a request lost":                   {faultwire.LoseRequest, faultwire.Pass},
-		"throttling":                       {throttled, faultwire.Pass},
-		"a transaction":                    {inTransaction, faultwire.Pass},
+		"response lost":        {faultwire.LoseAnswer, faultwire.Pass},
+		"request lost":         {faultwire.LoseRequest, faultwire.Pass},
+		"throttled":            {throttled, faultwire.Pass},
+		"transaction conflict": {inTransaction, faultwire.Pass},
 	}
 	for name, faults := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,30 +88,30 @@ func TestAReleaseSurvives(t *testing.T) {
 				t.Fatal(err)
 			}
 			tab.wire.Script("DeleteItem", faults...)
-			done(t, tab.catalog().Release(storetest.Context(t), c))
+			isDone(t, tab.catalog().Release(storetest.Context(t), c))
 			if i := tab.item(t, "account#"+c.Account, "request#"+c.Key); len(i) != 0 {
-				t.Errorf("left %v", i)
+				t.Errorf("item %v remains", i)
 			}
 		})
 	}
 }
 
-func TestAClaimThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
+func TestClaimAndRelease_ErrorKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		kind   apierror.Kind
 	}{
-		"always throttled":          {[]faultwire.Fault{throttled}, apierror.Throttled},
-		"never connected":           {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
-		"always in a transaction":   {[]faultwire.Fault{inTransaction}, apierror.Unavailable},
-		"denied":                    {[]faultwire.Fault{denied}, apierror.Internal},
-		"never answered":            {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
-		"always reset":              {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
-		"done, and never answered":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
-		"reset, then throttled":     {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
-		"reset, then denied":        {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
-		"reset, then a transaction": {[]faultwire.Fault{faultwire.LoseRequest, inTransaction}, apierror.UnknownOutcome},
+		"throttled":                        {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"connection refused":               {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"transaction conflict":             {[]faultwire.Fault{inTransaction}, apierror.Unavailable},
+		"denied":                           {[]faultwire.Fault{denied}, apierror.Internal},
+		"no response":                      {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"reset":                            {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"response lost, then no response":  {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Hang}, apierror.UnknownOutcome},
+		"reset, then throttled":            {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
+		"reset, then denied":               {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
+		"reset, then transaction conflict": {[]faultwire.Fault{faultwire.LoseRequest, inTransaction}, apierror.UnknownOutcome},
 	}
 	calls := map[string]func(context.Context, table, database.Claim) error{
 		"PutItem": func(ctx context.Context, tab table, c database.Claim) error {
@@ -134,15 +134,15 @@ func TestAClaimThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	}
 }
 
-func TestAnInsertWithAClaimSurvivesLostAnswers(t *testing.T) {
+func TestInsert_WithClaimRetries(t *testing.T) {
 	t.Parallel()
 	tab, c := newTable(t), newClaim()
 	if _, err := tab.catalog().Claim(storetest.Context(t), c); err != nil {
 		t.Fatal(err)
 	}
 	d := storetest.Database(c.Account, "orders")
-	tab.wire.Script("TransactWriteItems", faultwire.LoseAnswer, conflict, running, faultwire.Pass)
-	done(t, tab.catalog().Insert(storetest.Context(t), d, &c))
+	tab.wire.Script("TransactWriteItems", faultwire.LoseAnswer, conflict, inProgress, faultwire.Pass)
+	isDone(t, tab.catalog().Insert(storetest.Context(t), d, &c))
 	got, err := tab.catalog().Claim(storetest.Context(t), c)
 	if err != nil || got.Result == nil || !reflect.DeepEqual(*got.Result, d) {
 		t.Errorf("result %+v, %v", got.Result, err)
@@ -150,9 +150,8 @@ func TestAnInsertWithAClaimSurvivesLostAnswers(t *testing.T) {
 	wantSameRequests(t, tab.wire.Requests("TransactWriteItems"), 4, d.ID)
 }
 
-// TestAnInsertThatLandedUnseenIsDoneWhateverCameAfter has its database deleted,
-// and the name taken by another, before the second attempt.
-func TestAnInsertThatLandedUnseenIsDoneWhateverCameAfter(t *testing.T) {
+// Before the second attempt, the database is deleted and another takes its name.
+func TestInsert_CommittedAndThenDeleted(t *testing.T) {
 	t.Parallel()
 	tab, c := newTable(t), newClaim()
 	if _, err := tab.catalog().Claim(storetest.Context(t), c); err != nil {
@@ -168,18 +167,18 @@ func TestAnInsertThatLandedUnseenIsDoneWhateverCameAfter(t *testing.T) {
 		return send(r)
 	}
 	tab.wire.Script("TransactWriteItems", faultwire.LoseAnswer, meanwhile)
-	done(t, tab.catalog().Insert(storetest.Context(t), d, &c))
+	isDone(t, tab.catalog().Insert(storetest.Context(t), d, &c))
 	wantOwner(t, tab, c.Account, "orders", other.ID)
 }
 
-func TestACancelledInsertLooksAtItsClaim(t *testing.T) {
+func TestInsert_ClaimConditionFailed(t *testing.T) {
 	t.Parallel()
 	c := newClaim()
 	d := storetest.Database(c.Account, "orders")
-	record := func(attributes map[string]string) faultwire.Fault { return failing(2, 3, 0, attributes) }
+	record := func(attributes map[string]string) faultwire.Fault { return conditionFailed(2, 3, 0, attributes) }
 	own := record(map[string]string{"owner": c.Owner, "database": d.ID, "result": "{}"})
 	others := record(map[string]string{"owner": "other"})
-	nobodys := record(nil)
+	none := record(nil)
 	both := faultwire.Canceled(faultwire.Reason{Code: "None"},
 		faultwire.Reason{Code: "ConditionalCheckFailed", Item: map[string]map[string]string{"database_id": {"S": "other"}}},
 		faultwire.Reason{Code: "ConditionalCheckFailed", Item: map[string]map[string]string{"owner": {"S": "other"}}})
@@ -187,16 +186,16 @@ func TestACancelledInsertLooksAtItsClaim(t *testing.T) {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"its own result counts as done":                    {[]faultwire.Fault{own}, done},
-		"its own result after a reset counts as done":      {[]faultwire.Fault{faultwire.LoseRequest, own}, done},
-		"another's claim is a claim lost":                  {[]faultwire.Fault{others}, lostClaim},
-		"another's claim settles a reset":                  {[]faultwire.Fault{faultwire.LoseRequest, others}, lostClaim},
-		"nobody's claim is a claim lost":                   {[]faultwire.Fault{nobodys}, lostClaim},
-		"nobody's claim settles a reset":                   {[]faultwire.Fault{faultwire.LoseRequest, nobodys}, lostClaim},
-		"another's claim and guard are a claim lost":       {[]faultwire.Fault{both}, lostClaim},
-		"another's claim and guard settle a reset":         {[]faultwire.Fault{faultwire.LoseRequest, both}, lostClaim},
-		"another's guard with its own claim: a name taken": {[]faultwire.Fault{guarded("other")}, taken(apierror.Internal)},
-		"the same after a reset leaves it in doubt":        {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(apierror.UnknownOutcome)},
+		"own result":                            {[]faultwire.Fault{own}, isDone},
+		"reset, then own result":                {[]faultwire.Fault{faultwire.LoseRequest, own}, isDone},
+		"claim of another":                      {[]faultwire.Fault{others}, isClaimLost},
+		"reset, then claim of another":          {[]faultwire.Fault{faultwire.LoseRequest, others}, isClaimLost},
+		"no claim":                              {[]faultwire.Fault{none}, isClaimLost},
+		"reset, then no claim":                  {[]faultwire.Fault{faultwire.LoseRequest, none}, isClaimLost},
+		"claim and name of another":             {[]faultwire.Fault{both}, isClaimLost},
+		"reset, then claim and name of another": {[]faultwire.Fault{faultwire.LoseRequest, both}, isClaimLost},
+		"name of another":                       {[]faultwire.Fault{nameBelongsTo("other")}, isNameTaken(apierror.Internal)},
+		"reset, then name of another":           {[]faultwire.Fault{faultwire.LoseRequest, nameBelongsTo("other")}, isNameTaken(apierror.UnknownOutcome)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -208,8 +207,8 @@ func TestACancelledInsertLooksAtItsClaim(t *testing.T) {
 	}
 }
 
-// lostClaim fails the test unless the claim is lost, and the insert with it.
-func lostClaim(t *testing.T, err error) {
+// isClaimLost fails the test unless the claim is lost and nothing was stored.
+func isClaimLost(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, database.ErrClaimLost) || apierror.KindOf(err) == apierror.UnknownOutcome {
 		t.Fatalf("error %v, want ErrClaimLost", err)

@@ -11,25 +11,21 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-func TestARead(t *testing.T) {
+func TestNameOwner_Faults(t *testing.T) {
 	t.Parallel()
-	missing := func(t *testing.T, err error) {
-		t.Helper()
-		wantKind(t, err, apierror.NotFound)
-	}
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"survives a lost answer":                   {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, missing},
-		"survives throttling":                      {[]faultwire.Fault{throttled, throttled, faultwire.Pass}, missing},
-		"always throttled is throttled":            {[]faultwire.Fault{throttled}, failed(apierror.Throttled)},
-		"reset each time is unavailable":           {[]faultwire.Fault{faultwire.LoseAnswer}, failed(apierror.Unavailable)},
-		"never answered is unavailable":            {[]faultwire.Fault{faultwire.Hang}, failed(apierror.Unavailable)},
-		"an internal error each time: unavailable": {[]faultwire.Fault{broken}, failed(apierror.Unavailable)},
-		"never connected is unavailable":           {[]faultwire.Fault{faultwire.NoConnection}, failed(apierror.Unavailable)},
-		"denied is a defect":                       {[]faultwire.Fault{denied}, failed(apierror.Internal)},
-		"reset, then denied is a defect":           {[]faultwire.Fault{faultwire.LoseAnswer, denied}, failed(apierror.Internal)},
+		"response lost":      {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, isNotFound},
+		"throttled twice":    {[]faultwire.Fault{throttled, throttled, faultwire.Pass}, isNotFound},
+		"throttled":          {[]faultwire.Fault{throttled}, hasKind(apierror.Throttled)},
+		"reset":              {[]faultwire.Fault{faultwire.LoseAnswer}, hasKind(apierror.Unavailable)},
+		"no response":        {[]faultwire.Fault{faultwire.Hang}, hasKind(apierror.Unavailable)},
+		"internal error":     {[]faultwire.Fault{broken}, hasKind(apierror.Unavailable)},
+		"connection refused": {[]faultwire.Fault{faultwire.NoConnection}, hasKind(apierror.Unavailable)},
+		"denied":             {[]faultwire.Fault{denied}, hasKind(apierror.Internal)},
+		"reset, then denied": {[]faultwire.Fault{faultwire.LoseAnswer, denied}, hasKind(apierror.Internal)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -44,18 +40,18 @@ func TestARead(t *testing.T) {
 	}
 }
 
-func TestARevocation(t *testing.T) {
+func TestRevoke_Faults(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"survives a lost answer":        {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, done},
-		"survives a transaction":        {[]faultwire.Fault{faultwire.Answer(400, "TransactionConflictException", nil), faultwire.Pass}, done},
-		"always throttled is throttled": {[]faultwire.Fault{throttled}, failed(apierror.Throttled)},
-		"always reset is unknown":       {[]faultwire.Fault{faultwire.LoseRequest}, failed(apierror.UnknownOutcome)},
-		"reset, then denied is unknown": {[]faultwire.Fault{faultwire.LoseRequest, denied}, failed(apierror.UnknownOutcome)},
-		"of a key just gone: not found": {[]faultwire.Fault{faultwire.Answer(400, "ConditionalCheckFailedException", nil)}, failed(apierror.NotFound)},
+		"response lost":          {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, isDone},
+		"transaction conflict":   {[]faultwire.Fault{faultwire.Answer(400, "TransactionConflictException", nil), faultwire.Pass}, isDone},
+		"throttled":              {[]faultwire.Fault{throttled}, hasKind(apierror.Throttled)},
+		"reset":                  {[]faultwire.Fault{faultwire.LoseRequest}, hasKind(apierror.UnknownOutcome)},
+		"reset, then denied":     {[]faultwire.Fault{faultwire.LoseRequest, denied}, hasKind(apierror.UnknownOutcome)},
+		"key deleted by its TTL": {[]faultwire.Fault{faultwire.Answer(400, "ConditionalCheckFailedException", nil)}, hasKind(apierror.NotFound)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +69,7 @@ func TestARevocation(t *testing.T) {
 	}
 }
 
-func TestAnAPIKeyWhoseInsertLostItsAnswerIsKept(t *testing.T) {
+func TestKeysInsert_ResponseLost(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
 	tab.wire.Script("TransactWriteItems", faultwire.LoseAnswer, faultwire.Pass)

@@ -14,40 +14,40 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// Answers that a script may give.
+// Responses for scripts.
 var (
-	conflict  = faultwire.Canceled(faultwire.Reason{Code: "None"}, faultwire.Reason{Code: "TransactionConflict"})
-	throttled = faultwire.Answer(http.StatusBadRequest, "ThrottlingException", nil)
-	broken    = faultwire.Answer(http.StatusInternalServerError, "InternalServerError", nil)
-	running   = faultwire.Answer(http.StatusBadRequest, "TransactionInProgressException", nil)
-	denied    = faultwire.Answer(http.StatusBadRequest, "AccessDeniedException", nil)
+	conflict   = faultwire.Canceled(faultwire.Reason{Code: "None"}, faultwire.Reason{Code: "TransactionConflict"})
+	throttled  = faultwire.Answer(http.StatusBadRequest, "ThrottlingException", nil)
+	broken     = faultwire.Answer(http.StatusInternalServerError, "InternalServerError", nil)
+	inProgress = faultwire.Answer(http.StatusBadRequest, "TransactionInProgressException", nil)
+	denied     = faultwire.Answer(http.StatusBadRequest, "AccessDeniedException", nil)
 )
 
-// guarded is the cancellation of an insert whose name is in use by id.
-func guarded(id string) faultwire.Fault {
+// nameBelongsTo cancels an insert because its name belongs to the database id.
+func nameBelongsTo(id string) faultwire.Fault {
 	return faultwire.Canceled(faultwire.Reason{Code: "None"}, faultwire.Reason{
 		Code: "ConditionalCheckFailed", Item: map[string]map[string]string{"database_id": {"S": id}},
 	})
 }
 
-func TestAnInsertSurvives(t *testing.T) {
+func TestInsert_Retries(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults   []faultwire.Fault
 		attempts int
 	}{
-		"an answer lost after it was done":                    {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 2},
-		"two answers lost":                                    {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass}, 3},
-		"a request lost":                                      {[]faultwire.Fault{faultwire.LoseRequest, faultwire.Pass}, 2},
-		"an internal error":                                   {[]faultwire.Fault{broken, faultwire.Pass}, 2},
-		"a conflict with another transaction":                 {[]faultwire.Fault{conflict, faultwire.Pass}, 2},
-		"more conflicts than a throttled call has tries":      {[]faultwire.Fault{conflict, conflict, conflict, conflict, faultwire.Pass}, 5},
-		"itself still in progress":                            {[]faultwire.Fault{faultwire.LoseAnswer, running, faultwire.Pass}, 3},
-		"a throttled attempt":                                 {[]faultwire.Fault{throttled, faultwire.Pass}, 2},
-		"more throttling than it has tries when in doubt":     {[]faultwire.Fault{faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass}, 5},
-		"a refused connection":                                {[]faultwire.Fault{faultwire.NoConnection, faultwire.Pass}, 2},
-		"a lost answer and then a conflict with its own self": {[]faultwire.Fault{faultwire.LoseAnswer, conflict, faultwire.Pass}, 3},
-		"the throughput of its table used up":                 {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ThrottlingError"}, faultwire.Reason{Code: "None"}), faultwire.Pass}, 2},
+		"response lost":                   {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 2},
+		"two responses lost":              {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.LoseAnswer, faultwire.Pass}, 3},
+		"request lost":                    {[]faultwire.Fault{faultwire.LoseRequest, faultwire.Pass}, 2},
+		"internal error":                  {[]faultwire.Fault{broken, faultwire.Pass}, 2},
+		"conflict":                        {[]faultwire.Fault{conflict, faultwire.Pass}, 2},
+		"four conflicts":                  {[]faultwire.Fault{conflict, conflict, conflict, conflict, faultwire.Pass}, 5},
+		"response lost, then in progress": {[]faultwire.Fault{faultwire.LoseAnswer, inProgress, faultwire.Pass}, 3},
+		"throttled":                       {[]faultwire.Fault{throttled, faultwire.Pass}, 2},
+		"response lost, then throttled three times": {[]faultwire.Fault{faultwire.LoseAnswer, throttled, throttled, throttled, faultwire.Pass}, 5},
+		"connection refused":                        {[]faultwire.Fault{faultwire.NoConnection, faultwire.Pass}, 2},
+		"response lost, then conflict":              {[]faultwire.Fault{faultwire.LoseAnswer, conflict, faultwire.Pass}, 3},
+		"throughput exceeded":                       {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ThrottlingError"}, faultwire.Reason{Code: "None"}), faultwire.Pass}, 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAnInsertSurvives(t *testing.T) {
 	}
 }
 
-// wantSameRequests fails the test unless there were n, all alike, with token.
+// wantSameRequests fails the test unless there were n requests, each with the token.
 func wantSameRequests(t *testing.T, bodies []string, n int, token string) {
 	t.Helper()
 	if len(bodies) != n {
@@ -83,26 +83,26 @@ func wantSameRequests(t *testing.T, bodies []string, n int, token string) {
 	}
 }
 
-func TestAnInsertThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
+func TestInsert_ErrorKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
 		kind   apierror.Kind
 	}{
-		"always throttled":                      {[]faultwire.Fault{throttled}, apierror.Throttled},
-		"never connected":                       {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
-		"always in conflict":                    {[]faultwire.Fault{conflict}, apierror.Unavailable},
+		"throttled":                             {[]faultwire.Fault{throttled}, apierror.Throttled},
+		"connection refused":                    {[]faultwire.Fault{faultwire.NoConnection}, apierror.Unavailable},
+		"conflict":                              {[]faultwire.Fault{conflict}, apierror.Unavailable},
 		"denied":                                {[]faultwire.Fault{denied}, apierror.Internal},
-		"a token used for something else":       {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "IdempotentParameterMismatchException", nil)}, apierror.Internal},
-		"a table that is not there":             {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
-		"cancelled as invalid":                  {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ValidationError"}, faultwire.Reason{Code: "TransactionConflict"})}, apierror.Internal},
-		"never answered":                        {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
-		"always an internal error":              {[]faultwire.Fault{broken}, apierror.UnknownOutcome},
-		"always reset":                          {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
-		"always in progress":                    {[]faultwire.Fault{running}, apierror.UnknownOutcome},
+		"token of another request":              {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "IdempotentParameterMismatchException", nil)}, apierror.Internal},
+		"no such table":                         {[]faultwire.Fault{faultwire.Answer(http.StatusBadRequest, "ResourceNotFoundException", nil)}, apierror.Internal},
+		"invalid item":                          {[]faultwire.Fault{faultwire.Canceled(faultwire.Reason{Code: "ValidationError"}, faultwire.Reason{Code: "TransactionConflict"})}, apierror.Internal},
+		"no response":                           {[]faultwire.Fault{faultwire.Hang}, apierror.UnknownOutcome},
+		"internal error":                        {[]faultwire.Fault{broken}, apierror.UnknownOutcome},
+		"reset":                                 {[]faultwire.Fault{faultwire.LoseRequest}, apierror.UnknownOutcome},
+		"in progress":                           {[]faultwire.Fault{inProgress}, apierror.UnknownOutcome},
 		"reset, then throttled":                 {[]faultwire.Fault{faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
-		"reset, then not connected":             {[]faultwire.Fault{faultwire.LoseRequest, faultwire.NoConnection}, apierror.UnknownOutcome},
-		"reset, then in conflict":               {[]faultwire.Fault{faultwire.LoseRequest, conflict}, apierror.UnknownOutcome},
+		"reset, then connection refused":        {[]faultwire.Fault{faultwire.LoseRequest, faultwire.NoConnection}, apierror.UnknownOutcome},
+		"reset, then conflict":                  {[]faultwire.Fault{faultwire.LoseRequest, conflict}, apierror.UnknownOutcome},
 		"reset, then denied":                    {[]faultwire.Fault{faultwire.LoseRequest, denied}, apierror.UnknownOutcome},
 		"throttled, then reset, then throttled": {[]faultwire.Fault{throttled, faultwire.LoseRequest, throttled}, apierror.UnknownOutcome},
 	}
@@ -118,7 +118,7 @@ func TestAnInsertThatIsGivenUpSaysWhatIsKnownOfIt(t *testing.T) {
 	}
 }
 
-func TestACancelledInsertLooksAtWhoHasTheName(t *testing.T) {
+func TestInsert_NameConditionFailed(t *testing.T) {
 	t.Parallel()
 	d := storetest.Database(storetest.Account(), "orders")
 	unnamed := faultwire.Canceled(faultwire.Reason{Code: "None"}, faultwire.Reason{Code: "ConditionalCheckFailed"})
@@ -129,14 +129,14 @@ func TestACancelledInsertLooksAtWhoHasTheName(t *testing.T) {
 		faults []faultwire.Fault
 		check  func(*testing.T, error)
 	}{
-		"its own guard counts as done":                      {[]faultwire.Fault{guarded(d.ID)}, done},
-		"its own guard after a lost answer counts as done":  {[]faultwire.Fault{faultwire.LoseRequest, guarded(d.ID)}, done},
-		"its own item counts as done, whoever has the name": {[]faultwire.Fault{both}, done},
-		"another's guard is a name taken":                   {[]faultwire.Fault{guarded("other")}, taken(apierror.Internal)},
-		"another's guard after a conflict is a name taken":  {[]faultwire.Fault{conflict, guarded("other")}, taken(apierror.Internal)},
-		"another's guard leaves a reset attempt in doubt":   {[]faultwire.Fault{faultwire.LoseRequest, guarded("other")}, taken(apierror.UnknownOutcome)},
-		"a guard not shown is a defect":                     {[]faultwire.Fault{unnamed}, failed(apierror.Internal)},
-		"a guard not shown leaves a reset attempt in doubt": {[]faultwire.Fault{faultwire.LoseRequest, unnamed}, failed(apierror.UnknownOutcome)},
+		"own name":                       {[]faultwire.Fault{nameBelongsTo(d.ID)}, isDone},
+		"reset, then own name":           {[]faultwire.Fault{faultwire.LoseRequest, nameBelongsTo(d.ID)}, isDone},
+		"own item, name of another":      {[]faultwire.Fault{both}, isDone},
+		"name of another":                {[]faultwire.Fault{nameBelongsTo("other")}, isNameTaken(apierror.Internal)},
+		"conflict, then name of another": {[]faultwire.Fault{conflict, nameBelongsTo("other")}, isNameTaken(apierror.Internal)},
+		"reset, then name of another":    {[]faultwire.Fault{faultwire.LoseRequest, nameBelongsTo("other")}, isNameTaken(apierror.UnknownOutcome)},
+		"item not returned":              {[]faultwire.Fault{unnamed}, hasKind(apierror.Internal)},
+		"reset, then item not returned":  {[]faultwire.Fault{faultwire.LoseRequest, unnamed}, hasKind(apierror.UnknownOutcome)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -148,14 +148,14 @@ func TestACancelledInsertLooksAtWhoHasTheName(t *testing.T) {
 	}
 }
 
-func done(t *testing.T, err error) {
+func isDone(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func taken(kind apierror.Kind) func(*testing.T, error) {
+func isNameTaken(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if !errors.Is(err, database.ErrNameTaken) {
@@ -165,7 +165,7 @@ func taken(kind apierror.Kind) func(*testing.T, error) {
 	}
 }
 
-func failed(kind apierror.Kind) func(*testing.T, error) {
+func hasKind(kind apierror.Kind) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
 		if errors.Is(err, database.ErrNameTaken) {

@@ -17,7 +17,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// manyDatabases are databases of one account as most are: without certificates.
+// manyDatabases returns n databases of one account, without certificates, as most
+// are.
 func manyDatabases(account string, n int) []database.Database {
 	ds := make([]database.Database, n)
 	for i := range ds {
@@ -27,8 +28,7 @@ func manyDatabases(account string, n int) []database.Database {
 	return ds
 }
 
-// fill puts databases into the table as Insert does, but without the guards and
-// many at once.
+// fill stores databases as Insert does, but in batches and without the guards.
 func (t table) fill(tb testing.TB, ds []database.Database) {
 	tb.Helper()
 	const batch = 25
@@ -60,25 +60,25 @@ func databaseItem(tb testing.TB, d database.Database) map[string]types.Attribute
 	}
 }
 
-func TestAThousandDatabasesAreListedAtOnceAndInPages(t *testing.T) {
+func TestList_ThousandDatabases(t *testing.T) {
 	t.Parallel()
 	tab, ds := newTable(t), manyDatabases(storetest.Account(), 1000)
 	tab.fill(t, ds)
 	wantSameIDs(t, tab.list(t, ds[0].Account, "", 10_000), ds)
 	requests := len(tab.wire.Requests("Query"))
 	wantSameIDs(t, tab.pages(t, ds[0].Account, 400), ds)
-	// The last page is not full, so that nobody has to ask for one more.
+	// The last page is not full, so it needs no request for another.
 	if got := len(tab.wire.Requests("Query")) - requests; got != 3 {
 		t.Errorf("%d requests for 3 pages", got)
 	}
 	for _, request := range tab.wire.Requests("Query") {
 		if !strings.Contains(request, `"ConsistentRead":true`) {
-			t.Fatalf("a read that is not consistent: %s", request)
+			t.Fatalf("read is not consistent: %s", request)
 		}
 	}
 }
 
-// list is the databases after one of them, at most so many.
+// list returns up to limit databases after the ID.
 func (t table) list(tb testing.TB, account, after string, limit int) []database.Database {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
@@ -90,7 +90,7 @@ func (t table) list(tb testing.TB, account, after string, limit int) []database.
 	return got
 }
 
-// pages is all databases, asked for page by page.
+// pages returns all databases, read page by page.
 func (t table) pages(tb testing.TB, account string, page int) []database.Database {
 	tb.Helper()
 	all := t.list(tb, account, "", page)
@@ -101,7 +101,7 @@ func (t table) pages(tb testing.TB, account string, page int) []database.Databas
 	return all
 }
 
-func BenchmarkListOfTenThousand(b *testing.B) {
+func BenchmarkList_TenThousandDatabases(b *testing.B) {
 	tab, ds := newTable(b), manyDatabases("account", 10_000)
 	tab.fill(b, ds)
 	b.Run("at once", func(b *testing.B) {
@@ -123,25 +123,25 @@ func wantSameIDs(t testing.TB, got, want []database.Database) {
 	}
 	for i := range got {
 		if got[i].ID != want[i].ID || got[i].Name != want[i].Name {
-			t.Fatalf("%s in place %d, want %s", got[i].Name, i, want[i].Name)
+			t.Fatalf("%s at index %d, want %s", got[i].Name, i, want[i].Name)
 		}
 	}
 }
 
-func TestAList(t *testing.T) {
+func TestList_Faults(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		faults []faultwire.Fault
-		kind   apierror.Kind // 0 with no error where it survives
+		kind   apierror.Kind // if it fails
 		fails  bool
 	}{
-		"survives a lost answer":               {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 0, false},
-		"survives throttling on a later page":  {[]faultwire.Fault{faultwire.Pass, throttled, throttled, faultwire.Pass}, 0, false},
-		"always throttled is throttled":        {[]faultwire.Fault{faultwire.Pass, throttled}, apierror.Throttled, true},
-		"reset each time is unavailable":       {[]faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, apierror.Unavailable, true},
-		"never answered is unavailable":        {[]faultwire.Fault{faultwire.Hang}, apierror.Unavailable, true},
-		"denied is a defect":                   {[]faultwire.Fault{denied}, apierror.Internal, true},
-		"an internal error each time: unavail": {[]faultwire.Fault{broken}, apierror.Unavailable, true},
+		"response lost":               {[]faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, 0, false},
+		"second page throttled twice": {[]faultwire.Fault{faultwire.Pass, throttled, throttled, faultwire.Pass}, 0, false},
+		"second page throttled":       {[]faultwire.Fault{faultwire.Pass, throttled}, apierror.Throttled, true},
+		"second page reset":           {[]faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, apierror.Unavailable, true},
+		"no response":                 {[]faultwire.Fault{faultwire.Hang}, apierror.Unavailable, true},
+		"denied":                      {[]faultwire.Fault{denied}, apierror.Internal, true},
+		"internal error":              {[]faultwire.Fault{broken}, apierror.Unavailable, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestAList(t *testing.T) {
 	}
 }
 
-func TestAKeyForCursorsSurvivesLostAnswers(t *testing.T) {
+func TestCursorKey_ResponseLost(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
 	tab.wire.Script("PutItem", faultwire.LoseAnswer, faultwire.Pass)
@@ -179,24 +179,24 @@ func TestAKeyForCursorsSurvivesLostAnswers(t *testing.T) {
 	}
 	second, err := tab.catalog().CursorKey(storetest.Context(t), account)
 	if err != nil || string(first) != string(second) {
-		t.Errorf("another key, or %v", err)
+		t.Errorf("the keys differ, or error %v", err)
 	}
 }
 
-func TestAKeyForCursorsThatIsGivenUp(t *testing.T) {
+func TestCursorKey_ErrorKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		operation string
 		fault     faultwire.Fault
 		kind      apierror.Kind
 	}{
-		"throttled reading":   {"GetItem", throttled, apierror.Throttled},
-		"denied reading":      {"GetItem", denied, apierror.Internal},
-		"throttled putting":   {"PutItem", throttled, apierror.Throttled},
-		"reset putting":       {"PutItem", faultwire.LoseRequest, apierror.Unavailable},
-		"denied putting":      {"PutItem", denied, apierror.Internal},
-		"hanging in the put":  {"PutItem", faultwire.Hang, apierror.Unavailable},
-		"hanging in the read": {"GetItem", faultwire.Hang, apierror.Unavailable},
+		"read throttled":        {"GetItem", throttled, apierror.Throttled},
+		"read denied":           {"GetItem", denied, apierror.Internal},
+		"put throttled":         {"PutItem", throttled, apierror.Throttled},
+		"put reset":             {"PutItem", faultwire.LoseRequest, apierror.Unavailable},
+		"put denied":            {"PutItem", denied, apierror.Internal},
+		"put without response":  {"PutItem", faultwire.Hang, apierror.Unavailable},
+		"read without response": {"GetItem", faultwire.Hang, apierror.Unavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

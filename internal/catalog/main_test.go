@@ -18,7 +18,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// moto is the server of all tests here, which keep apart by their tables.
+// moto is the server of all tests. Each test has a table of its own.
 var moto struct {
 	url string
 }
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
 }
 
-// table is a new table, and the network to it.
+// table is a new table and the network to it.
 type table struct {
 	name   string
 	wire   *faultwire.Wire
@@ -49,7 +49,7 @@ func (t table) client() *dynamodb.Client { return dynamodb.NewFromConfig(t.confi
 
 func (t table) catalog() *catalog.Catalog { return catalog.Open(t.config, t.name) }
 
-// dump is every item of the table, as the wire has them.
+// dump returns all items of the table as text.
 func (t table) dump(ctx context.Context) (string, error) {
 	var all strings.Builder
 	pages := dynamodb.NewScanPaginator(t.client(), &dynamodb.ScanInput{TableName: &t.name})

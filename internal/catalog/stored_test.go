@@ -19,7 +19,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// attributes are an item's, strings as they are and numbers after "N:".
+// attributes returns the attributes of an item: strings as they are, numbers with
+// the prefix N:, binary values in hex with the prefix B:.
 func attributes(i map[string]types.AttributeValue) map[string]string {
 	out := map[string]string{}
 	for name, value := range i {
@@ -37,7 +38,7 @@ func attributes(i map[string]types.AttributeValue) map[string]string {
 	return out
 }
 
-// flat is an item as text.
+// flat returns an item as text.
 func flat(i map[string]types.AttributeValue) string {
 	a := attributes(i)
 	var out strings.Builder
@@ -47,7 +48,7 @@ func flat(i map[string]types.AttributeValue) string {
 	return out.String()
 }
 
-// item is what the table has under a key.
+// item returns the item with that key.
 func (t table) item(tb testing.TB, pk, sk string) map[string]string {
 	tb.Helper()
 	out, err := t.client().GetItem(tb.Context(), &dynamodb.GetItemInput{
@@ -69,7 +70,7 @@ func wantItem(t *testing.T, got, want map[string]string) {
 	}
 }
 
-func TestADatabaseIsStoredAsTwoItems(t *testing.T) {
+func TestInsert_StoredItems(t *testing.T) {
 	t.Parallel()
 	tab, d := newTable(t), storetest.Database(storetest.Account(), "orders")
 	if err := tab.catalog().Insert(storetest.Context(t), d, nil); err != nil {
@@ -89,7 +90,7 @@ func TestADatabaseIsStoredAsTwoItems(t *testing.T) {
 	})
 }
 
-func TestAClaimIsStoredWithItsResult(t *testing.T) {
+func TestClaim_StoredItem(t *testing.T) {
 	t.Parallel()
 	tab, c := newTable(t), newClaim()
 	if _, err := tab.catalog().Claim(storetest.Context(t), c); err != nil {
@@ -99,7 +100,7 @@ func TestAClaimIsStoredWithItsResult(t *testing.T) {
 	want := map[string]string{
 		"PK": pk, "SK": sk, "owner": c.Owner, "payload_hash": c.PayloadHash,
 		"claimed_at": "2026-03-04T05:06:07.120000000Z",
-		// A day later, and not before.
+		// 24 hours later, rounded up.
 		"expires_at": "N:1772687168",
 	}
 	wantItem(t, tab.item(t, pk, sk), want)
@@ -115,7 +116,7 @@ func TestAClaimIsStoredWithItsResult(t *testing.T) {
 	wantItem(t, tab.item(t, pk, sk), want)
 }
 
-func TestAKeyForCursorsIsStoredOnce(t *testing.T) {
+func TestCursorKey_StoredOnce(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
 	key, err := tab.catalog().CursorKey(storetest.Context(t), account)
@@ -132,7 +133,7 @@ func TestAKeyForCursorsIsStoredOnce(t *testing.T) {
 	}
 }
 
-func TestAnAPIKeyIsStoredByItsHashAlone(t *testing.T) {
+func TestKeys_StoredItems(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
 	expires := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -154,7 +155,7 @@ func TestAnAPIKeyIsStoredByItsHashAlone(t *testing.T) {
 	wantAbsent(t, tab, text.Reveal())
 }
 
-func TestAnAPIKeyWithoutExpiryHasNoTTL(t *testing.T) {
+func TestKeys_WithoutExpiryHaveNoTTL(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
 	_, k := apikey.New(storetest.Account(), "forever", time.Time{}, time.Now())
@@ -170,7 +171,7 @@ func TestAnAPIKeyWithoutExpiryHasNoTTL(t *testing.T) {
 	}
 }
 
-// wantAbsent fails the test if the table, or any request to it, holds text.
+// wantAbsent fails the test if the table, or any request, contains text.
 func wantAbsent(t *testing.T, tab table, text string) {
 	t.Helper()
 	dump, err := tab.dump(storetest.Context(t))
@@ -182,11 +183,11 @@ func wantAbsent(t *testing.T, tab table, text string) {
 	}
 	sent := strings.Join(tab.wire.Requests("TransactWriteItems"), "\n")
 	if strings.Contains(dump+sent, text) {
-		t.Errorf("%q is in the table or was on its way there", text)
+		t.Errorf("%q is in the table or a request", text)
 	}
 }
 
-func TestAnEntryThatIsNotAsWrittenIsADefect(t *testing.T) {
+func TestCatalog_MalformedItems(t *testing.T) {
 	t.Parallel()
 	tab, account := newTable(t), storetest.Account()
 	for sk, partition := range map[string]string{

@@ -16,15 +16,15 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-func TestAnIdempotencyKeyIsForgottenWhenItsTimeIsUp(t *testing.T) {
+func TestOpen_RemovesExpiredClaims(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	tests := map[string]struct {
 		later time.Duration
 		gone  bool
 	}{
-		"just before": {database.ReplayTime - time.Nanosecond, false},
-		"then":        {database.ReplayTime, true},
+		"just before it expires": {database.ReplayTime - time.Nanosecond, false},
+		"when it expires":        {database.ReplayTime, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAnIdempotencyKeyIsForgottenWhenItsTimeIsUp(t *testing.T) {
 
 			s = openAt(t, path, start.Add(test.later))
 			defer closeStore(t, s)
-			// By a clock that has stood still, so that only Open can have removed it.
+			// The time of this claim is the first one's, so only Open can have removed that.
 			again := c
 			again.Owner = "another"
 			got, err := s.Catalog().Claim(ctx, again)
@@ -57,7 +57,7 @@ func TestAnIdempotencyKeyIsForgottenWhenItsTimeIsUp(t *testing.T) {
 	}
 }
 
-// write keeps values in the file as they are.
+// write stores raw values in the file.
 func write(tb testing.TB, path, bucket string, values map[string][]byte) {
 	tb.Helper()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
@@ -80,13 +80,13 @@ func write(tb testing.TB, path, bucket string, values map[string][]byte) {
 	}
 }
 
-func TestADatabaseThatCannotBeReadIsADefect(t *testing.T) {
+func TestCatalog_MalformedEntries(t *testing.T) {
 	t.Parallel()
 	path, ctx := newPath(t), storetest.Context(t)
 	closeStore(t, open(t, path))
 	d := storetest.Database("local", "orders")
-	write(t, path, "databases", map[string][]byte{"local\x00" + d.ID: []byte("no JSON")})
-	write(t, path, "cursors", map[string][]byte{"local": []byte("no JSON")})
+	write(t, path, "databases", map[string][]byte{"local\x00" + d.ID: []byte("not JSON")})
+	write(t, path, "cursors", map[string][]byte{"local": []byte("not JSON")})
 	c := open(t, path).Catalog()
 	_, listErr := c.List(ctx, "local", "", 10)
 	_, keyErr := c.CursorKey(ctx, "local")
@@ -97,7 +97,7 @@ func TestADatabaseThatCannotBeReadIsADefect(t *testing.T) {
 	}
 }
 
-func BenchmarkListOfTenThousand(b *testing.B) {
+func BenchmarkList_TenThousandDatabases(b *testing.B) {
 	const n, page = 10_000, 1000
 	path := filepath.Join(b.TempDir(), "headgate.db")
 	s, err := localstore.Open(path)

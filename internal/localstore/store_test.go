@@ -38,7 +38,7 @@ func fresh(t *testing.T) *localstore.Store {
 	return open(t, newPath(t))
 }
 
-// newPath is the path of a file that is not there.
+// newPath returns the path of a file that does not exist.
 func newPath(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "headgate.db")
@@ -54,7 +54,7 @@ func TestVault(t *testing.T) {
 	storetest.RunVault(t, func(t *testing.T) database.Vault { return fresh(t).Vault() })
 }
 
-func TestTheFileIsForItsOwnerAlone(t *testing.T) {
+func TestOpen_Modes(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "a", "b")
 	path := filepath.Join(directory, "headgate.db")
@@ -64,7 +64,7 @@ func TestTheFileIsForItsOwnerAlone(t *testing.T) {
 	wantMode(t, filepath.Dir(directory), 0o700)
 }
 
-func TestAWiderModeIsTightened(t *testing.T) {
+func TestOpen_TightensTheMode(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	closeStore(t, open(t, path))
@@ -86,7 +86,7 @@ func wantMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-func TestASecondUserIsToldAtOnce(t *testing.T) {
+func TestOpen_InUse(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	open(t, path)
@@ -100,16 +100,16 @@ func TestASecondUserIsToldAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
+func TestOpen_ErrorNamesThePath(t *testing.T) {
 	t.Parallel()
 	garbage := newPath(t)
-	if err := os.WriteFile(garbage, []byte(strings.Repeat("no database ", 10_000)), 0o600); err != nil {
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("garbage ", 10_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tests := map[string]string{
-		"a directory":                        t.TempDir(),
-		"a file of another kind":             garbage,
-		"a directory in the place of a file": filepath.Join(garbage, "headgate.db"),
+		"directory":                    t.TempDir(),
+		"another file format":          garbage,
+		"file in place of a directory": filepath.Join(garbage, "headgate.db"),
 	}
 	for name, path := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatWasKeptOutlivesTheProcess(t *testing.T) {
+func TestOpen_KeepsData(t *testing.T) {
 	t.Parallel()
 	path, ctx := newPath(t), storetest.Context(t)
 	d, p := storetest.Database("local", "orders"), storetest.Passwords()
@@ -142,11 +142,11 @@ func TestWhatWasKeptOutlivesTheProcess(t *testing.T) {
 		t.Errorf("owner %q, %v", owner, err)
 	}
 	if got, err := s.Vault().Read(ctx, "local", d.ID, d.ID); err != nil || got != p {
-		t.Errorf("other passwords, or %v", err)
+		t.Errorf("the passwords differ, or error %v", err)
 	}
 }
 
-func TestAClosedStoreIsUnavailable(t *testing.T) {
+func TestClose_ThenUnavailable(t *testing.T) {
 	t.Parallel()
 	s, err := localstore.Open(newPath(t))
 	if err != nil {
@@ -162,15 +162,15 @@ func TestAClosedStoreIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestADeletedSecretIsRemovedAfterSevenDays(t *testing.T) {
+func TestOpen_RemovesDeletedSecrets(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	tests := map[string]struct {
 		later time.Duration
 		gone  bool
 	}{
-		"just before": {7*24*time.Hour - time.Second, false},
-		"then":        {7 * 24 * time.Hour, true},
+		"just before 7 days": {7*24*time.Hour - time.Second, false},
+		"after 7 days":       {7 * 24 * time.Hour, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestADeletedSecretIsRemovedAfterSevenDays(t *testing.T) {
 			}
 			closeStore(t, deleted)
 
-			// A secret that is still there stands in the way of another.
+			// A secret that still exists makes Create fail.
 			s := openAt(t, path, start.Add(test.later))
 			defer closeStore(t, s)
 			if _, err := s.Vault().Create(ctx, d, p); (err == nil) != test.gone {

@@ -22,16 +22,14 @@ import (
 	"github.com/headgate/headgate/internal/vault"
 )
 
-// moto is the server of all tests here, which keep apart by their tables and
-// prefixes.
+// moto is the server of all tests. Each test has a table and a prefix of its own.
 var moto struct{ url string }
 
 func TestMain(m *testing.M) {
 	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
 }
 
-// bench is a deployment two hours after everything in it was made, and the
-// network to it.
+// bench is a deployment whose clock is two hours ahead, and the network to it.
 type bench struct {
 	sweep.Sweeper
 	t       *testing.T
@@ -61,7 +59,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// orphan keeps the passwords of a database that does not come to be.
+// orphan creates the secret of a database that is not registered.
 func (b *bench) orphan() database.Database { return b.orphanOf(b.config) }
 
 func (b *bench) orphanOf(config vault.Config) database.Database {
@@ -73,7 +71,7 @@ func (b *bench) orphanOf(config vault.Config) database.Database {
 	return d
 }
 
-// whole registers a database, as a create does.
+// whole creates a secret and registers its database.
 func (b *bench) whole() database.Database {
 	b.t.Helper()
 	d := b.orphan()
@@ -84,7 +82,7 @@ func (b *bench) whole() database.Database {
 	return d
 }
 
-// tagged makes a secret with a name and tags of its own.
+// tagged creates a secret with that name and those tags.
 func (b *bench) tagged(name string, tags map[string]string) {
 	b.t.Helper()
 	in := &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("{}")}
@@ -96,7 +94,7 @@ func (b *bench) tagged(name string, tags map[string]string) {
 	}
 }
 
-// sweep makes one sweep, which has to succeed.
+// sweep makes one sweep, which must succeed.
 func (b *bench) sweep() sweep.Report {
 	b.t.Helper()
 	report, err := b.Sweep(storetest.Context(b.t))
@@ -110,11 +108,11 @@ func (b *bench) sweep() sweep.Report {
 func (b *bench) wantLeft() {
 	b.t.Helper()
 	if n := len(b.wire.Requests("DeleteSecret")); n != 0 {
-		b.t.Errorf("%d secrets were to be deleted, want none", n)
+		b.t.Errorf("%d secrets were deleted, want none", n)
 	}
 }
 
-// scheduled says whether the database's secret is on its way out.
+// scheduled reports whether the database's secret is scheduled for deletion.
 func (b *bench) scheduled(d database.Database) bool {
 	b.t.Helper()
 	out, err := b.secrets.DescribeSecret(b.t.Context(), &secretsmanager.DescribeSecretInput{
@@ -126,7 +124,7 @@ func (b *bench) scheduled(d database.Database) bool {
 	return out.DeletedDate != nil
 }
 
-// short is a context for a sweep that shall fail.
+// short returns a context that ends after d.
 func short(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)

@@ -18,7 +18,7 @@ import (
 	"github.com/headgate/headgate/internal/vault"
 )
 
-func TestASecretWithoutADatabaseIsScheduledWithItsRecoveryWindow(t *testing.T) {
+func TestSweep_Orphan(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	orphan, whole := b.orphan(), b.whole()
@@ -26,22 +26,22 @@ func TestASecretWithoutADatabaseIsScheduledWithItsRecoveryWindow(t *testing.T) {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
 	if !b.scheduled(orphan) || b.scheduled(whole) {
-		t.Error("not the orphan alone was scheduled")
+		t.Error("the orphan is not scheduled, or the other secret is")
 	}
 	for _, request := range b.wire.Requests("DeleteSecret") {
 		if !strings.Contains(request, `"RecoveryWindowInDays":7`) || strings.Contains(request, "Force") {
-			t.Errorf("deleted by %s", request)
+			t.Errorf("request %s has no recovery window of 7 days", request)
 		}
 	}
 	if got, want := b.sweep(), (sweep.Report{Seen: 1}); got != want {
 		t.Errorf("the second sweep reports %+v, want %+v", got, want)
 	}
 	if !strings.Contains(b.log.String(), orphan.ID) {
-		t.Error("the log does not name it")
+		t.Error("the log does not name the database")
 	}
 }
 
-func TestADeletedDatabasesSecretIsScheduled(t *testing.T) {
+func TestSweep_DeletedDatabase(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d := b.whole()
@@ -53,7 +53,7 @@ func TestADeletedDatabasesSecretIsScheduled(t *testing.T) {
 	}
 }
 
-func TestAYoungSecretIsLeft(t *testing.T) {
+func TestSweep_YoungSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.orphan()
@@ -64,28 +64,28 @@ func TestAYoungSecretIsLeft(t *testing.T) {
 	b.wantLeft()
 }
 
-func TestASecretOfAnothersIsLeft(t *testing.T) {
+func TestSweep_SecretsOfOthers(t *testing.T) {
 	t.Parallel()
 	id, other := storetest.ID(), storetest.ID()
 	tests := map[string]func(*bench){
-		"another table, named alike": func(b *bench) {
+		"table with the same prefix": func(b *bench) {
 			b.orphanOf(vault.Config{Prefix: b.config.Prefix, Table: b.config.Table + "-2"})
 		},
-		"another prefix, of the same table": func(b *bench) {
+		"another prefix with the same table": func(b *bench) {
 			b.orphanOf(vault.Config{Prefix: b.config.Prefix + "-2", Table: b.config.Table})
 		},
-		"no tags":               func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, nil) },
-		"the table's tag alone": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "", "")) },
-		"another account's tag": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "beta", id)) },
-		"another ID in its tag": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "acme", other)) },
-		"an ID that is none":    func(b *bench) { b.tagged(b.config.Prefix+"/acme/settings", tags(b, "acme", "settings")) },
-		"an ID in another form": func(b *bench) {
+		"no tags":                func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, nil) },
+		"table tag alone":        func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "", "")) },
+		"tag of another account": func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "beta", id)) },
+		"tag with another ID":    func(b *bench) { b.tagged(b.config.Prefix+"/acme/"+id, tags(b, "acme", other)) },
+		"name without an ID":     func(b *bench) { b.tagged(b.config.Prefix+"/acme/settings", tags(b, "acme", "settings")) },
+		"ID in braces": func(b *bench) {
 			b.tagged(b.config.Prefix+"/acme/{"+id+"}", tags(b, "acme", "{"+id+"}"))
 		},
-		"an account with a slash": func(b *bench) {
+		"account with a slash": func(b *bench) {
 			b.tagged(b.config.Prefix+"/a/b/"+id, tags(b, "a/b", id))
 		},
-		"the table in another tag": func(b *bench) {
+		"table in another tag": func(b *bench) {
 			b.tagged(b.config.Prefix+"/acme/"+id, map[string]string{
 				vault.TagTable: "else", "table": b.config.Table, vault.TagAccount: "acme", vault.TagDatabase: id,
 			})
@@ -97,14 +97,14 @@ func TestASecretOfAnothersIsLeft(t *testing.T) {
 			b := newBench(t)
 			prepare(b)
 			if got := b.sweep(); got != (sweep.Report{}) {
-				t.Errorf("report %+v, want that none was seen", got)
+				t.Errorf("report %+v, want no secret seen", got)
 			}
 			b.wantLeft()
 		})
 	}
 }
 
-// tags are those of a secret of the bench's table.
+// tags returns the tags of a secret of the bench's table.
 func tags(b *bench, account, id string) map[string]string {
 	t := map[string]string{vault.TagTable: b.config.Table}
 	if account != "" {
@@ -113,7 +113,7 @@ func tags(b *bench, account, id string) map[string]string {
 	return t
 }
 
-func TestEveryPageIsSeen(t *testing.T) {
+func TestSweep_Pages(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for range 105 {
@@ -132,7 +132,7 @@ func TestEveryPageIsSeen(t *testing.T) {
 
 var broken = faultwire.Answer(http.StatusInternalServerError, "InternalServerError", nil)
 
-func TestNothingIsScheduledWhereAStoreFails(t *testing.T) {
+func TestSweep_StoreFails(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"GetItem", "ListSecrets"} {
 		for name, fault := range map[string]faultwire.Fault{
@@ -155,14 +155,14 @@ func TestNothingIsScheduledWhereAStoreFails(t *testing.T) {
 				}
 				b.wantLeft()
 				if !strings.Contains(b.log.String(), "ERROR") {
-					t.Error("the log does not say so")
+					t.Error("the log has no error")
 				}
 			})
 		}
 	}
 }
 
-func TestAFaultThatPassesIsSurvived(t *testing.T) {
+func TestSweep_Retries(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"GetItem", "ListSecrets", "DeleteSecret"} {
 		t.Run(operation, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestAFaultThatPassesIsSurvived(t *testing.T) {
 	}
 }
 
-func TestASecretThatCanNotBeScheduledKeepsNoneOfTheOthers(t *testing.T) {
+func TestSweep_OneDeletionFails(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for range 3 {
@@ -190,10 +190,11 @@ func TestASecretThatCanNotBeScheduledKeepsNoneOfTheOthers(t *testing.T) {
 	}
 }
 
-// counted is a vault with so many secrets, of which the first have no database.
+// counted is a vault and a catalog with seen secrets. The first orphans of them
+// have no database.
 type counted struct {
 	seen, orphans int
-	taken         int
+	deleted       int
 }
 
 func (c *counted) Secrets(context.Context) ([]sweep.Secret, error) {
@@ -205,7 +206,7 @@ func (c *counted) Secrets(context.Context) ([]sweep.Secret, error) {
 }
 
 func (c *counted) ScheduleDeletion(context.Context, string, string) error {
-	c.taken++
+	c.deleted++
 	return nil
 }
 
@@ -220,7 +221,7 @@ func (c *counted) Get(_ context.Context, _, id string) (database.Database, error
 	return database.Database{}, nil
 }
 
-func TestMoreOrphansThanRequestsLeaveAreAnError(t *testing.T) {
+func TestSweep_TooManyOrphans(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		seen, orphans int
@@ -245,30 +246,30 @@ func TestMoreOrphansThanRequestsLeaveAreAnError(t *testing.T) {
 			if tt.refused {
 				want.Scheduled = 0
 			}
-			if (err != nil) != tt.refused || report != want || c.taken != want.Scheduled {
-				t.Errorf("report %+v with %d taken, want %+v, error %v", report, c.taken, want, err)
+			if (err != nil) != tt.refused || report != want || c.deleted != want.Scheduled {
+				t.Errorf("report %+v with %d deleted, want %+v, error %v", report, c.deleted, want, err)
 			}
 		})
 	}
 }
 
-func TestASweepWithoutTimeOrWithTooLittleAgeTakesNothing(t *testing.T) {
+func TestSweep_NoTimeOrNoAge(t *testing.T) {
 	t.Parallel()
 	c := &counted{seen: 3, orphans: 3}
 	s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
 	if _, err := s.Sweep(short(t, time.Second)); err == nil {
-		t.Error("no error without time")
+		t.Error("no error with no time left")
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Sweep(gone); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want that it was cancelled", err)
+		t.Errorf("error %v, want context.Canceled", err)
 	}
 	s.Age--
 	if _, err := s.Sweep(t.Context()); err == nil {
-		t.Error("no error for a small age")
+		t.Error("no error for an age under MinAge")
 	}
-	if c.taken != 0 {
-		t.Errorf("%d were taken", c.taken)
+	if c.deleted != 0 {
+		t.Errorf("%d secrets were deleted", c.deleted)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// createMany keeps the passwords of n databases of one account.
+// createMany creates the secrets of n databases of one account.
 func (b bench) createMany(t *testing.T, n int) ([]database.Database, []database.Passwords) {
 	t.Helper()
 	account, ds, ps := storetest.Account(), make([]database.Database, n), make([]database.Passwords, n)
@@ -33,11 +33,11 @@ func (b bench) wantAll(t *testing.T, ds []database.Database, want []database.Pas
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, want) {
-		t.Error("other passwords")
+		t.Error("the passwords differ")
 	}
 }
 
-// wantRequests fails the test unless there were so many.
+// wantRequests fails the test unless there were want requests of the operation.
 func (b bench) wantRequests(t *testing.T, operation string, want int) {
 	t.Helper()
 	if got := len(b.wire.Requests(operation)); got != want {
@@ -45,7 +45,7 @@ func (b bench) wantRequests(t *testing.T, operation string, want int) {
 	}
 }
 
-func TestManyPasswordsAreReadInBatchesOfTwenty(t *testing.T) {
+func TestReadAll_Batches(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ds, ps := b.createMany(t, 41)
@@ -56,16 +56,16 @@ func TestManyPasswordsAreReadInBatchesOfTwenty(t *testing.T) {
 	b.wantRequests(t, "BatchGetSecretValue", 3)
 }
 
-func TestBatchesGoSideBySideButNotAllAtOnce(t *testing.T) {
+func TestReadAll_Concurrency(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	var now, most atomic.Int64
+	var running, highest atomic.Int64
 	full := make(chan struct{})
 	b.wire.Script("BatchGetSecretValue", func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-		n := now.Add(1)
-		defer now.Add(-1)
-		if n > most.Load() {
-			most.Store(n)
+		n := running.Add(1)
+		defer running.Add(-1)
+		if n > highest.Load() {
+			highest.Store(n)
 		}
 		if n == 8 {
 			select {
@@ -74,7 +74,7 @@ func TestBatchesGoSideBySideButNotAllAtOnce(t *testing.T) {
 				close(full)
 			}
 		}
-		// Wait for the others: they come, or the call's deadline does.
+		// Wait until eight calls run.
 		select {
 		case <-full:
 		case <-t.Context().Done():
@@ -88,25 +88,25 @@ func TestBatchesGoSideBySideButNotAllAtOnce(t *testing.T) {
 	}
 	b.wantAll(t, ds, make([]database.Passwords, len(ds)))
 	b.wantRequests(t, "BatchGetSecretValue", 20)
-	if got := most.Load(); got != 8 {
+	if got := highest.Load(); got != 8 {
 		t.Errorf("%d at once, want 8", got)
 	}
 }
 
-func TestManyPasswordsSurvive(t *testing.T) {
+func TestReadAll_Retries(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		operation string
 		faults    []faultwire.Fault
 	}{
-		"throttling, and more of it":     {"BatchGetSecretValue", []faultwire.Fault{throttled, throttled, throttled, throttled, throttled, faultwire.Pass}},
-		"a lost answer":                  {"BatchGetSecretValue", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}},
-		"a batch that hangs":             {"BatchGetSecretValue", []faultwire.Fault{faultwire.Hang, faultwire.Pass}},
-		"a batch refused for one secret": {"BatchGetSecretValue", []faultwire.Fault{missing, faultwire.Pass}},
-		"a batch refused for a deletion": {"BatchGetSecretValue", []faultwire.Fault{invalid, faultwire.Pass}},
-		"a batch without all of it":      {"BatchGetSecretValue", []faultwire.Fault{partial("ResourceNotFoundException"), faultwire.Pass}},
-		"a batch with an error in it":    {"BatchGetSecretValue", []faultwire.Fault{partial("InternalServiceError"), faultwire.Pass}},
-		"a secret not found yet":         {"GetSecretValue", []faultwire.Fault{missing, missing, faultwire.Pass}},
+		"throttled five times":            {"BatchGetSecretValue", []faultwire.Fault{throttled, throttled, throttled, throttled, throttled, faultwire.Pass}},
+		"response lost":                   {"BatchGetSecretValue", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}},
+		"no response":                     {"BatchGetSecretValue", []faultwire.Fault{faultwire.Hang, faultwire.Pass}},
+		"batch without a secret":          {"BatchGetSecretValue", []faultwire.Fault{missing, faultwire.Pass}},
+		"batch with a deleted secret":     {"BatchGetSecretValue", []faultwire.Fault{invalid, faultwire.Pass}},
+		"secrets missing in the response": {"BatchGetSecretValue", []faultwire.Fault{partial("ResourceNotFoundException"), faultwire.Pass}},
+		"errors in the response":          {"BatchGetSecretValue", []faultwire.Fault{partial("InternalServiceError"), faultwire.Pass}},
+		"secret not found twice":          {"GetSecretValue", []faultwire.Fault{missing, missing, faultwire.Pass}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,31 +122,31 @@ func TestManyPasswordsSurvive(t *testing.T) {
 	}
 }
 
-// partial is an answer of a batch that has no secret, but this error for one.
+// partial responds to a batch without secrets, with the error for one of them.
 func partial(code string) faultwire.Fault {
 	return faultwire.Answer(http.StatusOK, "", map[string]any{
 		"SecretValues": []any{},
-		"Errors":       []any{map[string]string{"ErrorCode": code, "Message": "as the test wants it", "SecretId": "one"}},
+		"Errors":       []any{map[string]string{"ErrorCode": code, "Message": "injected by the test", "SecretId": "one"}},
 	})
 }
 
-func TestManyPasswordsThatAreGivenUp(t *testing.T) {
+func TestReadAll_ErrorKind(t *testing.T) {
 	t.Parallel()
 	denied := refusal("AccessDeniedException")
 	tests := map[string]struct {
 		faults map[string]faultwire.Fault
 		kind   apierror.Kind
 	}{
-		"always throttled":        {map[string]faultwire.Fault{"BatchGetSecretValue": throttled}, apierror.Throttled},
-		"never connected":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.NoConnection}, apierror.Unavailable},
-		"reset each time":         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.LoseRequest}, apierror.Unavailable},
-		"never answered":          {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.Hang}, apierror.Unavailable},
-		"batches denied":          {map[string]faultwire.Fault{"BatchGetSecretValue": denied}, apierror.Internal},
-		"one of a batch denied":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("AccessDeniedException"), "GetSecretValue": denied}, apierror.Internal},
-		"one of them throttled":   {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InternalServiceError"), "GetSecretValue": throttled}, apierror.Throttled},
-		"invalid, not deleted":    {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InvalidRequestException"), "GetSecretValue": invalid}, apierror.Internal},
-		"an answer that quotes":   {map[string]faultwire.Fault{"BatchGetSecretValue": quoting}, apierror.Internal},
-		"a batch in another form": {map[string]faultwire.Fault{"BatchGetSecretValue": otherForm}, apierror.Internal},
+		"batch throttled":               {map[string]faultwire.Fault{"BatchGetSecretValue": throttled}, apierror.Throttled},
+		"connection refused":            {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.NoConnection}, apierror.Unavailable},
+		"reset":                         {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.LoseRequest}, apierror.Unavailable},
+		"no response":                   {map[string]faultwire.Fault{"BatchGetSecretValue": faultwire.Hang}, apierror.Unavailable},
+		"batch denied":                  {map[string]faultwire.Fault{"BatchGetSecretValue": denied}, apierror.Internal},
+		"one secret denied":             {map[string]faultwire.Fault{"BatchGetSecretValue": partial("AccessDeniedException"), "GetSecretValue": denied}, apierror.Internal},
+		"one secret throttled":          {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InternalServiceError"), "GetSecretValue": throttled}, apierror.Throttled},
+		"one request invalid":           {map[string]faultwire.Fault{"BatchGetSecretValue": partial("InvalidRequestException"), "GetSecretValue": invalid}, apierror.Internal},
+		"error that quotes the request": {map[string]faultwire.Fault{"BatchGetSecretValue": quoting}, apierror.Internal},
+		"malformed secrets":             {map[string]faultwire.Fault{"BatchGetSecretValue": otherForm}, apierror.Internal},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,28 +158,28 @@ func TestManyPasswordsThatAreGivenUp(t *testing.T) {
 			}
 			_, err := b.ReadAll(quick(t), ds)
 			wantKind(t, err, test.kind)
-			wantQuiet(t, err, ps[0].Main.Reveal())
-			wantQuiet(t, err, "hunter2")
+			wantRedacted(t, err, ps[0].Main.Reveal())
+			wantRedacted(t, err, "hunter2")
 		})
 	}
 }
 
-// otherForm is the real answer of a batch with the secrets' strings replaced.
+// otherForm forwards the request and makes the secrets in the response malformed.
 func otherForm(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	answer, err := send(r)
+	response, err := send(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := readAll(&http.Request{Body: answer.Body})
+	body, err := readAll(&http.Request{Body: response.Body})
 	if err != nil {
 		return nil, err
 	}
 	text := strings.ReplaceAll(body, `"SecretString": "{`, `"SecretString": "hunter2{`)
-	answer.Body, answer.ContentLength = textBody(text), int64(len(text))
-	return answer, nil
+	response.Body, response.ContentLength = textBody(text), int64(len(text))
+	return response, nil
 }
 
-func TestASecretScheduledForDeletionIsNotWaitedFor(t *testing.T) {
+func TestVault_ScheduledSecretIsNotRetried(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ds, ps := b.createMany(t, 2)
@@ -202,9 +202,8 @@ func TestASecretScheduledForDeletionIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestAVersionWithoutLabelsIsPromoted has the secret described as AWS does: with
-// the versions that have labels, and no others.
-func TestAVersionWithoutLabelsIsPromoted(t *testing.T) {
+// Unlike moto, AWS describes only the versions that have labels.
+func TestPromote_VersionWithoutLabels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// refusal is an answer of Secrets Manager.
+// refusal responds with an error code of Secrets Manager.
 func refusal(code string) faultwire.Fault { return faultwire.Answer(http.StatusBadRequest, code, nil) }
 
 var (
@@ -28,7 +28,7 @@ var (
 	invalid   = refusal("InvalidRequestException")
 )
 
-// quick is a context for calls that shall be given up.
+// quick returns a context for calls that must fail.
 func quick(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(storetest.Context(t), time.Second)
@@ -36,7 +36,7 @@ func quick(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestCallsSurvive(t *testing.T) {
+func TestVault_Retries(t *testing.T) {
 	t.Parallel()
 	type call func(context.Context, bench, database.Database, database.Passwords) error
 	addVersion := func(ctx context.Context, b bench, d database.Database, p database.Passwords) error {
@@ -65,18 +65,18 @@ func TestCallsSurvive(t *testing.T) {
 		faults    []faultwire.Fault
 		call      call
 	}{
-		"a version's answer lost":         {"PutSecretValue", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, addVersion},
-		"a version throttled":             {"PutSecretValue", []faultwire.Fault{throttled, faultwire.Pass}, addVersion},
-		"a secret not found yet":          {"GetSecretValue", []faultwire.Fault{missing, missing, missing, missing, faultwire.Pass}, read},
-		"a read hanging":                  {"GetSecretValue", []faultwire.Fault{faultwire.Hang, faultwire.Pass}, read},
-		"a promotion's answer lost":       {"UpdateSecretVersionStage", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, promote},
-		"the drop of the label lost":      {"UpdateSecretVersionStage", []faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, promote},
-		"a label moved by another":        {"UpdateSecretVersionStage", []faultwire.Fault{moved, faultwire.Pass}, promote},
-		"a version not seen yet":          {"DescribeSecret", []faultwire.Fault{missing, faultwire.Pass}, promote},
-		"a scheduled deletion's answer":   {"DeleteSecret", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, schedule},
-		"a discard's answer":              {"DeleteSecret", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, discard},
-		"a discard that finds nothing":    {"DeleteSecret", []faultwire.Fault{missing}, discard},
-		"a discard of an error of theirs": {"DeleteSecret", []faultwire.Fault{broken, faultwire.Pass}, discard},
+		"PutSecretValue, response lost":        {"PutSecretValue", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, addVersion},
+		"PutSecretValue throttled":             {"PutSecretValue", []faultwire.Fault{throttled, faultwire.Pass}, addVersion},
+		"GetSecretValue, not found four times": {"GetSecretValue", []faultwire.Fault{missing, missing, missing, missing, faultwire.Pass}, read},
+		"GetSecretValue, no response":          {"GetSecretValue", []faultwire.Fault{faultwire.Hang, faultwire.Pass}, read},
+		"first label, response lost":           {"UpdateSecretVersionStage", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, promote},
+		"second label, response lost":          {"UpdateSecretVersionStage", []faultwire.Fault{faultwire.Pass, faultwire.LoseAnswer}, promote},
+		"label moved concurrently":             {"UpdateSecretVersionStage", []faultwire.Fault{moved, faultwire.Pass}, promote},
+		"DescribeSecret, not found":            {"DescribeSecret", []faultwire.Fault{missing, faultwire.Pass}, promote},
+		"ScheduleDeletion, response lost":      {"DeleteSecret", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, schedule},
+		"Discard, response lost":               {"DeleteSecret", []faultwire.Fault{faultwire.LoseAnswer, faultwire.Pass}, discard},
+		"Discard, not found":                   {"DeleteSecret", []faultwire.Fault{missing}, discard},
+		"Discard, internal error":              {"DeleteSecret", []faultwire.Fault{broken, faultwire.Pass}, discard},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestCallsSurvive(t *testing.T) {
 	}
 }
 
-func TestACreateWhoseAnswerIsLostIsOneSecretWithOneVersion(t *testing.T) {
+func TestCreate_ResponseLost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.wire.Script("CreateSecret", faultwire.LoseAnswer, faultwire.Pass)
@@ -111,21 +111,21 @@ func TestACreateWhoseAnswerIsLostIsOneSecretWithOneVersion(t *testing.T) {
 	}
 }
 
-func TestASecretThatExistsCountsAsCreatedOnlyIfItIsOurs(t *testing.T) {
+func TestCreate_Exists(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		prepare func(*testing.T, bench, database.Database, database.Passwords)
 		done    bool
 		kind    apierror.Kind
 	}{
-		"the same passwords in the same version": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
+		"same passwords": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
 			mustCreate(t, b, d, p)
 		}, true, 0},
-		"other passwords in the same version": {func(t *testing.T, b bench, d database.Database, _ database.Passwords) {
+		"other passwords": {func(t *testing.T, b bench, d database.Database, _ database.Passwords) {
 			mustCreate(t, b, d, storetest.Passwords())
 		}, false, apierror.Internal},
 		"no such version": {func(*testing.T, bench, database.Database, database.Passwords) {}, false, apierror.Internal},
-		"a vault that is away when asked": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
+		"GetSecretValue fails": {func(t *testing.T, b bench, d database.Database, p database.Passwords) {
 			mustCreate(t, b, d, p)
 			b.wire.Script("GetSecretValue", faultwire.NoConnection)
 		}, false, apierror.Unavailable},
@@ -155,23 +155,23 @@ func mustCreate(t *testing.T, b bench, d database.Database, p database.Passwords
 	}
 }
 
-func TestACreateThatIsGivenUp(t *testing.T) {
+func TestCreate_ErrorKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		fault faultwire.Fault
 		kind  apierror.Kind
 	}{
-		"throttled":                  {throttled, apierror.Throttled},
-		"never connected":            {faultwire.NoConnection, apierror.Unavailable},
-		"reset each time":            {faultwire.LoseRequest, apierror.Unavailable},
-		"never answered":             {faultwire.Hang, apierror.Unavailable},
-		"an error of theirs":         {broken, apierror.Unavailable},
-		"denied":                     {refusal("AccessDeniedException"), apierror.Internal},
-		"a quota used up":            {refusal("LimitExceededException"), apierror.Internal},
-		"a key that is not there":    {missing, apierror.Internal},
-		"a name that is being freed": {invalid, apierror.Internal},
-		"an answer that quotes":      {quoting, apierror.Internal},
-		"an answer that is not JSON": {garbage, apierror.Internal},
+		"throttled":                     {throttled, apierror.Throttled},
+		"connection refused":            {faultwire.NoConnection, apierror.Unavailable},
+		"reset":                         {faultwire.LoseRequest, apierror.Unavailable},
+		"no response":                   {faultwire.Hang, apierror.Unavailable},
+		"internal error":                {broken, apierror.Unavailable},
+		"denied":                        {refusal("AccessDeniedException"), apierror.Internal},
+		"quota exceeded":                {refusal("LimitExceededException"), apierror.Internal},
+		"no such KMS key":               {missing, apierror.Internal},
+		"name scheduled for deletion":   {invalid, apierror.Internal},
+		"error that quotes the request": {quoting, apierror.Internal},
+		"response that is not JSON":     {garbage, apierror.Internal},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -180,13 +180,13 @@ func TestACreateThatIsGivenUp(t *testing.T) {
 			b.wire.Script("CreateSecret", test.fault)
 			_, err := b.Create(quick(t), d, p)
 			wantKind(t, err, test.kind)
-			wantQuiet(t, err, p.Main.Reveal())
-			wantQuiet(t, err, "SecretString")
+			wantRedacted(t, err, p.Main.Reveal())
+			wantRedacted(t, err, "SecretString")
 		})
 	}
 }
 
-// quoting is an answer that repeats the request.
+// quoting responds with an error that quotes the request.
 func quoting(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	body, err := readAll(r)
 	if err != nil {
@@ -195,21 +195,21 @@ func quoting(r *http.Request, send func(*http.Request) (*http.Response, error)) 
 	return faultwire.Answer(http.StatusBadRequest, "ValidationException", map[string]any{"message": "1 validation error: " + body})(r, send)
 }
 
-// garbage is an answer from something that is not Secrets Manager.
+// garbage responds as something else than Secrets Manager.
 func garbage(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	body, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := faultwire.Answer(http.StatusForbidden, "", nil)(r, send)
+	response, err := faultwire.Answer(http.StatusForbidden, "", nil)(r, send)
 	if err == nil {
-		answer.Body = textBody("<html>" + body)
+		response.Body = textBody("<html>" + body)
 	}
-	return answer, err
+	return response, err
 }
 
-// wantQuiet fails the test if err, or anything that it wraps, says text.
-func wantQuiet(t *testing.T, err error, text string) {
+// wantRedacted fails the test if err, or an error that it wraps, contains text.
+func wantRedacted(t *testing.T, err error, text string) {
 	t.Helper()
 	quoted, encodeErr := json.Marshal(text)
 	if encodeErr != nil {
@@ -218,13 +218,13 @@ func wantQuiet(t *testing.T, err error, text string) {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		for _, said := range []string{e.Error(), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e)} {
 			if strings.Contains(said, text) || strings.Contains(said, strings.Trim(string(quoted), `"`)) {
-				t.Fatalf("an error shows the secret: %s", said)
+				t.Fatalf("the error contains the secret: %s", said)
 			}
 		}
 	}
 }
 
-func TestADeletionRefusedForAnotherReasonIsADefect(t *testing.T) {
+func TestVault_InvalidRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
@@ -235,7 +235,7 @@ func TestADeletionRefusedForAnotherReasonIsADefect(t *testing.T) {
 	wantKind(t, err, apierror.Internal)
 }
 
-func TestAScheduledSecretTakesNoVersion(t *testing.T) {
+func TestAddVersion_ScheduledSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, p := b.create(t)
@@ -249,7 +249,7 @@ func TestAScheduledSecretTakesNoVersion(t *testing.T) {
 	wantKind(t, err, apierror.NotFound)
 }
 
-func TestALabelThatKeepsMovingIsUnavailable(t *testing.T) {
+func TestPromote_LabelKeepsMoving(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, p := b.create(t)

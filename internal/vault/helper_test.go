@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// readAll is a request's body.
+// readAll returns a request's body.
 func readAll(r *http.Request) (string, error) {
 	b, err := io.ReadAll(r.Body)
 	return string(b), err
 }
 
-// textBody is an answer's body.
+// textBody returns a response's body.
 func textBody(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }

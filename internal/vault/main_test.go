@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/internal/vault"
 )
 
-// moto is the server of all tests here, which keep apart by their prefixes.
+// moto is the server of all tests. Each test has a prefix of its own.
 var moto struct {
 	url string
 }
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(mototest.Main(m, func(s *mototest.Server) { moto.url = s.URL() }))
 }
 
-// bench is a vault with a prefix of its own, and the network to it.
+// bench is a vault and the network to it.
 type bench struct {
 	*vault.Vault
 	wire   *faultwire.Wire
@@ -42,13 +42,13 @@ func newBench(t *testing.T) bench {
 	return b
 }
 
-// name is the name that a database's secret should have.
+// name returns the name that a database's secret must have.
 func (b bench) name(d database.Database) *string {
 	name := b.config.Prefix + "/" + d.Account + "/" + d.ID
 	return &name
 }
 
-// create keeps the passwords of a new database.
+// create creates the secret of a new database.
 func (b bench) create(t *testing.T) (database.Database, database.Passwords) {
 	t.Helper()
 	d, p := storetest.Database(storetest.Account(), "orders"), storetest.Passwords()

@@ -18,7 +18,7 @@ import (
 
 const rdsForm = `{"engine":"postgres","host":"db.example.com","port":5433,"username":"theirs","password":"their-password","dbname":"d"}`
 
-// theirs makes a secret that is not ours, with one tag, and gives its ARN.
+// theirs creates a secret of another owner with one tag, and returns its ARN.
 func theirs(t *testing.T, wire *faultwire.Wire, value, key, shared string) string {
 	t.Helper()
 	out, err := secretsmanager.NewFromConfig(wire.Config(moto.url)).CreateSecret(storetest.Context(t), &secretsmanager.CreateSecretInput{
@@ -31,7 +31,7 @@ func theirs(t *testing.T, wire *faultwire.Wire, value, key, shared string) strin
 	return *out.ARN
 }
 
-func TestASharedSecretIsOpenedAndARotatedOneAsItIsNow(t *testing.T) {
+func TestReferences_SharedSecret(t *testing.T) {
 	t.Parallel()
 	wire := faultwire.New(t)
 	arn := theirs(t, wire, rdsForm, vault.TagSharedWith, "acme")
@@ -46,18 +46,18 @@ func TestASharedSecretIsOpenedAndARotatedOneAsItIsNow(t *testing.T) {
 	}
 	got, err = references.Open(storetest.Context(t), "acme", arn)
 	if err != nil || got != (database.Referenced{Username: "theirs", Password: "rotated", Port: 5433}) {
-		t.Errorf("after its rotation: %+v, %v", got, err)
+		t.Errorf("opened %+v after a rotation, %v", got, err)
 	}
 }
 
-func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
+func TestReferences_NotShared(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*testing.T, *faultwire.Wire) string{
-		"one with another account's tag": func(t *testing.T, w *faultwire.Wire) string {
+		"shared with another account": func(t *testing.T, w *faultwire.Wire) string {
 			return theirs(t, w, rdsForm, vault.TagSharedWith, "globex")
 		},
-		"one with another tag": func(t *testing.T, w *faultwire.Wire) string { return theirs(t, w, rdsForm, "owner", "acme") },
-		"one that is not there": func(*testing.T, *faultwire.Wire) string {
+		"another tag": func(t *testing.T, w *faultwire.Wire) string { return theirs(t, w, rdsForm, "owner", "acme") },
+		"no such secret": func(*testing.T, *faultwire.Wire) string {
 			return "arn:aws:secretsmanager:us-east-1:123456789012:secret:nothing-AbCdEf"
 		},
 	}
@@ -71,23 +71,23 @@ func TestASecretThatIsNotSharedIsNeverRead(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if n := len(wire.Requests("GetSecretValue")); n != 0 {
-				t.Errorf("its value was asked for %d times", n)
+				t.Errorf("%d requests for its value, want none", n)
 			}
 		})
 	}
 }
 
-func TestASecretOfAnotherFormIsInvalidAndNotQuoted(t *testing.T) {
+func TestReferences_MalformedSecret(t *testing.T) {
 	t.Parallel()
 	wire := faultwire.New(t)
 	references := vault.Open(wire.Config(moto.url), vault.Config{}).References()
 	for name, value := range map[string]string{
-		"no JSON":             `hunter2`,
-		"no object":           `["hunter2"]`,
-		"no password":         `{"username":"hunter2"}`,
-		"a port that is none": `{"password":"hunter2","port":70000}`,
-		"another engine":      `{"password":"hunter2","engine":"mysql"}`,
-		"a long password":     `{"password":"` + strings.Repeat("hunter2", 700) + `"}`,
+		"not JSON":          `hunter2`,
+		"not an object":     `["hunter2"]`,
+		"no password":       `{"username":"hunter2"}`,
+		"port out of range": `{"password":"hunter2","port":70000}`,
+		"another engine":    `{"password":"hunter2","engine":"mysql"}`,
+		"long password":     `{"password":"` + strings.Repeat("hunter2", 700) + `"}`,
 	} {
 		arn := theirs(t, wire, value, vault.TagSharedWith, "acme")
 		_, err := references.Open(storetest.Context(t), "acme", arn)

@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
-// describe is what Secrets Manager says about a database's secret.
+// describe returns Secrets Manager's description of a database's secret.
 func (b bench) describe(t *testing.T, d database.Database) *secretsmanager.DescribeSecretOutput {
 	t.Helper()
 	out, err := b.client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: b.name(d)})
@@ -25,7 +25,7 @@ func (b bench) describe(t *testing.T, d database.Database) *secretsmanager.Descr
 	return out
 }
 
-// current is the version of a secret that whoever names none gets, and its text.
+// current returns the current version of a secret and its text.
 func (b bench) current(t *testing.T, d database.Database) (version, text string) {
 	t.Helper()
 	out, err := b.client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
@@ -39,7 +39,7 @@ func (b bench) current(t *testing.T, d database.Database) (version, text string)
 
 func ptr[T any](v T) *T { return &v }
 
-func TestASecretIsNamedTaggedAndEncryptedAsConfigured(t *testing.T) {
+func TestCreate_NameTagsAndKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
@@ -59,7 +59,7 @@ func TestASecretIsNamedTaggedAndEncryptedAsConfigured(t *testing.T) {
 	}
 }
 
-func TestASecretIsInTheFormThatRDSProxyReads(t *testing.T) {
+func TestCreate_Text(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, p := b.create(t)
@@ -78,7 +78,7 @@ func TestASecretIsInTheFormThatRDSProxyReads(t *testing.T) {
 	wantJSON(t, text, want)
 }
 
-func TestASecretWithoutAPrimaryHasNoMemberForIt(t *testing.T) {
+func TestCreate_TextWithoutPrimary(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d := database.Database{ID: storetest.ID(), Account: storetest.Account(), Endpoint: database.Endpoint{Hostname: "h", Port: 1, Username: "u", Database: "d"}}
@@ -102,7 +102,7 @@ func wantJSON(t *testing.T, text string, want map[string]any) {
 	}
 }
 
-func TestAnAddedVersionIsNotCurrentUntilPromoted(t *testing.T) {
+func TestPromote_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
@@ -120,7 +120,7 @@ func TestAnAddedVersionIsNotCurrentUntilPromoted(t *testing.T) {
 	}
 }
 
-func TestADroppedVersionHasNoLabelLeft(t *testing.T) {
+func TestDropVersion_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
@@ -144,7 +144,7 @@ func (b bench) wantLabels(t *testing.T, d database.Database, want map[string][]s
 	}
 }
 
-func TestAScheduledSecretCanBeRestoredForSevenDays(t *testing.T) {
+func TestScheduleDeletion_RecoveryWindow(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, p := b.create(t)
@@ -159,11 +159,11 @@ func TestAScheduledSecretCanBeRestoredForSevenDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := b.Read(storetest.Context(t), d.Account, d.ID, d.ID); err != nil || got != p {
-		t.Errorf("restored with other passwords, or %v", err)
+		t.Errorf("the restored passwords differ, or error %v", err)
 	}
 }
 
-func TestASecretOfAnotherFormIsADefectThatDoesNotShowIt(t *testing.T) {
+func TestRead_MalformedSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
@@ -176,7 +176,7 @@ func TestASecretOfAnotherFormIsADefectThatDoesNotShowIt(t *testing.T) {
 	}
 	_, err = b.Read(storetest.Context(t), d.Account, d.ID, version)
 	wantKind(t, err, apierror.Internal)
-	wantQuiet(t, err, "hunter2")
+	wantRedacted(t, err, "hunter2")
 	_, err = b.Read(storetest.Context(t), d.Account, d.ID, "")
 	wantKind(t, err, apierror.Internal)
 }
