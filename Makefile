@@ -71,7 +71,7 @@ SOAKTIME = 5m
 
 .PHONY: soak
 soak: ## random requests with random faults for SOAKTIME; then nothing may be lost or leaked
-	go test -count 1 -v -timeout 0 -run OverTime ./internal/suites/faults -soak $(SOAKTIME)
+	go test -count 1 -v -timeout 0 -run Soak ./internal/suites/faults -soak $(SOAKTIME)
 
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major version of PostgreSQL, with and without pipelining

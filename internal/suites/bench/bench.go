@@ -1,5 +1,5 @@
-// Package bench measures headgate beside a naive implementation and beside the
-// limits that were set for it, on a real Postgres and a real moto.
+// Package bench compares headgate with a naive implementation and with the goals
+// for its speed, on a real Postgres and moto.
 package bench
 
 import (
@@ -11,36 +11,35 @@ import (
 	"time"
 )
 
-// How often each thing is measured. What is compared is measured in turns, so that
-// a slow moment of the machine meets all of it.
+// The numbers of samples. Programs that are compared take turns, so that a slow
+// moment of the machine affects all of them.
 const (
 	starts      = 61
 	coldCreates = 15
 	warmCreates = 20
 )
 
-// RoundTrip is that of every connection of the creates that are far from what
-// they talk to.
+// RoundTrip is the round-trip time of all connections over a distance.
 const RoundTrip = 50 * time.Millisecond
 
-// The programs that are measured beside the functions.
+// The measured programs.
 const (
 	ours  = "create-database"
 	naive = "naive"
 	hello = "hello"
-	// clients is hello with the SDK's clients that a create needs, and nothing else.
+	// clients is hello with the SDK's clients that a create needs.
 	clients = "clients"
 )
 
 // Run measures everything and writes the tables to out. It builds the functions
-// from the repository that it is run in, and stops what it started.
+// of the repository that it runs in.
 func Run(ctx context.Context, out io.Writer) error {
 	return onScene(ctx, func(s *scene) error { return s.measure(ctx, out) })
 }
 
-// measure prints what each part found, and the goals in the end.
+// measure writes the goals and then the details.
 func (s *scene) measure(ctx context.Context, out io.Writer) error {
-	begun, err := s.starts(ctx)
+	started, err := s.starts(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	size, err := s.size(ours)
+	binary, err := os.Stat(s.Path(ours))
 	if err != nil {
 		return err
 	}
@@ -60,24 +59,24 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rows := []Row{begun.row()}
+	rows := []Row{started.row()}
 	rows = append(rows, cold.rows()...)
-	rows = append(rows, Row{"binary of create-database", "MiB", mebibytes(size), 12})
+	rows = append(rows, Row{"binary of create-database", "MiB", mebibytes(binary.Size()), 12})
 	rows = append(rows, cold.memoryRow())
 	rows = append(rows, inside.rows()...)
 
 	p := &printer{out: out}
 	p.printf("%s on %d cores, %s/%s, PostgreSQL %s%s\n\n",
-		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, s.postgres.Installation().Version, load())
+		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, s.Postgres.Installation().Version, load())
 	p.goals(rows)
-	p.table(begun.detail())
+	p.table(started.detail())
 	p.table(cold.detail())
 	p.table(warm.detail(cold))
 	return p.err
 }
 
-// load tells how busy the machine was, where the system says so: times mean little
-// where it is above the number of cores.
+// load returns how busy the machine is, if the system reports it: times mean
+// little if the load exceeds the number of cores.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// coldFigures are cold creates by headgate's function and by the naive one, near
-// what they talk to and far from it.
+// coldFigures has the cold creates of headgate's function and of the naive one,
+// without delay and over a distance.
 type coldFigures struct{ near, far map[string][]coldCreate }
 
 func (s *scene) coldCreates(ctx context.Context) (coldFigures, error) {
@@ -33,34 +33,34 @@ func (s *scene) coldCreates(ctx context.Context) (coldFigures, error) {
 }
 
 func (c coldFigures) farTime(program string) time.Duration {
-	return medianOf(c.far[program], coldCreate.whole)
+	return medianOf(c.far[program], coldCreate.total)
 }
 
 func (c coldFigures) nearTime(program string) time.Duration {
-	return medianOf(c.near[program], coldCreate.whole)
+	return medianOf(c.near[program], coldCreate.total)
 }
 
 func (c coldFigures) cpu(program string) time.Duration {
 	return medianOf(c.near[program], func(x coldCreate) time.Duration { return x.cpu })
 }
 
-// roundTrips are those that a cold create waits for, one after another: what it
-// takes longer for the distance. What is waited for side by side counts once.
+// roundTrips returns how many round trips a cold create waits for in sequence: the
+// time that the distance adds. Concurrent round trips count once.
 func (c coldFigures) roundTrips(program string) float64 {
 	return ratio(c.farTime(program)-c.nearTime(program), RoundTrip)
 }
 
-// fewestRoundTrips is roundTrips by the fastest creates, which other work on the
-// machine has held up least.
-func (c coldFigures) fewestRoundTrips(program string) float64 {
+// minRoundTrips is roundTrips of the fastest creates, which other work on the
+// machine affected least.
+func (c coldFigures) minRoundTrips(program string) float64 {
 	fastest := func(creates []coldCreate) time.Duration {
-		return slices.MinFunc(creates, func(a, b coldCreate) int { return cmp.Compare(a.whole(), b.whole()) }).whole()
+		return slices.MinFunc(creates, func(a, b coldCreate) int { return cmp.Compare(a.total(), b.total()) }).total()
 	}
 	return ratio(fastest(c.far[program])-fastest(c.near[program]), RoundTrip)
 }
 
-// counted is what went over the links, which is the same each time. It is counted
-// where there is a distance.
+// counted returns a count of the traffic over a distance, which is the same for
+// every create.
 func (c coldFigures) counted(program string, property func(traffic) int) int {
 	return medianOf(c.far[program], func(x coldCreate) int { return property(x.traffic) })
 }
@@ -102,18 +102,18 @@ func (c coldFigures) detail() [][]string {
 	size := func(property func(runtimeapi.Memory) int64) func(string) float64 {
 		return func(program string) float64 { return mebibytes(c.memory(program, property)) }
 	}
-	line("at 50 ms, spawn to answer", "ms", span(c.far, coldCreate.whole))
-	line("at 0 ms, spawn to answer", "ms", span(c.near, coldCreate.whole))
+	line("at 50 ms, spawn to response", "ms", span(c.far, coldCreate.total))
+	line("at 0 ms, spawn to response", "ms", span(c.near, coldCreate.total))
 	line("of that, spawn to first next", "ms", span(c.near, func(x coldCreate) time.Duration { return x.init }))
-	line("round trips waited for: the difference by 50 ms", "", c.roundTrips)
-	line("the same, of the fastest", "", c.fewestRoundTrips)
-	line("CPU at 0 ms, the process's whole life", "ms", func(program string) float64 { return milliseconds(c.cpu(program)) })
+	line("round trips in sequence: the difference by 50 ms", "", c.roundTrips)
+	line("the same, of the fastest", "", c.minRoundTrips)
+	line("CPU at 0 ms, of the whole process", "ms", func(program string) float64 { return milliseconds(c.cpu(program)) })
 	line("connections to Postgres", "", count(postgresConnections))
 	line("round trips to Postgres", "", count(postgresTrips))
 	line("connections to AWS", "", count(awsConnections))
-	line("round trips to AWS, some beside others", "", count(awsTrips))
+	line("round trips to AWS, some concurrent", "", count(awsTrips))
 	line("peak memory (VmHWM)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Peak }))
-	line("after the answer, its own (RssAnon)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Anonymous }))
-	line("after the answer, mapped from the binary (RssFile)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Mapped }))
+	line("after the response, anonymous (RssAnon)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Anonymous }))
+	line("after the response, mapped from the binary (RssFile)", "MiB", size(func(m runtimeapi.Memory) int64 { return m.Mapped }))
 	return rows
 }

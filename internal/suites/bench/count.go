@@ -2,17 +2,16 @@ package bench
 
 import "context"
 
-// Counts are the connections that a cold create makes and the round trips that it
-// takes on them, each connection's own included. Some of AWS's are beside those to
+// Counts are the connections and the round trips of a cold create, with one round
+// trip for each connection. Some of those to AWS are concurrent with those to
 // Postgres.
 type Counts struct {
 	PostgresConnections, PostgresRoundTrips int
 	AWSConnections, AWSRoundTrips           int
 }
 
-// CountColdCreate makes one create by a function that was started for it, far from
-// all that it talks to, and counts. It builds the functions from the repository
-// that it is run in, and stops what it started.
+// CountColdCreate counts for one create by a new process, over a distance. It
+// builds the functions of the repository that it runs in.
 func CountColdCreate(ctx context.Context) (Counts, error) {
 	var c Counts
 	err := onScene(ctx, func(s *scene) error {

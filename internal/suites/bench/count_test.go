@@ -6,10 +6,10 @@ import (
 	"github.com/headgate/headgate/internal/suites/bench"
 )
 
-// The waits of a cold create are the six to Postgres, CreateSecret's and the
-// transaction's. Beside them the name is looked for (TCP, TLS, GetItem) and the
-// connection to Secrets Manager is made (TCP, TLS).
-func TestAColdCreateTakesThreeConnectionsAndFewRoundTrips(t *testing.T) {
+// A cold create waits for six round trips to Postgres, then CreateSecret and the
+// transaction. Concurrently it reads the name (TCP, TLS, GetItem) and connects to
+// Secrets Manager (TCP, TLS).
+func TestColdCreate_RoundTrips(t *testing.T) {
 	t.Parallel()
 	got, err := bench.CountColdCreate(t.Context())
 	if err != nil {

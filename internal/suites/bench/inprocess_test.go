@@ -6,28 +6,28 @@ import (
 	"github.com/headgate/headgate/internal/suites/bench"
 )
 
-// Other tests beside it would be counted too.
-func TestDecodingValidatingAndEncodingTakeAtMost60Allocations(t *testing.T) {
-	const most = 60
+// It is not parallel, because the allocations of other tests would count too.
+func TestAnswerCreate_Allocations(t *testing.T) {
+	const limit = 60
 	allocations := testing.AllocsPerRun(100, func() {
 		if err := bench.AnswerCreate(); err != nil {
 			t.Fatal(err)
 		}
 	})
-	if allocations > most {
-		t.Errorf("%v allocations, want at most %d", allocations, most)
+	if allocations > limit {
+		t.Errorf("%v allocations, want at most %d", allocations, limit)
 	}
 }
 
-func TestAListIsOfAsManyAsAreMeasured(t *testing.T) {
+func TestLister_Count(t *testing.T) {
 	t.Parallel()
-	for _, many := range []int{1, 1000} {
-		list, err := bench.Lister(many)
+	for _, count := range []int{1, 1000} {
+		list, err := bench.Lister(count)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := list(t.Context()); err != nil {
-			t.Errorf("a list of %d: %v", many, err)
+			t.Errorf("list %d: %v", count, err)
 		}
 	}
 }

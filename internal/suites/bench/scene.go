@@ -16,117 +16,108 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/link"
-	"github.com/headgate/headgate/internal/testkit/mototest"
+	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// scene is what the functions are run in: a source that is ready for change data
-// capture, the stand-in for AWS, and the ways to them.
-type scene struct {
-	dir       string // with the programs
-	functions []string
-	postgres  *pgserver.Server
-	password  string
-	bundles   bundles
-	near, far *surroundings
-	creates   int // so far, for the names of databases
-}
-
 const (
-	account = "bench"
-	table   = "headgate-bench"
-	prefix  = "headgate-bench"
+	account  = "bench"
+	programs = "internal/suites/bench/"
 )
 
-// onScene builds the programs, sets the scene up, runs do on it, and takes all of
-// it down.
+// scene is a deployment with a source, reachable without delay and over a
+// distance.
+type scene struct {
+	*deployment.Stack
+	functions   []string
+	payload     map[string]any
+	authorities authorities
+	near, far   *network
+	creates     int // so far, for the names of databases
+}
+
+// onScene builds the programs, starts the servers, calls do, and stops the
+// servers.
 func onScene(ctx context.Context, do func(*scene) error) (err error) {
-	dir, err := os.MkdirTemp("", "headgate-bench")
-	if err != nil {
-		return fmt.Errorf("making a directory: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	functions, err := build(ctx, dir)
+	machine, err := deployment.Open(ctx, pgserver.Options{}, programs+naive, programs+hello, programs+clients)
 	if err != nil {
 		return err
 	}
-	return onServers(ctx, dir, functions, do)
+	defer func() { err = errors.Join(err, machine.Close()) }()
+	stack, err := machine.NewStack(ctx)
+	if err != nil {
+		return err
+	}
+	s := &scene{Stack: stack}
+	if s.functions, err = functionNames(); err != nil {
+		return err
+	}
+	source := pgserver.Source{
+		Database: "shop", Username: "cdc", Password: machine.Postgres.SuperuserPassword(), // a new password for each server
+		Publication: "orders_pub", Slot: "orders_slot",
+	}
+	if err := machine.Postgres.CreateSource(ctx, source); err != nil {
+		return err
+	}
+	s.payload = machine.Payload("", source)
+	return s.connect(do)
 }
 
-func onServers(ctx context.Context, dir string, functions []string, do func(*scene) error) error {
-	postgres, err := pgserver.Start(ctx, pgserver.Options{})
+func functionNames() ([]string, error) {
+	root, err := localrun.RepositoryRoot()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer postgres.Stop()
-	s := &scene{dir: dir, functions: functions, postgres: postgres}
-	if err := s.prepareSource(ctx); err != nil {
-		return err
-	}
-	moto, err := mototest.Open(ctx)
+	entries, err := os.ReadDir(filepath.Join(root, "functions"))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("list functions: %w", err)
 	}
-	defer moto.Stop()
-	return s.onAWS(ctx, moto.URL(), do)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, nil
 }
 
-// prepareSource makes what a source needs: a role, a publication, and then a
-// slot.
-func (s *scene) prepareSource(ctx context.Context) error {
-	s.password = s.postgres.SuperuserPassword() // as good as any, and made anew for each server
-	for _, step := range []struct{ database, sql string }{
-		{"postgres", "CREATE ROLE cdc LOGIN REPLICATION PASSWORD '" + s.password + "'"},
-		{"postgres", "CREATE DATABASE shop"},
-		{"shop", "CREATE TABLE orders (id int PRIMARY KEY, total int); CREATE TABLE lines (id int PRIMARY KEY, text text)"},
-		{"shop", "GRANT SELECT ON orders, lines TO cdc"},
-		{"shop", "CREATE PUBLICATION orders_pub FOR TABLE orders, lines"},
-		{"shop", "SELECT pg_create_logical_replication_slot('orders_slot', 'pgoutput')"},
-	} {
-		if _, err := s.postgres.Exec(ctx, step.database, step.sql); err != nil {
-			return fmt.Errorf("preparing the source: %w", err)
-		}
-	}
-	return nil
-}
-
-// onAWS puts AWS's form of an endpoint in front of moto, and does do with it near
-// and far.
-func (s *scene) onAWS(ctx context.Context, moto string, do func(*scene) error) error {
-	if err := mototest.CreateTable(ctx, moto, table); err != nil {
-		return err
-	}
-	front, err := startFront(moto)
+// connect opens the networks and calls do.
+func (s *scene) connect(do func(*scene) error) (err error) {
+	front, err := startFront(s.AWS.URL())
 	if err != nil {
 		return err
 	}
 	defer front.Close()
-	if s.bundles, err = writeBundles(s.dir, front); err != nil {
+	directory, err := os.MkdirTemp("", "headgate-bench")
+	if err != nil {
+		return fmt.Errorf("create directory for certificate authorities: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
+	if s.authorities, err = writeAuthorities(directory, front); err != nil {
 		return err
 	}
-	if s.near, err = s.surround(front.Listener.Addr().String(), 0); err != nil {
+	if s.near, err = s.openNetwork(front, 0); err != nil {
 		return err
 	}
 	defer s.near.close()
-	if s.far, err = s.surround(front.Listener.Addr().String(), RoundTrip); err != nil {
+	if s.far, err = s.openNetwork(front, RoundTrip); err != nil {
 		return err
 	}
 	defer s.far.close()
 	return do(s)
 }
 
-// startFront is an HTTPS server in front of moto that keeps connections, as
-// AWS's do: moto itself has no TLS and closes each connection after one answer.
+// startFront starts an HTTPS server in front of moto that keeps connections open,
+// as AWS does. moto has no TLS and closes each connection after one response.
 func startFront(moto string) (*httptest.Server, error) {
 	to, err := url.Parse(moto)
 	if err != nil {
-		return nil, fmt.Errorf("reading moto's URL: %w", err)
+		return nil, fmt.Errorf("parse moto's URL: %w", err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
-	proxy.Transport = &http.Transport{} // no proxy: moto is on loopback
-	// A function that ends or gives up cuts its connections: nothing to tell of.
+	proxy.Transport = &http.Transport{} // without a proxy, since moto is on loopback
+	// A function that ends closes its connections, which is not an error here.
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	front := httptest.NewUnstartedServer(proxy)
 	front.Config.ReadHeaderTimeout = time.Minute
@@ -135,62 +126,54 @@ func startFront(moto string) (*httptest.Server, error) {
 	return front, nil
 }
 
-// surroundings are the ways from a function to what it needs, all of one length.
-// Each of AWS's services has a way of its own, since it has a host of its own.
-type surroundings struct {
+// network is the links from a function to what it needs, all with one round-trip
+// time. Each service of AWS has its own link, as it has its own host.
+type network struct {
 	postgres, dynamo, secrets *link.Link
 }
 
-func (s *scene) surround(front string, roundTrip time.Duration) (*surroundings, error) {
-	w := &surroundings{}
+func (s *scene) openNetwork(front *httptest.Server, roundTrip time.Duration) (*network, error) {
+	n := &network{}
+	aws := front.Listener.Addr().String()
 	for _, l := range []struct {
 		to     **link.Link
 		target string
 	}{
-		{&w.postgres, net.JoinHostPort(s.postgres.Host(), strconv.Itoa(s.postgres.Port()))},
-		{&w.dynamo, front},
-		{&w.secrets, front},
+		{&n.postgres, net.JoinHostPort(s.Postgres.Host(), strconv.Itoa(s.Postgres.Port()))},
+		{&n.dynamo, aws},
+		{&n.secrets, aws},
 	} {
 		var err error
 		if *l.to, err = link.Open(l.target, roundTrip); err != nil {
-			w.close()
+			n.close()
 			return nil, err
 		}
 	}
-	return w, nil
+	return n, nil
 }
 
-func (w *surroundings) close() {
-	for _, l := range []*link.Link{w.postgres, w.dynamo, w.secrets} {
+func (n *network) close() {
+	for _, l := range []*link.Link{n.postgres, n.dynamo, n.secrets} {
 		if l != nil {
 			l.Close()
 		}
 	}
 }
 
-// traffic is what went over the links so far.
+// traffic is the traffic of a network.
 type traffic struct{ postgres, dynamo, secrets link.Traffic }
 
-func (w *surroundings) traffic() traffic {
-	return traffic{w.postgres.Traffic(), w.dynamo.Traffic(), w.secrets.Traffic()}
+func (n *network) traffic() traffic {
+	return traffic{n.postgres.Traffic(), n.dynamo.Traffic(), n.secrets.Traffic()}
 }
 
 func (t traffic) minus(earlier traffic) traffic {
 	return traffic{t.postgres.Minus(earlier.postgres), t.dynamo.Minus(earlier.dynamo), t.secrets.Minus(earlier.secrets)}
 }
 
-// start starts a program in those surroundings. It needs a Stop.
-func (s *scene) start(ctx context.Context, program string, w *surroundings) (*runtimeapi.Function, error) {
-	here := func(l *link.Link) string { return "https://127.0.0.1:" + strconv.Itoa(l.Port()) }
-	env := []string{
-		"AWS_ENDPOINT_URL=" + here(w.dynamo), // of the bus, which is not used
-		"AWS_ENDPOINT_URL_DYNAMODB=" + here(w.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER=" + here(w.secrets),
-		"AWS_REGION=" + mototest.Region,
-		"AWS_ACCESS_KEY_ID=" + mototest.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + mototest.SecretAccessKey,
-		"TABLE_NAME=" + table, "SECRET_PREFIX=" + prefix, "EVENT_BUS_NAME=bench", "EGRESS_ALLOW=127.0.0.0/8",
-		"AWS_LAMBDA_LOG_FORMAT=JSON",
-	}
-	return runtimeapi.Start(ctx, runtimeapi.Config{
-		Binary: filepath.Join(s.dir, program), FunctionName: program, Env: append(env, s.bundles.env(program)...),
-	})
+// start starts a program on a network. It needs a Stop.
+func (s *scene) start(ctx context.Context, program string, n *network) (*runtimeapi.Function, error) {
+	url := func(l *link.Link) string { return "https://127.0.0.1:" + strconv.Itoa(l.Port()) }
+	env := append(s.Env(url(n.dynamo)), "AWS_ENDPOINT_URL_DYNAMODB="+url(n.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER="+url(n.secrets))
+	return s.Start(ctx, program, append(env, s.authorities.env(program)...))
 }

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// startTimes are what the starts of programs took, by their names.
+// startTimes has the samples of each program.
 type startTimes struct {
 	programs []string
-	took     map[string][]startTime
+	samples  map[string][]startTime
 }
 
-// startTime is the time from spawning a program to its asking for an event, and
-// the CPU time until its end, which follows. The latter tells more where other
-// work is on the machine.
-type startTime struct{ waited, cpu time.Duration }
+// startTime is the time from starting a process to its first request for an event,
+// and the CPU time of the process, which ends right after. The CPU time depends
+// less on other work on the machine.
+type startTime struct{ toNext, cpu time.Duration }
 
-func waited(t startTime) time.Duration { return t.waited }
+func toNext(t startTime) time.Duration { return t.toNext }
 func cpu(t startTime) time.Duration    { return t.cpu }
 
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
@@ -29,27 +29,27 @@ func (s *scene) starts(ctx context.Context) (startTimes, error) {
 				return times, err
 			}
 			f.Stop()
-			times.took[program] = append(times.took[program], startTime{f.TimeToFirstNext(), f.CPUTime()})
+			times.samples[program] = append(times.samples[program], startTime{f.TimeToFirstNext(), f.CPUTime()})
 		}
 	}
 	return times, nil
 }
 
-// against is how much longer a program takes than the least one.
-func (t startTimes) against(program string, property func(startTime) time.Duration) float64 {
-	return ratio(medianOf(t.took[program], property), medianOf(t.took[hello], property))
+// againstHello returns a program's median as a ratio to hello's.
+func (t startTimes) againstHello(program string, property func(startTime) time.Duration) float64 {
+	return ratio(medianOf(t.samples[program], property), medianOf(t.samples[hello], property))
 }
 
 func (t startTimes) row() Row {
-	return Row{"create-database's spawn to first next, against hello-world", "×", t.against(ours, waited), 1.5}
+	return Row{"create-database's spawn to first next, against hello-world", "×", t.againstHello(ours, toNext), 1.5}
 }
 
 func (t startTimes) detail() [][]string {
 	rows := [][]string{{fmt.Sprintf("spawn to first next, median of %d", starts), "time", "against hello-world", "CPU", "against hello-world"}}
 	for _, program := range t.programs {
 		row := []string{program}
-		for _, property := range []func(startTime) time.Duration{waited, cpu} {
-			row = append(row, amount(milliseconds(medianOf(t.took[program], property)), "ms"), amount(t.against(program, property), "×"))
+		for _, property := range []func(startTime) time.Duration{toNext, cpu} {
+			row = append(row, amount(milliseconds(medianOf(t.samples[program], property)), "ms"), amount(t.againstHello(program, property), "×"))
 		}
 		rows = append(rows, row)
 	}

@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// Row is one figure beside its goal.
+// Row is one figure and its goal.
 type Row struct {
 	Figure string
 	Unit   string
 	Value  float64
-	// Most is what the value may be at most.
-	Most float64
+	// Limit is the greatest value that reaches the goal.
+	Limit float64
 }
 
-// Holds tells whether the goal is reached. A value that is not a number does
-// not.
-func (r Row) Holds() bool { return r.Value <= r.Most }
+// Holds reports whether the goal is reached. NaN does not reach it.
+func (r Row) Holds() bool { return r.Value <= r.Limit }
 
 func (r Row) cells() []string {
 	holds := "yes"
 	if !r.Holds() {
 		holds = "no"
 	}
-	return []string{r.Figure, "at most " + amount(r.Most, r.Unit), amount(r.Value, r.Unit), holds}
+	return []string{r.Figure, "at most " + amount(r.Limit, r.Unit), amount(r.Value, r.Unit), holds}
 }
 
-// amount has as many digits as tell two of its size apart.
+// amount formats a value with one or two decimals, without trailing zeros.
 func amount(value float64, unit string) string {
 	text := fmt.Sprintf("%.2f", value)
 	if value >= 10 {
@@ -47,8 +46,8 @@ func amount(value float64, unit string) string {
 	return text + " " + unit
 }
 
-// Median is the middle one of values, the mean of the middle two where they are
-// even in number, 0 where there are none.
+// Median returns the middle value, the mean of the middle two for an even number of
+// values, and 0 for none.
 func Median[T ~int | ~int64 | ~float64](values []T) T {
 	if len(values) == 0 {
 		return 0
@@ -61,7 +60,7 @@ func Median[T ~int | ~int64 | ~float64](values []T) T {
 	return sorted[middle-1] + (sorted[middle]-sorted[middle-1])/2
 }
 
-// medianOf is the median of one property of the samples.
+// medianOf returns the median of one property of the samples.
 func medianOf[S any, T ~int | ~int64 | ~float64](samples []S, property func(S) T) T {
 	values := make([]T, len(samples))
 	for i, s := range samples {
@@ -70,11 +69,9 @@ func medianOf[S any, T ~int | ~int64 | ~float64](samples []S, property func(S) T
 	return Median(values)
 }
 
-// ratio is a to b.
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
-// printer writes tables in Markdown, which is read well as it is too. It keeps
-// the first error and writes nothing after it.
+// printer writes tables in Markdown. After an error it writes nothing more.
 type printer struct {
 	out io.Writer
 	err error
@@ -94,7 +91,7 @@ func (p *printer) goals(rows []Row) {
 	p.table(cells)
 }
 
-// table prints rows of cells, the first of which are the columns' names.
+// table prints rows of cells; the first row has the columns' names.
 func (p *printer) table(rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, cells := range rows {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// warmFigures are creates by functions that have made one before.
+// warmFigures has creates by processes that have made one before.
 type warmFigures struct {
 	far     map[string][]warmCreate
-	nearCPU map[string]time.Duration // of warmCreates creates and the cold one before
+	nearCPU map[string]time.Duration // of warmCreates creates and a cold one
 }
 
 type warmCreate struct {
@@ -31,25 +31,25 @@ func (s *scene) warmCreates(ctx context.Context) (warmFigures, error) {
 	return w, nil
 }
 
-// warm makes a cold create and then the warm ones, and gives these and the CPU
-// time of it all.
-func (s *scene) warm(ctx context.Context, program string, at *surroundings) ([]warmCreate, time.Duration, error) {
-	f, err := s.start(ctx, program, at)
+// warm makes a cold create and then the warm ones. It returns the warm ones and the
+// CPU time of all.
+func (s *scene) warm(ctx context.Context, program string, n *network) ([]warmCreate, time.Duration, error) {
+	f, err := s.start(ctx, program, n)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Stop()
-	if _, err := s.create(ctx, f, at); err != nil {
+	if _, err := s.create(ctx, f, n); err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", program, err)
 	}
 	var creates []warmCreate
 	for range warmCreates {
-		before := at.traffic()
-		took, err := s.create(ctx, f, at)
+		before := n.traffic()
+		took, err := s.create(ctx, f, n)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", program, err)
 		}
-		creates = append(creates, warmCreate{took, at.traffic().minus(before)})
+		creates = append(creates, warmCreate{took, n.traffic().minus(before)})
 	}
 	f.Stop()
 	return creates, f.CPUTime(), nil

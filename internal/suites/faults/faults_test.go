@@ -4,39 +4,35 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// width is how many cells run side by side: most of the time they wait.
-	width = 12
-	// fewest is how many cells there are at least.
-	fewest = 120
+	// maxCells is how many cells run at once: most of the time they wait.
+	maxCells = 12
+	// minCells is the least size of the matrix.
+	minCells = 120
 )
 
-func TestNothingIsLostWhateverBreaks(t *testing.T) {
+func TestFaults_Matrix(t *testing.T) {
 	t.Parallel()
-	target, all := source(t), cells()
-	if len(all) < fewest {
-		t.Fatalf("%d cells, want at least %d", len(all), fewest)
+	payload, all := source(t), cells()
+	if len(all) < minCells {
+		t.Fatalf("%d cells, want at least %d", len(all), minCells)
 	}
 	outcomes := make([]outcome, len(all))
-	places := make(chan int)
-	var workers sync.WaitGroup
-	for range width {
-		workers.Go(func() {
-			for i := range places {
-				outcomes[i] = all[i].run(t.Context(), target)
-			}
+	var workers errgroup.Group
+	workers.SetLimit(maxCells)
+	for i, c := range all {
+		workers.Go(func() error {
+			outcomes[i] = c.run(t.Context(), payload)
+			return nil
 		})
 	}
-	for i := range all {
-		places <- i
-	}
-	close(places)
-	workers.Wait()
+	_ = workers.Wait() // the outcomes have the errors
 	for _, o := range outcomes {
 		if o.err != nil {
 			t.Errorf("%s: %v\n%s", o.cell, o.err, o.log)
@@ -45,24 +41,24 @@ func TestNothingIsLostWhateverBreaks(t *testing.T) {
 	t.Log("\n" + figures(outcomes))
 }
 
-// row is a line of the figures.
+// row is a row of the figures.
 type row struct {
-	name                                               string
-	cells, answered, survived                          int
-	orphans, lost, blocked, half, other, behind, extra int
+	name                                                string
+	cells, succeeded, survived                          int
+	orphans, lost, blocked, half, other, behind, unused int
 }
 
 func (r *row) add(o outcome) {
 	r.cells++
-	count := func(n *int, so bool) {
-		if so {
+	count := func(n *int, condition bool) {
+		if condition {
 			*n++
 		}
 	}
-	count(&r.answered, o.answered)
+	count(&r.succeeded, o.succeeded)
 	count(&r.survived, o.err == nil)
 	count(&r.behind, o.behind)
-	count(&r.extra, o.unused)
+	count(&r.unused, o.unused)
 	switch {
 	case o.err == nil:
 	case errors.Is(o.err, errOrphan):
@@ -78,15 +74,15 @@ func (r *row) add(o outcome) {
 	}
 }
 
-// figures are the outcomes as a table: by operation, by fault, and together.
+// figures returns a table of the outcomes by operation, by fault, and in total.
 func figures(outcomes []outcome) string {
-	rows, places := []*row{}, map[string]*row{}
+	rows, byName := []*row{}, map[string]*row{}
 	add := func(name string, o outcome) {
-		if places[name] == nil {
-			places[name] = &row{name: name}
-			rows = append(rows, places[name])
+		if byName[name] == nil {
+			byName[name] = &row{name: name}
+			rows = append(rows, byName[name])
 		}
-		places[name].add(o)
+		byName[name].add(o)
 	}
 	for _, o := range outcomes {
 		add(o.cell.operation.name, o)
@@ -95,15 +91,15 @@ func figures(outcomes []outcome) string {
 		add(string(o.cell.fault.kind)+" "+string(o.cell.fault.reach), o)
 	}
 	for _, o := range outcomes {
-		add("together", o)
+		add("total", o)
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tcells\tanswered at once\tsurvived\torphans left\tpasswords lost\tnames blocked\thalf states\tother failures\tAWSCURRENT behind\tunused versions\t")
+	fmt.Fprintln(w, "\tcells\tfirst request succeeds\tno violation\torphaned secrets\tlost passwords\tblocked names\tincomplete states\tother violations\tAWSCURRENT behind\tunused versions\t")
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
-			r.name, r.cells, r.answered, r.survived, r.orphans, r.lost, r.blocked, r.half, r.other, r.behind, r.extra)
+			r.name, r.cells, r.succeeded, r.survived, r.orphans, r.lost, r.blocked, r.half, r.other, r.behind, r.unused)
 	}
-	_ = w.Flush() // a builder takes everything
+	_ = w.Flush() // a strings.Builder never fails
 	return text.String()
 }

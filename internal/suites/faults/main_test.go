@@ -1,51 +1,24 @@
-// Package faults_test breaks the stores under the service and the way to the
-// target, at every step of a create, an update, a delete and an event, and looks at what is left: after a
-// retry and a sweep there is one database with its password and one secret, or
-// none of either, and the name can be used.
+// Package faults_test injects faults into every step of a create, an update, a
+// delete and an event: into the requests to AWS and into the connection to the
+// target. After a retry and a sweep there must be one database with its password
+// and one secret, or neither, and every name must be usable.
 package faults_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
 
-	"github.com/headgate/headgate/internal/testkit/mototest"
+	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
-	"github.com/headgate/headgate/internal/testkit/pgtest"
-	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// What the tests share: one Postgres, one moto, and the built functions.
+// machine has the servers and the functions that all tests share.
 var (
-	postgres *pgserver.Server
-	moto     *mototest.Server
-	binaries string
-	ready    = sync.OnceValue(makeSource)
+	machine      *deployment.Machine
+	createSource = sync.OnceValue(newSource)
 )
 
 func TestMain(m *testing.M) {
-	status := 1
-	if err := run(context.Background(), func() { status = pgtest.Main(m, pgserver.Options{}, func(s *pgserver.Server) { postgres = s }) }); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(status)
-}
-
-func run(ctx context.Context, tests func()) (err error) {
-	if binaries, err = os.MkdirTemp("", "headgate-faults"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(binaries)) }()
-	if err := runtimeapi.BuildFunctions(ctx, binaries); err != nil {
-		return err
-	}
-	if moto, err = mototest.Open(ctx); err != nil {
-		return err
-	}
-	defer moto.Stop()
-	tests()
-	return nil
+	os.Exit(deployment.Main(m, pgserver.Options{}, func(m *deployment.Machine) { machine = m }))
 }

@@ -2,15 +2,15 @@ package faults_test
 
 import "fmt"
 
-// cell is one try: an operation, with one fault.
+// cell is one operation with one fault.
 type cell struct {
 	operation operation
 	fault     fault
-	// afterRetry has what is late land after the retry, and not before it.
+	// afterRetry makes a late request take effect after the retry and not before.
 	afterRetry bool
-	// twice makes the request twice while the fault lasts.
+	// twice makes the request twice before the fault is removed.
 	twice bool
-	// plain has the target reached without TLS.
+	// plain connects to the target without TLS.
 	plain bool
 }
 
@@ -20,20 +20,20 @@ func (c cell) String() string {
 		text += fmt.Sprintf(" %d", c.fault.nth)
 	}
 	if c.afterRetry {
-		text += " after the retry"
+		text += ", after the retry"
 	}
 	return text
 }
 
-// step is one request of an operation to a store.
+// step is one request of an operation to AWS.
 type step struct {
 	operation string
 	nth       int
 	writes    bool
 }
 
-// steps are the requests of an operation, in their order. A cell whose request
-// does not come fails: so that this list can't go stale.
+// steps returns the requests of an operation in their order. A cell whose request
+// is never made fails, so the list can't become outdated.
 func steps(operation string) []step {
 	switch operation {
 	case "create":
@@ -66,24 +66,24 @@ func steps(operation string) []step {
 	return nil
 }
 
-// flights are how often the probe says something to a healthy target after it
-// has heard it: the request for TLS, TLS, the start, SCRAM, its end with the
-// statement, and the farewell.
+// flights is how many flights the probe sends to a healthy target: the TLS
+// request, the TLS handshake, the startup message, SCRAM's first message, its last
+// with the pipelined statement, and Terminate.
 const flights = 6
 
-// refusals are what a target may say that passes by itself, by the flight that
-// it is said to where there is no TLS.
-func refusals() []fault {
+// temporaryErrors returns errors that a target without TLS sends and that pass by
+// themselves.
+func temporaryErrors() []fault {
 	return []fault{
-		{onTarget, 1, startsUp, once},
-		{onTarget, 1, isFull, once},
-		{onTarget, 3, isFull, once},
-		{onTarget, 3, startsUp, once},
-		{onTarget, 3, shutsDown, once},
+		{flight, 1, startsUp, once},
+		{flight, 1, isFull, once},
+		{flight, 3, isFull, once},
+		{flight, 3, startsUp, once},
+		{flight, 3, shutsDown, once},
 	}
 }
 
-// cells are all that is tried.
+// cells returns the whole matrix.
 func cells() []cell {
 	var all []cell
 	for _, o := range operations() {
@@ -103,21 +103,21 @@ func cells() []cell {
 	return all
 }
 
-// targetCells are those on the way to the target.
+// targetCells returns the cells with a fault in the connection to the target.
 func targetCells(o operation) []cell {
 	var all []cell
 	for n := range flights {
-		for _, k := range []kind{hangs, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter} {
-			all = append(all, cell{operation: o, fault: fault{onTarget, n + 1, k, once}})
+		for _, k := range []kind{hangsBefore, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter} {
+			all = append(all, cell{operation: o, fault: fault{flight, n + 1, k, once}})
 		}
 	}
-	for _, f := range refusals() {
+	for _, f := range temporaryErrors() {
 		all = append(all, cell{operation: o, fault: f, plain: true})
 	}
 	return all
 }
 
-// faults are those that a step can meet.
+// faults returns the faults that a step can meet.
 func (s step) faults() []fault {
 	var all []fault
 	add := func(r reach, kinds ...kind) {
@@ -125,9 +125,9 @@ func (s step) faults() []fault {
 			all = append(all, fault{s.operation, s.nth, k, r})
 		}
 	}
-	add(once, answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter)
-	add(onward, answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter)
-	add(outage, answers500, throttles, hangs, cutsBefore)
+	add(once, answers500, throttles, hangsBefore, cutsBefore, cutsAfter, hangsAfter, holdsBefore, holdsAfter)
+	add(onward, answers500, throttles, hangsBefore, cutsBefore, cutsAfter, hangsAfter)
+	add(outage, answers500, throttles, hangsBefore, cutsBefore)
 	if s.writes {
 		add(once, landsLate)
 		add(onward, landsLate)

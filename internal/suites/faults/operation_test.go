@@ -15,31 +15,30 @@ import (
 	"github.com/headgate/headgate/internal/provision"
 )
 
-// state is what a database is to be: none where the name is empty.
+// state is the database that must be stored; an empty name means none.
 type state struct {
 	name     string
 	password database.Password
 }
 
-// operation is a request on a stack, and the states that it leads from and to.
+// operation is a request and the states before and after it.
 type operation struct {
 	name     string
 	from, to state
-	// do makes the request with a service.
+	// do makes the request in this process.
 	do func(ctx context.Context, s entry, r request) error
-	// done says whether an error of the retry means that the first one had done
-	// it.
-	done func(error) bool
-	// function, method and body are the same request of the real function.
-	function, method string
-	body             func(r request) map[string]any
-	// byEvent says that the request is an event, whose password is in a secret of
-	// somebody else's.
+	// alreadyDone reports whether a retry's error means that the first attempt
+	// succeeded. nil means never.
+	alreadyDone func(error) bool
+	// method and body make the same request to the built function.
+	method string
+	body   func(r request) map[string]any
+	// byEvent is true for an event. Its password is in a customer's secret.
 	byEvent bool
 }
 
-// request is what a request needs to know: the target's payload, and the
-// database's ID where it is there already.
+// request has the parameters of a request: the target's payload, and the ID of
+// the database if it exists.
 type request struct {
 	payload map[string]any
 	id      string
@@ -52,33 +51,16 @@ const (
 
 func operations() []operation {
 	first, second := state{firstName, firstSecret}, state{secondName, secondSecret}
-	never := func(error) bool { return false }
+	samePayload := func(r request) map[string]any { return r.payload }
 	return []operation{
+		{name: "create", to: first, do: create, method: http.MethodPost, body: samePayload},
+		{name: "update", from: first, to: second, do: update, method: http.MethodPatch, body: func(request) map[string]any { return change() }},
 		{
-			name: "create", to: first, do: create, done: never,
-			function: "create-database", method: http.MethodPost, body: func(r request) map[string]any { return r.payload },
+			name: "delete", from: first, do: remove, method: http.MethodDelete, body: func(request) map[string]any { return nil },
+			alreadyDone: func(err error) bool { return apierror.KindOf(err) == apierror.NotFound },
 		},
-		{
-			name: "update", from: first, to: second, do: update, done: never,
-			function: "update-database", method: http.MethodPatch, body: func(request) map[string]any { return change() },
-		},
-		{
-			name: "delete", from: first, do: remove,
-			done:     func(err error) bool { return apierror.KindOf(err) == apierror.NotFound },
-			function: "delete-database", method: http.MethodDelete, body: func(request) map[string]any { return nil },
-		},
-		{
-			// The password is in the secret that is not ours, and nowhere else.
-			name: "provision", to: state{name: firstName}, do: provide, done: never, byEvent: true,
-			function: "provision-database", body: func(r request) map[string]any { return r.payload },
-		},
-	}
-}
-
-func payload() map[string]any {
-	return map[string]any{
-		"name": firstName, "hostname": "db.example.com", "port": 5432, "database": "app", "username": firstUser, "password": firstSecret,
-		"replication_slots": []any{map[string]any{"publication_name": "pub", "slot_name": "slot"}},
+		// The state has no password: it is only in the customer's secret.
+		{name: "provision", to: state{name: firstName}, do: provide, body: samePayload, byEvent: true},
 	}
 }
 
@@ -104,7 +86,11 @@ func createAs(ctx context.Context, s *database.Service, payload map[string]any, 
 }
 
 func update(ctx context.Context, s entry, r request) error {
-	body, err := json.Marshal(change())
+	return updateTo(ctx, s.Service, r.id, change(), true)
+}
+
+func updateTo(ctx context.Context, s *database.Service, idOrName string, change map[string]any, verify bool) error {
+	body, err := json.Marshal(change)
 	if err != nil {
 		return err
 	}
@@ -112,7 +98,7 @@ func update(ctx context.Context, s entry, r request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Update(ctx, account, r.id, p, true)
+	_, err = s.Update(ctx, account, idOrName, p, verify)
 	return err
 }
 
@@ -121,57 +107,58 @@ func remove(ctx context.Context, s entry, r request) error {
 	return err
 }
 
-// provide delivers the event; that it was rejected is an error here.
+// provide delivers the event. A rejection is an error here.
 func provide(ctx context.Context, s entry, r request) error {
 	detail, err := json.Marshal(r.payload)
 	if err != nil {
 		return err
 	}
-	answers := &listener{Publisher: s.events.Bus}
+	publisher := &rejectionRecorder{Publisher: s.events.Bus}
 	h := *s.events
-	h.Bus = answers
+	h.Bus = publisher
 	if err := h.Handle(ctx, events.EventBridgeEvent{ID: eventID, Detail: detail}); err != nil {
 		return err
 	}
-	return answers.rejected
+	return publisher.rejected
 }
 
-// listener hears what is put on the bus.
-type listener struct {
+// rejectionRecorder records a rejection that is put on the bus.
+type rejectionRecorder struct {
 	provision.Publisher
 	rejected error
 }
 
-func (l *listener) Put(ctx context.Context, detailType string, detail any) error {
+// Put implements provision.Publisher.
+func (p *rejectionRecorder) Put(ctx context.Context, detailType string, detail any) error {
 	if r, ok := detail.(provision.Rejected); ok {
-		l.rejected = apierror.New(apierror.Invalid, "rejected: "+r.Error.Summary, nil)
+		p.rejected = apierror.New(apierror.Invalid, "rejected: "+r.Error.Summary, nil)
 	}
-	return l.Publisher.Put(ctx, detailType, detail)
+	return p.Publisher.Put(ctx, detailType, detail)
 }
 
-// again makes the request again. An event whose claim somebody holds would wait
-// for that one as long as a request may.
-func (o operation) again(ctx context.Context, s *stack, r request) error {
-	if o.byEvent {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, retryTime)
-		defer cancel()
-	}
-	return o.do(ctx, s.direct, r)
-}
-
-// retry makes the request again, on stores without faults. A claim that the
-// first one left is given up after a minute, which is also when Lambda delivers
+// retry repeats the request without faults. If the first attempt's claim is still
+// in force, retry moves the clock to its end, which is also when Lambda delivers
 // an event again.
 func (o operation) retry(ctx context.Context, s *stack, r request) error {
-	err := o.again(ctx, s, r)
+	err := o.repeat(ctx, s, r)
 	e, ok := errors.AsType[*apierror.Error](err)
 	if ok && e.Code == apierror.RequestInProgress || err != nil && o.byEvent {
 		s.ahead.Add(int64(database.ClaimTime + time.Second))
-		err = o.again(ctx, s, r)
+		err = o.do(ctx, s.direct, r)
 	}
-	if err != nil && !o.done(err) {
-		return fmt.Errorf("the retry failed: %w", err)
+	if err == nil || o.alreadyDone != nil && o.alreadyDone(err) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the retry failed: %w", err)
+}
+
+// repeat makes the request again. It limits the time of an event, which waits
+// while a claim is in force.
+func (o operation) repeat(ctx context.Context, s *stack, r request) error {
+	if o.byEvent {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, eventTimeout)
+		defer cancel()
+	}
+	return o.do(ctx, s.direct, r)
 }

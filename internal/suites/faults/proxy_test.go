@@ -12,40 +12,40 @@ import (
 	"time"
 )
 
-// kind is what becomes of a request.
+// kind is what happens to a request.
 type kind string
 
 const (
-	answers500   kind = "answers 500"
-	throttles    kind = "throttles"
-	hangs        kind = "hangs"
-	cutsBefore   kind = "cuts before"
-	cutsAfter    kind = "cuts after"
-	hangsAfter   kind = "hangs after"
-	landsLate    kind = "lands late"
-	notFoundYet  kind = "not found yet"
-	holdsBefore  kind = "killed before"
-	holdsAfter   kind = "killed after"
-	passes       kind = ""
-	notFoundTime      = time.Second
+	answers500  kind = "answers 500"
+	throttles   kind = "throttles"
+	hangsBefore kind = "hangs"
+	cutsBefore  kind = "cuts before"
+	cutsAfter   kind = "cuts after"
+	hangsAfter  kind = "hangs after"
+	landsLate   kind = "lands late"
+	notFoundYet kind = "not found yet"
+	holdsBefore kind = "killed before"
+	holdsAfter  kind = "killed after"
+	passes      kind = ""
 )
 
-// reach is which requests a fault meets.
+// notFoundTime is how long a fault of kind notFoundYet lasts.
+const notFoundTime = time.Second
+
+// reach is which requests a fault applies to.
 type reach string
 
 const (
 	once   reach = "once"
-	onward reach = "and on"    // each of that operation, from the nth on
-	outage reach = "and all"   // each of every operation, from that one on
-	timed  reach = "for a bit" // each of Secrets Manager, for a second from the first on
+	onward reach = "from then on" // every request of that operation, from the nth on
+	outage reach = "in an outage" // every request of all operations, from that one on
+	timed  reach = "for a second" // every request to Secrets Manager, from the first on
 )
 
-// anyOperation is the operation of a fault that meets the nth request whatever
-// it is.
+// anyOperation is the operation of a fault that applies to the nth request of all.
 const anyOperation = "any operation"
 
-// fault is one fault: the nth request of an operation, what becomes of it, and
-// which others it meets too.
+// fault applies to the nth request of an operation and to the others in its reach.
 type fault struct {
 	operation string
 	nth       int
@@ -53,36 +53,36 @@ type fault struct {
 	reach     reach
 }
 
-// proxy is a server between a client and moto, which has one fault.
+// proxy is a server between a client and moto. It has one fault at a time.
 type proxy struct {
 	target   string
-	prefix   string // of our secrets' names
+	prefix   string // of the stack's secrets
 	client   *http.Client
 	server   *http.Server
 	listener net.Listener
 
 	mu       sync.Mutex
 	fault    *fault
-	since    time.Time // when the fault was first met
+	since    time.Time // when the fault first applied
 	counts   map[string]int
 	met      int
-	held     chan struct{} // closed when a request is held for a kill
-	released chan struct{} // closed when what is late may land
+	holding  chan struct{} // closed when a request is held for a kill
+	released chan struct{} // closed when late requests may take effect
 	late     sync.WaitGroup
-	put      []string // what the bus took
+	put      []string // the bodies of PutEvents
 }
 
 func newProxy(target, prefix string) (*proxy, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
+		return nil, fmt.Errorf("listen: %w", err)
 	}
 	p := &proxy{
-		target: target, prefix: prefix, listener: listener, held: make(chan struct{}), released: make(chan struct{}),
+		target: target, prefix: prefix, listener: listener, holding: make(chan struct{}), released: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
-	go func() { _ = p.server.Serve(listener) }() // it ends when it is closed
+	go func() { _ = p.server.Serve(listener) }() // returns when close closes the server
 	return p, nil
 }
 
@@ -90,11 +90,11 @@ func (p *proxy) url() string { return "http://" + p.listener.Addr().String() }
 
 func (p *proxy) close() {
 	p.disarm()
-	p.land()
+	p.releaseLate()
 	_ = p.server.Close()
 }
 
-func (p *proxy) holding() <-chan struct{} { return p.held }
+func (p *proxy) held() <-chan struct{} { return p.holding }
 
 func (p *proxy) arm(f fault) {
 	p.mu.Lock()
@@ -114,8 +114,8 @@ func (p *proxy) disarm() int {
 	return p.met
 }
 
-// land lets the requests that are late have their effect, and waits for it.
-func (p *proxy) land() {
+// releaseLate makes late requests take effect, and waits for that.
+func (p *proxy) releaseLate() {
 	p.mu.Lock()
 	select {
 	case <-p.released:
@@ -126,7 +126,7 @@ func (p *proxy) land() {
 	p.late.Wait()
 }
 
-// decide says what becomes of the next request of that operation.
+// decide returns what happens to the next request.
 func (p *proxy) decide(service, operation string, body []byte) kind {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +136,7 @@ func (p *proxy) decide(service, operation string, body []byte) kind {
 	}
 	p.counts[operation]++
 	p.counts[anyOperation]++
-	if !p.meets(f, service, operation, body) {
+	if !p.applies(f, service, operation, body) {
 		return passes
 	}
 	if p.met++; p.met == 1 {
@@ -151,7 +151,7 @@ func (p *proxy) decide(service, operation string, body []byte) kind {
 	return f.kind
 }
 
-func (p *proxy) meets(f *fault, service, operation string, body []byte) bool {
+func (p *proxy) applies(f *fault, service, operation string, body []byte) bool {
 	count, named := p.counts[f.operation], f.operation == operation || f.operation == anyOperation
 	switch f.reach {
 	case timed:
@@ -165,11 +165,11 @@ func (p *proxy) meets(f *fault, service, operation string, body []byte) bool {
 	return named && count == f.nth
 }
 
-// ServeHTTP passes a request on, unless it meets the fault.
+// ServeHTTP forwards a request unless the fault applies to it.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client went away
+		panic(http.ErrAbortHandler) // the client has gone
 	}
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch p.decide(service, operation, body) {
@@ -179,35 +179,35 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "ThrottlingException")
 	case notFoundYet:
 		refuse(w, http.StatusBadRequest, "ResourceNotFoundException")
-	case hangs:
+	case hangsBefore:
 		<-r.Context().Done()
 	case cutsBefore:
 		panic(http.ErrAbortHandler)
 	case cutsAfter:
-		p.effect(r, body)
+		p.discard(r, body)
 		panic(http.ErrAbortHandler)
 	case hangsAfter:
-		p.effect(r, body)
+		p.discard(r, body)
 		<-r.Context().Done()
 	case landsLate:
-		go p.landLater(r, body, p.release())
+		go p.sendLate(r, body, p.release())
 		<-r.Context().Done()
 	case holdsBefore:
-		close(p.held)
+		close(p.holding)
 		<-r.Context().Done()
 	case holdsAfter:
-		p.effect(r, body)
-		close(p.held)
+		p.discard(r, body)
+		close(p.holding)
 		<-r.Context().Done()
 	default:
-		p.pass(w, r, body)
+		p.forward(w, r, body)
 	}
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":"as the cell wants it"}`, code) // the client may be gone
+	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":"injected by the cell"}`, code) // the client may have gone
 }
 
 func (p *proxy) release() <-chan struct{} {
@@ -216,19 +216,19 @@ func (p *proxy) release() <-chan struct{} {
 	return p.released
 }
 
-func (p *proxy) landLater(r *http.Request, body []byte, released <-chan struct{}) {
+func (p *proxy) sendLate(r *http.Request, body []byte, released <-chan struct{}) {
 	defer p.late.Done()
 	<-released
-	p.effect(r, body)
+	p.discard(r, body)
 }
 
-// effect has a request done whose answer nobody gets.
-func (p *proxy) effect(r *http.Request, body []byte) {
-	answer, err := p.send(r, body)
+// discard sends a request and discards the response.
+func (p *proxy) discard(r *http.Request, body []byte) {
+	response, err := p.send(r, body)
 	if err != nil {
-		return // as for a client whose answer is lost
+		return // the response is lost in any case
 	}
-	_ = answer.Body.Close()
+	_ = response.Body.Close()
 }
 
 func (p *proxy) send(r *http.Request, body []byte) (*http.Response, error) {
@@ -237,24 +237,24 @@ func (p *proxy) send(r *http.Request, body []byte) (*http.Response, error) {
 		return nil, err
 	}
 	out.Header = r.Header.Clone()
-	answer, err := p.client.Do(out)
+	response, err := p.client.Do(out)
 	if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutEvents") {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.put = append(p.put, string(body))
 	}
-	return answer, err
+	return response, err
 }
 
-func (p *proxy) pass(w http.ResponseWriter, r *http.Request, body []byte) {
-	answer, err := p.send(r, body)
+func (p *proxy) forward(w http.ResponseWriter, r *http.Request, body []byte) {
+	response, err := p.send(r, body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	for name, values := range answer.Header {
+	defer func() { _ = response.Body.Close() }()
+	for name, values := range response.Header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(answer.StatusCode)
-	_, _ = io.Copy(w, answer.Body) // the client may be gone
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body) // the client may have gone
 }

@@ -8,30 +8,29 @@ import (
 	"maps"
 	"os"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 )
 
-// soakTime is how long the soak takes: a few seconds with the suite, minutes by
-// itself.
+// soakTime is short by default, since the soak is part of the suite.
 var soakTime = flag.Duration("soak", 10*time.Second, "how long the soak takes")
 
 const (
 	soakers = 8
-	// warmUp fills what is filled once: caches, and pools of buffers.
+	// warmUp fills caches and pools of buffers.
 	warmUp = 3 * time.Second
-	// mostGrowth is by how many bytes the heap may be larger at the end: noise,
-	// where a leak in each of some thousand operations is much more.
-	mostGrowth = 2 << 20
+	// maxGrowth is the growth of the heap, in bytes, that counts as noise. A leak in
+	// each of some thousand requests is much larger.
+	maxGrowth = 2 << 20
 )
 
-// TestNothingIsLostAndNothingLeaksOverTime has many workers make random requests
-// about the same few names, with random faults of the stores and on the way to the
-// target. It is not parallel, since it measures the process.
-func TestNothingIsLostAndNothingLeaksOverTime(t *testing.T) {
+// TestFaults_Soak makes random requests about the same few names from many workers,
+// with random faults of AWS and of the connection to the target. It is not
+// parallel, since it measures the process.
+func TestFaults_Soak(t *testing.T) {
 	ctx := t.Context()
 	s, err := newStack(ctx, false)
 	if err != nil {
@@ -55,63 +54,57 @@ func TestNothingIsLostAndNothingLeaksOverTime(t *testing.T) {
 	after := measure()
 	t.Logf("\nbefore %s\nafter  %s\n%s", before, after, tally)
 	if after.files > before.files {
-		t.Errorf("%d descriptors, %d before", after.files, before.files)
+		t.Errorf("%d file descriptors, %d before", after.files, before.files)
 	}
-	if after.heap > before.heap+mostGrowth {
+	if after.heap > before.heap+maxGrowth {
 		t.Errorf("%d bytes on the heap, %d before", after.heap, before.heap)
 	}
-	if err := s.soakEnds(ctx, source(t)); err != nil {
+	if err := s.checkSoaked(ctx, source(t)); err != nil {
 		t.Error(err)
 	}
 }
 
-// soakDetails are the details of events, by user: their secrets are shared.
+// soakDetails returns the details of events by user, with a customer's secret for
+// each user.
 func (s *stack) soakDetails(ctx context.Context, payload map[string]any) (map[string]map[string]any, error) {
 	details := map[string]map[string]any{}
 	for user, password := range logins() {
 		p := maps.Clone(payload)
 		p["username"], p["password"] = user, string(password)
 		var err error
-		if details[user], err = s.shareAs(ctx, s.theirs()+user, p); err != nil {
+		if details[user], err = s.share(ctx, s.theirs()+user, p); err != nil {
 			return nil, err
 		}
 	}
 	return details, nil
 }
 
-// soak has the workers work for some time, and ends with all that they opened
-// closed.
+// soak runs the workers for a time. Afterwards everything they opened is closed.
 func soak(t *testing.T, s *stack, details map[string]map[string]any, d time.Duration) *tally {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	all, payload := newTally(), source(t)
-	var workers sync.WaitGroup
+	var workers errgroup.Group
 	for i := range soakers {
-		workers.Go(func() {
-			if err := s.soakOne(ctx, uint64(i), payload, details, all); err != nil {
-				t.Errorf("worker %d: %v", i, err)
-			}
-		})
+		workers.Go(func() error { return s.soakOne(ctx, uint64(i), payload, details, all) })
 	}
-	workers.Go(func() {
-		if err := s.soakSweeps(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	workers.Wait()
+	workers.Go(func() error { return s.soakSweeps(ctx) })
+	if err := workers.Wait(); err != nil {
+		t.Error(err)
+	}
 	return all
 }
 
-// soakSweeps has the secrets swept now and then that are older than a minute, as
-// the schedule does with those older than an hour: longer than any request runs,
-// and than what is late of one.
+// soakSweeps sweeps secrets that are older than a minute, as the schedule sweeps
+// those older than an hour. A minute is longer than any request takes, late ones
+// included.
 func (s *stack) soakSweeps(ctx context.Context) error {
 	const every, hour = 15 * time.Second, 59 * time.Minute
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	mine := &stack{table: s.table, prefix: s.prefix}
-	if err := mine.open(false); err != nil {
+	mine, err := openStack(s.Stack, false)
+	if err != nil {
 		return err
 	}
 	for {
@@ -126,25 +119,25 @@ func (s *stack) soakSweeps(ctx context.Context) error {
 	}
 }
 
-// process is what a process has.
-type process struct {
+// resources are the resources that this process uses.
+type resources struct {
 	heap              uint64
 	resident          int64
 	files, goroutines int
 }
 
-func (p process) String() string {
-	return fmt.Sprintf("%6d KiB on the heap, %6d KiB resident, %3d descriptors, %3d goroutines", p.heap>>10, p.resident>>10, p.files, p.goroutines)
+func (p resources) String() string {
+	return fmt.Sprintf("%6d KiB on the heap, %6d KiB resident, %3d file descriptors, %3d goroutines", p.heap>>10, p.resident>>10, p.files, p.goroutines)
 }
 
-func measure() process {
-	const collections = 3 // what a finalizer or a pool holds goes with the next ones
+func measure() resources {
+	const collections = 3 // what a finalizer or a pool refers to takes more than one
 	for range collections {
 		runtime.GC()
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	p := process{heap: m.HeapAlloc, goroutines: runtime.NumGoroutine()}
+	p := resources{heap: m.HeapAlloc, goroutines: runtime.NumGoroutine()}
 	if files, err := os.ReadDir("/proc/self/fd"); err == nil {
 		p.files = len(files)
 	}
@@ -157,18 +150,18 @@ func measure() process {
 	return p
 }
 
-// soakEnds looks at what the workers left, and then has all of it removed: then
-// nothing is left but what the sweep finds, and every name can be used.
-func (s *stack) soakEnds(ctx context.Context, payload map[string]any) error {
-	c, err := s.read(ctx)
+// checkSoaked checks what the workers left and deletes it. Afterwards every name
+// must be usable, and a sweep must leave nothing.
+func (s *stack) checkSoaked(ctx context.Context, payload map[string]any) error {
+	c, err := s.Contents(ctx)
 	if err != nil {
 		return err
 	}
-	if len(c.names) != len(c.databases) {
-		return fmt.Errorf("%w: %d names for %d databases", errBlocked, len(c.names), len(c.databases))
+	if len(c.Names) != len(c.Databases) {
+		return fmt.Errorf("%w: %d names for %d databases", errBlocked, len(c.Names), len(c.Databases))
 	}
-	for name := range c.names {
-		if err := s.sound(ctx, s.direct, name); err != nil {
+	for name := range c.Names {
+		if err := s.checkLogin(ctx, s.direct, name); err != nil {
 			return err
 		}
 		if _, err := s.direct.Delete(ctx, account, name); err != nil {
@@ -185,27 +178,27 @@ func (s *stack) soakEnds(ctx context.Context, payload map[string]any) error {
 			return err
 		}
 	}
-	return s.emptied(ctx)
+	return s.checkEmpty(ctx)
 }
 
-// emptied fails where a sweep leaves a secret.
-func (s *stack) emptied(ctx context.Context) error {
-	const sweeps = 2 // the second finds nothing: so nothing is in the first one's way
+// checkEmpty fails if anything remains after a sweep.
+func (s *stack) checkEmpty(ctx context.Context) error {
+	const sweeps = 2 // the second must not fail for what the first one has done
 	for range sweeps {
 		report, err := s.sweep(ctx)
 		if err != nil {
-			return fmt.Errorf("the sweep of %d secrets with %d orphans: %w", report.Seen, report.Orphans, err)
+			return fmt.Errorf("sweep %d secrets with %d orphans: %w", report.Seen, report.Orphans, err)
 		}
 	}
-	c, err := s.read(ctx)
+	c, err := s.Contents(ctx)
 	if err != nil {
 		return err
 	}
-	if len(c.secrets) > 0 {
-		return fmt.Errorf("%w: secrets %v", errOrphan, c.secrets)
+	if len(c.Secrets) > 0 {
+		return fmt.Errorf("%w: secrets %v", errOrphan, c.Secrets)
 	}
-	if len(c.databases) > 0 || len(c.names) > 0 {
-		return errors.New("a database is left")
+	if len(c.Databases) > 0 || len(c.Names) > 0 {
+		return errors.New("a database remains")
 	}
 	return nil
 }

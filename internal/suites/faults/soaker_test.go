@@ -19,15 +19,15 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// soakNames are few, so that workers are in each other's way.
+// soakNames returns few names, so that workers compete for them.
 func soakNames() []string { return []string{"a", "b", "c", "d", "e", "f"} }
 
-// logins are the users of the source and their passwords.
+// logins returns the passwords of the source's users.
 func logins() map[string]database.Password {
 	return map[string]database.Password{firstUser: firstSecret, secondUser: secondSecret}
 }
 
-// tally counts what came of what.
+// tally counts requests by their outcome.
 type tally struct {
 	mu      sync.Mutex
 	counts  map[string]int
@@ -39,7 +39,7 @@ type tally struct {
 func newTally() *tally { return &tally{counts: map[string]int{}} }
 
 func (t *tally) add(operation string, took time.Duration, met bool, err error) {
-	outcome := "done"
+	outcome := "succeeded"
 	if e, ok := errors.AsType[*apierror.Error](err); ok {
 		outcome = fmt.Sprintf("%v %s", e.Kind, e.Code)
 	} else if err != nil {
@@ -57,7 +57,7 @@ func (t *tally) add(operation string, took time.Duration, met bool, err error) {
 
 func (t *tally) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d requests, %d of them met a fault, the slowest took %s\n", t.total, t.met, t.slowest.Round(time.Millisecond))
+	fmt.Fprintf(&text, "%d requests, %d with a fault, the slowest took %s\n", t.total, t.met, t.slowest.Round(time.Millisecond))
 	for _, name := range slices.Sorted(maps.Keys(t.counts)) {
 		fmt.Fprintf(&text, "%8d %s\n", t.counts[name], name)
 	}
@@ -70,17 +70,16 @@ type soaker struct {
 	random  *rand.Rand
 	payload map[string]any
 	details map[string]map[string]any
-	since   int // how many requests ago what was late had landed
+	pending int // requests since late ones were released
 }
 
-// mostLate is after how many requests what is late has landed: within a minute.
-const mostLate = 4
+// maxPending limits how long a request is late: well below a minute.
+const maxPending = 4
 
-// soakOne works on the stack's table and secrets, with proxies of its own, until
-// ctx ends.
+// soakOne makes requests to the stack through its own proxies until ctx ends.
 func (s *stack) soakOne(ctx context.Context, seed uint64, payload map[string]any, details map[string]map[string]any, all *tally) (err error) {
-	mine := &stack{table: s.table, prefix: s.prefix}
-	if err := mine.open(true); err != nil {
+	mine, err := openStack(s.Stack, true)
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, mine.close()) }()
@@ -92,50 +91,50 @@ func (s *stack) soakOne(ctx context.Context, seed uint64, payload map[string]any
 	}
 	for ctx.Err() == nil {
 		if err := w.once(context.WithoutCancel(ctx), all); err != nil {
-			return fmt.Errorf("%w\n%s", err, mine.log)
+			return fmt.Errorf("worker %d: %w\n%s", seed, err, mine.log)
 		}
 		mine.log.Reset()
 	}
 	return nil
 }
 
-// once makes one request, mostly with a fault, and fails where the answer is one
-// that a fault or a rival does not excuse.
+// once makes one request, usually with a fault, and fails if neither the fault nor
+// another worker explains the response.
 func (w *soaker) once(ctx context.Context, all *tally) error {
-	broken := w.breaks()
+	point := w.armRandom()
 	began := time.Now()
-	work, cancel := context.WithTimeout(ctx, requestTime)
+	work, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	name := pick(w.random, soakNames())
 	operation, err := w.request(work, name)
 	took := time.Since(began)
-	met := broken != nil && broken.disarm() > 0
-	if w.since++; w.random.IntN(2) == 0 || w.since > mostLate {
-		w.since = 0
-		w.proxy.land()
+	met := point != nil && point.disarm() > 0
+	if w.pending++; w.random.IntN(2) == 0 || w.pending > maxPending {
+		w.pending = 0
+		w.proxy.releaseLate()
 	}
 	all.add(operation, took, met, err)
 	if err != nil && apierror.KindOf(err) == apierror.Internal {
-		return fmt.Errorf("%s of %s is answered as a defect: %w", operation, name, err)
+		return fmt.Errorf("%s %s is reported as a defect: %w", operation, name, err)
 	}
-	if took > requestTime+lateness {
-		return fmt.Errorf("%s of %s took %s", operation, name, took)
+	if took > requestTimeout+maxDelay {
+		return fmt.Errorf("%s %s took %s", operation, name, took)
 	}
 	return nil
 }
 
-// breaks arms a fault more often than not.
-func (w *soaker) breaks() breakable {
-	const most = 8
-	f := fault{operation: anyOperation, nth: 1 + w.random.IntN(most)}
+// armRandom arms a fault in two of three cases.
+func (w *soaker) armRandom() faultPoint {
+	const maxNth = 8
+	f := fault{operation: anyOperation, nth: 1 + w.random.IntN(maxNth)}
 	switch w.random.IntN(3) {
 	case 0:
-		f.kind = pick(w.random, []kind{answers500, throttles, hangs, cutsBefore, cutsAfter, hangsAfter, landsLate})
+		f.kind = pick(w.random, []kind{answers500, throttles, hangsBefore, cutsBefore, cutsAfter, hangsAfter, landsLate})
 		f.reach = pick(w.random, []reach{once, onward, outage})
 		w.proxy.arm(f)
 		return w.proxy
 	case 1:
-		f.kind = pick(w.random, []kind{hangs, cutsBefore, cutsAfter, hangsAfter})
+		f.kind = pick(w.random, []kind{hangsBefore, cutsBefore, cutsAfter, hangsAfter})
 		w.target.arm(f)
 		return w.target
 	}
@@ -144,7 +143,7 @@ func (w *soaker) breaks() breakable {
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// request makes a random request about a name.
+// request makes a random request about a name and returns its operation.
 func (w *soaker) request(ctx context.Context, name string) (string, error) {
 	user := pick(w.random, []string{firstUser, secondUser})
 	switch w.random.IntN(10) {
@@ -165,7 +164,7 @@ func (w *soaker) request(ctx context.Context, name string) (string, error) {
 	case 8:
 		return "list", w.list(ctx)
 	}
-	return "read", w.sound(ctx, w.faulty, name)
+	return "read", w.checkLogin(ctx, w.faulty, name)
 }
 
 func (w *soaker) list(ctx context.Context) error {
@@ -187,27 +186,18 @@ func (w *soaker) provision(ctx context.Context, name, user string) error {
 	return w.faulty.events.Handle(ctx, events.EventBridgeEvent{ID: uuid.NewString(), Detail: body})
 }
 
-// update changes the login, and now and then the name with it.
+// update changes the login and, in half of all cases, the name.
 func (w *soaker) update(ctx context.Context, name, user string) error {
 	change := map[string]any{"username": user, "password": string(logins()[user])}
 	if w.random.IntN(2) == 0 {
 		change["name"] = pick(w.random, soakNames())
 	}
-	body, err := json.Marshal(change)
-	if err != nil {
-		return err
-	}
-	p, err := database.ParsePatch(body)
-	if err != nil {
-		return err
-	}
-	_, err = w.faulty.Update(ctx, account, name, p, w.random.IntN(2) == 0)
-	return err
+	return updateTo(ctx, w.faulty.Service, name, change, w.random.IntN(2) == 0)
 }
 
-// sound fails where a database that is read has not the password of its user:
-// then it is half of one state and half of another.
-func (s *stack) sound(ctx context.Context, e entry, name string) error {
+// checkLogin fails if a database's password is not that of its user: then it is a
+// mixture of two states.
+func (s *stack) checkLogin(ctx context.Context, e entry, name string) error {
 	d, err := e.Get(ctx, account, name)
 	if err != nil {
 		return err
@@ -221,7 +211,7 @@ func (s *stack) sound(ctx context.Context, e entry, name string) error {
 		want = ""
 	}
 	if p.Main != want {
-		return apierror.New(apierror.Internal, "half a state", fmt.Errorf("%w: user and password of %s don't belong together", errHalf, name))
+		return apierror.New(apierror.Internal, "incomplete state", fmt.Errorf("%w: user and password of %s do not match", errHalf, name))
 	}
 	return nil
 }

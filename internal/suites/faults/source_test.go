@@ -4,33 +4,37 @@ import (
 	"context"
 	"fmt"
 	"testing"
+
+	"github.com/headgate/headgate/internal/testkit/pgserver"
 )
 
-// source is the payload that registers the database that makeSource makes.
-func source(t *testing.T) map[string]any {
-	t.Helper()
-	if err := ready(); err != nil {
-		t.Fatal(err)
-	}
-	p := payload()
-	p["hostname"], p["port"] = "127.0.0.1", postgres.Port()
-	return p
+const (
+	account                   = "acme"
+	firstName, secondName     = "orders", "renamed"
+	firstSecret, secondSecret = "first-pässword", "second-pässword"
+	firstUser, secondUser     = "cdc", "cdc_next"
+)
+
+func sourceOptions() pgserver.Source {
+	return pgserver.Source{Database: "app", Username: firstUser, Password: firstSecret, Publication: "pub", Slot: "slot"}
 }
 
-// makeSource makes a database that is ready for change data capture, for two
-// roles.
-func makeSource() error {
-	for _, statement := range []struct{ db, sql string }{
-		{"postgres", "CREATE ROLE " + firstUser + " LOGIN REPLICATION PASSWORD '" + firstSecret + "'"},
-		{"postgres", "CREATE ROLE " + secondUser + " LOGIN REPLICATION PASSWORD '" + secondSecret + "'"},
-		{"postgres", "CREATE DATABASE app"},
-		{"app", "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO " + firstUser + ", " + secondUser},
-		{"app", "CREATE PUBLICATION pub FOR TABLE t"},
-		{"app", "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')"},
-	} {
-		if _, err := postgres.Exec(context.Background(), statement.db, statement.sql); err != nil {
-			return fmt.Errorf("%s: %w", statement.sql, err)
-		}
+// newSource creates the source of all tests. A second role can use it too.
+func newSource() error {
+	ctx, source := context.Background(), sourceOptions()
+	if err := machine.Postgres.CreateSource(ctx, source); err != nil {
+		return err
 	}
-	return nil
+	_, err := machine.Postgres.Exec(ctx, source.Database, fmt.Sprintf(
+		"CREATE ROLE %[1]s LOGIN REPLICATION PASSWORD '%[2]s'; GRANT SELECT ON %[3]s TO %[1]s", secondUser, secondSecret, pgserver.SourceTable))
+	return err
+}
+
+// source returns the payload that registers the source.
+func source(t *testing.T) map[string]any {
+	t.Helper()
+	if err := createSource(); err != nil {
+		t.Fatal(err)
+	}
+	return machine.Payload(firstName, sourceOptions())
 }

@@ -7,27 +7,28 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// onTarget is the operation of a fault on the way to the target: a flight, which
-// is what the probe says after it has heard the server, or first of all.
-const onTarget = "flight"
+// flight is the operation of a fault in the connection to the target. A flight is
+// everything that the client sends before it waits for the server again.
+const flight = "flight"
 
-// What a target says that passes by itself.
+// The SQLSTATEs of temporary errors.
 const (
-	startsUp  kind = "57P03"
-	isFull    kind = "53300"
-	shutsDown kind = "57P01"
+	startsUp  kind = pgerrcode.CannotConnectNow
+	isFull    kind = pgerrcode.TooManyConnections
+	shutsDown kind = pgerrcode.AdminShutdown
 )
 
-func (f fault) flight() bool { return f.operation == onTarget }
+func (f fault) onTarget() bool { return f.operation == flight }
 
-// target is a server between the probe and Postgres, which has one fault.
+// target is a server between the probe and Postgres. It has one fault at a time.
 type target struct {
 	server   int // Postgres's port
 	listener net.Listener
-	held     chan struct{} // closed when a flight is held for a kill
+	holding  chan struct{} // closed when a flight is held for a kill
 	serving  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -41,16 +42,16 @@ type target struct {
 func newTarget(server int) (*target, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
+		return nil, fmt.Errorf("listen: %w", err)
 	}
-	t := &target{server: server, listener: listener, held: make(chan struct{}), open: map[net.Conn]bool{}}
+	t := &target{server: server, listener: listener, holding: make(chan struct{}), open: map[net.Conn]bool{}}
 	t.serving.Go(t.accept)
 	return t, nil
 }
 
 func (t *target) port() int { return t.listener.Addr().(*net.TCPAddr).Port }
 
-func (t *target) holding() <-chan struct{} { return t.held }
+func (t *target) held() <-chan struct{} { return t.holding }
 
 func (t *target) arm(f fault) {
 	t.mu.Lock()
@@ -65,13 +66,13 @@ func (t *target) disarm() int {
 	return t.met
 }
 
-// close ends every connection, and waits for that.
+// close closes every connection and waits until they have ended.
 func (t *target) close() error {
 	err := t.listener.Close()
 	t.mu.Lock()
 	t.closed = true
 	for conn := range t.open {
-		_ = conn.Close() // all that is wanted is that it ends
+		_ = conn.Close() // it may be closed already
 	}
 	t.mu.Unlock()
 	t.serving.Wait()
@@ -88,8 +89,8 @@ func (t *target) accept() {
 	}
 }
 
-// keep has conn closed when t is, and tells whether it is not yet.
-func (t *target) keep(conn net.Conn) bool {
+// register makes close close conn. It reports whether the target is open.
+func (t *target) register(conn net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open[conn] = true
@@ -100,7 +101,7 @@ func (t *target) drop(conn net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.open, conn)
-	_ = conn.Close() // the other end notices
+	_ = conn.Close() // it may be closed already
 }
 
 func (t *target) serve(client net.Conn) {
@@ -110,13 +111,13 @@ func (t *target) serve(client net.Conn) {
 		return
 	}
 	defer t.drop(server)
-	if !t.keep(client) || !t.keep(server) {
+	if !t.register(client) || !t.register(server) {
 		return
 	}
-	(&passage{target: t, client: client, server: server}).pass()
+	(&connection{target: t, client: client, server: server}).forward()
 }
 
-// decide says what becomes of the next flight.
+// decide returns what happens to the next flight.
 func (t *target) decide() kind {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,26 +131,27 @@ func (t *target) decide() kind {
 	return t.fault.kind
 }
 
-// passage is one connection between a client and the server.
-type passage struct {
+// connection is one connection between a client and the server.
+type connection struct {
 	target         *target
 	client, server net.Conn
 
 	mu       sync.Mutex
-	speaking bool // the client spoke last
-	mute     bool // the client does not hear the server any more
+	inFlight bool // the client sent the last bytes
+	muted    bool // the client receives nothing more from the server
 }
 
-// pass passes on what either says, until one of them ends or a fault does.
-func (p *passage) pass() {
-	var back sync.WaitGroup
-	back.Go(p.backward)
-	p.forward()
-	_ = p.server.Close() // it may be gone already
-	back.Wait()
+// forward copies bytes in both directions until one side closes the connection or
+// a fault does.
+func (p *connection) forward() {
+	var responses sync.WaitGroup
+	responses.Go(p.forwardResponses)
+	p.forwardFlights()
+	_ = p.server.Close() // it may be closed already
+	responses.Wait()
 }
 
-func (p *passage) forward() {
+func (p *connection) forwardFlights() {
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := p.client.Read(buffer)
@@ -160,88 +162,90 @@ func (p *passage) forward() {
 		if p.begins() {
 			k = p.target.decide()
 		}
-		if !p.fly(k, buffer[:n]) {
+		if !p.send(k, buffer[:n]) {
 			return
 		}
 	}
 }
 
-// begins tells whether what the client says now is a flight's beginning.
-func (p *passage) begins() bool {
+// begins reports whether the client begins a new flight.
+func (p *connection) begins() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := !p.speaking
-	p.speaking = true
+	first := !p.inFlight
+	p.inFlight = true
 	return first
 }
 
-// fly does with a flight what the fault wants, and tells whether to go on.
-func (p *passage) fly(k kind, flight []byte) bool {
+// send forwards a flight as the fault requires. It reports whether the connection
+// continues.
+func (p *connection) send(k kind, data []byte) bool {
 	switch k {
 	case cutsBefore:
 		return false
-	case hangs, holdsBefore:
+	case hangsBefore, holdsBefore:
 		p.hold(k)
 		return false
 	case cutsAfter, hangsAfter, holdsAfter:
-		p.hush()
-		if _, err := p.server.Write(flight); err != nil || k == cutsAfter {
+		p.mute()
+		if _, err := p.server.Write(data); err != nil || k == cutsAfter {
 			return false
 		}
 		p.hold(k)
 		return false
 	case startsUp, isFull, shutsDown:
-		p.hush()
-		message, err := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: string(k), Message: "as the cell wants it"}).Encode(nil)
+		p.mute()
+		message, err := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: string(k), Message: "injected by the cell"}).Encode(nil)
 		if err == nil {
-			_, _ = p.client.Write(message) // the client may be gone
+			_, _ = p.client.Write(message) // the client may have gone
 		}
 		_ = p.client.Close()
 		return false
 	}
-	_, err := p.server.Write(flight)
+	_, err := p.server.Write(data)
 	return err == nil
 }
 
-// hush keeps from the client what the server says from now on.
-func (p *passage) hush() {
+// mute stops forwarding the server's bytes.
+func (p *connection) mute() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mute = true
+	p.muted = true
 }
 
-// hold waits until the client is gone.
-func (p *passage) hold(k kind) {
-	p.hush()
+// hold waits until the client closes the connection.
+func (p *connection) hold(k kind) {
+	p.mute()
 	if k == holdsBefore || k == holdsAfter {
-		close(p.target.held)
+		close(p.target.holding)
 	}
-	_, _ = io.Copy(io.Discard, p.client) // its end is what is waited for
+	_, _ = io.Copy(io.Discard, p.client) // an error is an end too
 }
 
-func (p *passage) backward() {
+func (p *connection) forwardResponses() {
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := p.server.Read(buffer)
-		if n > 0 && !p.answer(buffer[:n]) || err != nil {
+		if n > 0 && !p.respond(buffer[:n]) || err != nil {
 			break
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.mute {
-		_ = p.client.Close() // as the server has
+	if !p.muted {
+		_ = p.client.Close() // as the server did
 	}
 }
 
-// answer passes on what the server says, and tells whether to go on.
-func (p *passage) answer(b []byte) bool {
+// respond forwards the server's bytes unless the client is muted. It reports
+// whether the connection continues.
+func (p *connection) respond(b []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mute {
+	if p.muted {
 		return true
 	}
-	p.speaking = false
+	p.inFlight = false
 	_, err := p.client.Write(b)
 	return err == nil
 }

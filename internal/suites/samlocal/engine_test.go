@@ -23,18 +23,18 @@ import (
 )
 
 const (
-	// image is what SAM puts its runtime emulator into, in place of AWS's image.
+	// image replaces AWS's image. SAM adds its runtime emulator to it.
 	image    = "headgate-samlocal"
 	imageTag = "base"
-	// bridge is the network that an engine puts containers on.
+	// bridge is the network of an engine's containers.
 	bridge = "docker0"
 
-	engineDeadline  = time.Minute
-	enginePatience  = 20 * time.Second
-	requestDeadline = 20 * time.Second
+	engineTimeout  = time.Minute
+	engineGrace    = 20 * time.Second
+	requestTimeout = 20 * time.Second
 )
 
-// engine is a container engine, by its HTTP API on a Unix socket.
+// engine is a client of a container engine's HTTP API on a Unix socket.
 type engine struct {
 	socket string
 	client *http.Client
@@ -44,11 +44,11 @@ func newEngine(socket string) *engine {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
-	return &engine{socket, &http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: requestDeadline}}
+	return &engine{socket, &http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: requestTimeout}}
 }
 
-// startEngine is the engine that the machine runs, or else one that ends with
-// the test, for which the machine's Docker is installed when it is missing.
+// startEngine returns the engine of the machine. If none runs, it starts one that
+// ends with the test, and installs Docker if it is missing.
 func startEngine(t *testing.T) *engine {
 	t.Helper()
 	socket := strings.TrimPrefix(os.Getenv("DOCKER_HOST"), "unix://")
@@ -59,8 +59,8 @@ func startEngine(t *testing.T) *engine {
 	if _, err := running.call(t.Context(), http.MethodGet, "/_ping", nil); err == nil {
 		return running
 	}
-	install(t, "dockerd", "^docker[.]io$") // as a pattern, which apt takes: the name is also that of a registry
-	// Not t.TempDir: its name is too long for a socket.
+	requireProgram(t, "dockerd", "^docker[.]io$") // a pattern, because the name is also a registry's
+	// The name of t.TempDir is too long for a socket.
 	dir, err := os.MkdirTemp("", "samlocal")
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +78,8 @@ func startEngine(t *testing.T) *engine {
 func (e *engine) start(t *testing.T, dir string) {
 	t.Helper()
 	var log localrun.Output
-	// Published ports go through the engine's own proxy: nothing is changed in
-	// the machine's packet filter or routing.
+	// The engine must not change the machine's packet filter or routing. Published
+	// ports go through its own proxy.
 	cmd := exec.Command("dockerd", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
 		"--host", "unix://"+e.socket, "--pidfile", filepath.Join(dir, "pid"),
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"))
@@ -90,31 +90,24 @@ func (e *engine) start(t *testing.T, dir string) {
 	}
 	t.Cleanup(func() {
 		e.client.CloseIdleConnections()
-		process.Stop(syscall.SIGTERM, enginePatience)
+		process.Stop(syscall.SIGTERM, engineGrace)
 		// The engine leaves its bridge behind.
 		if out, err := exec.Command("busybox", "ip", "link", "delete", bridge).CombinedOutput(); err != nil {
-			t.Errorf("removing the engine's bridge: %v: %s", err, out)
+			t.Errorf("remove the engine's bridge: %v: %s", err, out)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), engineDeadline)
+	ctx, cancel := context.WithTimeout(t.Context(), engineTimeout)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if _, err = e.call(ctx, http.MethodGet, "/_ping", nil); err == nil {
-			return
-		}
-		select {
-		case <-process.Done():
-			t.Fatalf("dockerd ended: %v\n%s", process.Err(), log.String())
-		case <-ctx.Done():
-			t.Fatalf("dockerd does not answer: %v", err)
-		case <-tick.C:
-		}
+	err = process.Await(ctx, 100*time.Millisecond, func(ctx context.Context) error {
+		_, err := e.call(ctx, http.MethodGet, "/_ping", nil)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("start dockerd: %v\n%s", err, localrun.Tail(log.String()))
 	}
 }
 
-// call makes one request and gives its answer; a status over 299 is an error.
+// call sends a request and returns the response. A status above 299 is an error.
 func (e *engine) call(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://engine"+path, body)
 	if err != nil {
@@ -125,16 +118,16 @@ func (e *engine) call(ctx context.Context, method, path string, body io.Reader) 
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode > 299 {
-		err = fmt.Errorf("%s %s: status %d: %s", method, path, response.StatusCode, answer)
+		err = fmt.Errorf("%s %s: status %d: %s", method, path, response.StatusCode, text)
 	}
-	return answer, err
+	return text, err
 }
 
-// gateway is the address by which a container reaches this machine: that of the
-// engine's bridge.
-func gateway(t *testing.T) string {
+// hostAddress returns the address of this machine on the engine's bridge, where
+// containers reach it.
+func hostAddress(t *testing.T) string {
 	t.Helper()
 	i, err := net.InterfaceByName(bridge)
 	if err != nil {
@@ -153,8 +146,8 @@ func gateway(t *testing.T) string {
 	return ""
 }
 
-// importImage makes the image from scratch: the functions are static binaries,
-// so that all it has to have is what SAM's own build runs in it.
+// importImage creates the image from scratch. The functions are static binaries, so
+// it needs only the programs that SAM's build runs in it.
 func (e *engine) importImage(t *testing.T) {
 	t.Helper()
 	archive, err := root()
@@ -162,33 +155,33 @@ func (e *engine) importImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := url.Values{"fromSrc": {"-"}, "repo": {image}, "tag": {imageTag}}
-	answer, err := e.call(t.Context(), http.MethodPost, "/images/create?"+query.Encode(), archive)
-	if err == nil && bytes.Contains(answer, []byte(`"error"`)) {
-		err = fmt.Errorf("%s", answer)
+	response, err := e.call(t.Context(), http.MethodPost, "/images/create?"+query.Encode(), archive)
+	if err == nil && bytes.Contains(response, []byte(`"error"`)) {
+		err = fmt.Errorf("%s", response)
 	}
 	if err != nil {
-		t.Fatalf("importing the image: %v", err)
+		t.Fatalf("import the image: %v", err)
 	}
 	t.Cleanup(func() { e.removeImages(t) })
 }
 
-// removeImages removes the image and what SAM built on it.
+// removeImages removes the image and those that SAM built on it.
 func (e *engine) removeImages(t *testing.T) {
 	query := url.Values{"filters": {`{"reference":["` + image + `"]}`}}
-	answer, err := e.call(context.Background(), http.MethodGet, "/images/json?"+query.Encode(), nil)
+	response, err := e.call(context.Background(), http.MethodGet, "/images/json?"+query.Encode(), nil)
 	var images []struct{ ID string }
-	err = errors.Join(err, json.Unmarshal(answer, &images))
+	err = errors.Join(err, json.Unmarshal(response, &images))
 	for _, i := range images {
 		_, removed := e.call(context.Background(), http.MethodDelete, "/images/"+i.ID+"?force=true", nil)
 		err = errors.Join(err, removed)
 	}
 	if err != nil {
-		t.Errorf("removing the images: %v", err)
+		t.Errorf("remove the images: %v", err)
 	}
 }
 
-// root is the file system of the image as a tar archive: a shell and the two
-// programs with which SAM puts its emulator in place.
+// root returns the image's file system as a tar archive: a shell and the two
+// programs with which SAM installs its emulator.
 func root() (io.Reader, error) {
 	path, err := exec.LookPath("busybox")
 	if err != nil {
@@ -210,8 +203,8 @@ func root() (io.Reader, error) {
 	return &archive, errors.Join(err, w.Close())
 }
 
-// install installs the Debian package that has a program, unless it is there.
-func install(t *testing.T, program, debianPackage string) {
+// requireProgram installs the Debian package of a program unless it is on PATH.
+func requireProgram(t *testing.T, program, debianPackage string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err == nil {
 		return

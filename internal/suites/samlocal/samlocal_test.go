@@ -1,6 +1,6 @@
-// Package samlocal_test runs every event of events/ with `sam local invoke`: the
-// built functions in containers, against moto and real Postgres servers. It has
-// a target of the makefile of its own, which builds the functions.
+// Package samlocal_test invokes the functions with every event of events/ by `sam
+// local invoke`: in containers, against moto and Postgres. It runs by `make
+// sam-local`, which builds the functions.
 package samlocal_test
 
 import (
@@ -19,20 +19,19 @@ import (
 	"github.com/headgate/headgate/internal/testkit/mototest"
 )
 
-// invokeDeadline is for one container: SAM takes some seconds to start it.
-const invokeDeadline = 2 * time.Minute
+// invokeTimeout includes the start of a container, which takes some seconds.
+const invokeTimeout = 2 * time.Minute
 
-// step is one event that a function is invoked with, and what it is to answer.
+// step is one invocation and the expected response.
 type step struct {
 	function, event string
-	// status is that of the answer to a request, 0 where the function answers
-	// something else.
+	// status is the HTTP status, or 0 for a function without one.
 	status int
-	// want is part of the answer.
+	// want is part of the response.
 	want string
 }
 
-// steps are in the order in which a database comes and goes.
+// steps returns the invocations in an order in which each one can succeed.
 func steps() []step {
 	return []step{
 		{"DescribeApiFunction", "describe-api", 200, `"openapi":"3.1.0"`},
@@ -55,7 +54,7 @@ func steps() []step {
 	}
 }
 
-// sandbox is what `sam local invoke` needs.
+// sandbox has what `sam local invoke` needs.
 type sandbox struct {
 	sam, root, architecture string
 	engine                  *engine
@@ -63,61 +62,61 @@ type sandbox struct {
 	secret string
 }
 
-func TestEveryEventIsAnsweredInAContainer(t *testing.T) {
+func TestSAMLocal_Events(t *testing.T) {
 	s := newSandbox(t)
 	for _, step := range steps() {
 		t.Run(step.event, func(t *testing.T) {
 			began := time.Now()
-			answer, _ := s.invoke(t, step.function, s.file(step.event), "")
-			status, body := read(t, answer)
+			response, _ := s.invoke(t, step.function, s.file(step.event), "")
+			status, body := read(t, response)
 			if status != step.status || !strings.Contains(body, step.want) {
-				t.Errorf("answered %d %s, want %d with %s", status, body, step.status, step.want)
+				t.Errorf("response %d %s, want %d with %s", status, body, step.status, step.want)
 			}
 			t.Logf("%s: status %d in %.1f s", step.function, status, time.Since(began).Seconds())
 		})
 	}
-	t.Run("a key that was made opens the API until it is revoked", s.key)
-	t.Run("an event is answered on the bus", s.provision)
+	t.Run("a new key is authorized until it is revoked", s.testKey)
+	t.Run("an event with a shared secret creates a database", s.testProvision)
 }
 
-// key makes a key, is let in with it, and revokes it: the events of events/ hold
-// a key and an ID that nobody has.
-func (s *sandbox) key(t *testing.T) {
-	answer, _ := s.invoke(t, "CreateApiKeyFunction", s.file("create-api-key"), "")
-	var made struct {
+// testKey creates, uses and revokes a key. The key and the ID in events/ do not
+// exist.
+func (s *sandbox) testKey(t *testing.T) {
+	response, _ := s.invoke(t, "CreateApiKeyFunction", s.file("create-api-key"), "")
+	var created struct {
 		APIKey string `json:"api_key"`
 		ID     string
 	}
-	if err := json.Unmarshal(answer, &made); err != nil {
+	if err := json.Unmarshal(response, &created); err != nil {
 		t.Fatal(err)
 	}
-	request := s.event(t, "authorize-request", "hg_"+strings.Repeat("0", 43), made.APIKey)
-	if answer, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(answer), `"principalId":"local"`) {
-		t.Error("the key is not let in")
+	request := s.event(t, "authorize-request", "hg_"+strings.Repeat("0", 43), created.APIKey)
+	if response, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(response), `"principalId":"local"`) {
+		t.Error("the key is not authorized")
 	}
-	revocation := s.event(t, "revoke-api-key", "0123456789abcdef", made.ID)
-	if answer, _ := s.invoke(t, "RevokeApiKeyFunction", "-", revocation); string(answer) != `{"revoked":true}` {
-		t.Errorf("the revocation is answered %s", answer)
+	revocation := s.event(t, "revoke-api-key", "0123456789abcdef", created.ID)
+	if response, _ := s.invoke(t, "RevokeApiKeyFunction", "-", revocation); string(response) != `{"revoked":true}` {
+		t.Errorf("response to the revocation %s", response)
 	}
-	if answer, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(answer), `"Unauthorized"`) {
-		t.Error("the revoked key is let in")
-	}
-}
-
-// provision runs an event that names a secret that nobody has, and the same event
-// with one that is there: a refusal leaves its ID free to be used again.
-func (s *sandbox) provision(t *testing.T) {
-	const function, nobodys = "ProvisionDatabaseFunction", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:headgate-sample-AbCdEf"
-	if answer, log := s.invoke(t, function, s.file("provision-database"), ""); string(answer) != "null" || !strings.Contains(log, `"outcome":"rejected"`) {
-		t.Errorf("without the secret the answer is %s\n%s", answer, log)
-	}
-	request := s.event(t, "provision-database", nobodys, s.secret)
-	if answer, log := s.invoke(t, function, "-", request); string(answer) != "null" || !strings.Contains(log, `"outcome":"created"`) {
-		t.Errorf("with the secret the answer is %s\n%s", answer, log)
+	if response, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(response), `"Unauthorized"`) {
+		t.Error("the revoked key is authorized")
 	}
 }
 
-func TestNoEventIsLeftOut(t *testing.T) {
+// testProvision sends an event whose secret does not exist, and the same event with
+// one that does: a rejected event's ID can be used again.
+func (s *sandbox) testProvision(t *testing.T) {
+	const function, missing = "ProvisionDatabaseFunction", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:headgate-sample-AbCdEf"
+	if response, log := s.invoke(t, function, s.file("provision-database"), ""); string(response) != "null" || !strings.Contains(log, `"outcome":"rejected"`) {
+		t.Errorf("response without the secret %s\n%s", response, log)
+	}
+	request := s.event(t, "provision-database", missing, s.secret)
+	if response, log := s.invoke(t, function, "-", request); string(response) != "null" || !strings.Contains(log, `"outcome":"created"`) {
+		t.Errorf("response with the secret %s\n%s", response, log)
+	}
+}
+
+func TestSAMLocal_AllEventsAreUsed(t *testing.T) {
 	t.Parallel()
 	root, err := localrun.RepositoryRoot()
 	if err != nil {
@@ -127,14 +126,14 @@ func TestNoEventIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The environment file, and the event that has a test of its own.
-	tried := []string{"env", "provision-database"}
+	// The environment file, and the event of testProvision.
+	used := []string{"env", "provision-database"}
 	for _, step := range steps() {
-		tried = append(tried, step.event)
+		used = append(used, step.event)
 	}
 	for _, file := range files {
-		if !slices.Contains(tried, strings.TrimSuffix(filepath.Base(file), ".json")) {
-			t.Errorf("no step invokes a function with %s", file)
+		if !slices.Contains(used, strings.TrimSuffix(filepath.Base(file), ".json")) {
+			t.Errorf("no step uses %s", file)
 		}
 	}
 }
@@ -149,25 +148,24 @@ func newSandbox(t *testing.T) *sandbox {
 	if s.sam == "" || s.architecture == "" {
 		t.Fatal("SAM and ARCHITECTURE are not set: run this test by `make sam-local`")
 	}
-	install(t, "busybox", "busybox-static")
+	requireProgram(t, "busybox", "busybox-static")
 	s.engine = startEngine(t)
 	s.engine.importImage(t)
-	machine := gateway(t)
+	host := hostAddress(t)
 	primary, standby := startSources(t)
-	relay(t, machine, postgresPort, loopback(primary.Port()))
-	relay(t, machine, standbyPort, loopback(standby.Port()))
+	expose(t, host, postgresPort, loopback(primary.Port()))
+	expose(t, host, standbyPort, loopback(standby.Port()))
 	aws, secret := startAWS(t)
 	s.secret = secret
-	relay(t, machine, motoPort, aws.Host)
+	expose(t, host, motoPort, aws.Host)
 	return s
 }
 
-// invoke runs `sam local invoke` and gives the function's answer, without space
-// between its parts, and what SAM and the function logged. event is a file, or -
-// for input.
-func (s *sandbox) invoke(t *testing.T, function, event, input string) (answer []byte, log string) {
+// invoke runs `sam local invoke`. It returns the function's response as compact JSON,
+// and the log of SAM and the function. event is a file, or - for input.
+func (s *sandbox) invoke(t *testing.T, function, event, input string) (response []byte, log string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), invokeDeadline)
+	ctx, cancel := context.WithTimeout(t.Context(), invokeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.sam, "local", "invoke", function, "--event", event,
 		"--template", filepath.Join(s.root, ".cache/samlocal/template.yaml"),
@@ -179,21 +177,21 @@ func (s *sandbox) invoke(t *testing.T, function, event, input string) (answer []
 	cmd.Dir = s.root
 	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+s.engine.socket, "SAM_CLI_TELEMETRY=0",
 		"AWS_ACCESS_KEY_ID="+mototest.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+mototest.SecretAccessKey)
-	var output, errors, compact bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &output, &errors
+	var stdout, stderr, compact bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, errors.String())
+		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	if err := json.Compact(&compact, output.Bytes()); err != nil {
-		t.Fatalf("%v: %s\n%s", err, output.String(), errors.String())
+	if err := json.Compact(&compact, stdout.Bytes()); err != nil {
+		t.Fatalf("%v: %s\n%s", err, stdout.String(), stderr.String())
 	}
-	return compact.Bytes(), errors.String()
+	return compact.Bytes(), stderr.String()
 }
 
-// file is the path of a file of events/.
+// file returns the path of a file of events/.
 func (s *sandbox) file(name string) string { return filepath.Join(s.root, "events", name+".json") }
 
-// event is an event of events/ with one of its values replaced.
+// event returns an event of events/ with one value replaced.
 func (s *sandbox) event(t *testing.T, name, old, value string) string {
 	t.Helper()
 	text, err := os.ReadFile(s.file(name))
@@ -201,24 +199,24 @@ func (s *sandbox) event(t *testing.T, name, old, value string) string {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(text, []byte(old)) {
-		t.Fatalf("%s holds no %s", name, old)
+		t.Fatalf("%s does not contain %s", name, old)
 	}
 	return strings.ReplaceAll(string(text), old, value)
 }
 
-// read gives an answer's status and body, 0 and all of it where it is no answer
-// to a request.
-func read(t *testing.T, answer []byte) (int, string) {
+// read returns the status and the body of an HTTP response, and 0 and everything of
+// another one.
+func read(t *testing.T, response []byte) (int, string) {
 	t.Helper()
-	if !bytes.HasPrefix(answer, []byte(`{"statusCode"`)) {
-		return 0, string(answer)
+	if !bytes.HasPrefix(response, []byte(`{"statusCode"`)) {
+		return 0, string(response)
 	}
-	var response struct {
+	var decoded struct {
 		StatusCode int
 		Body       string
 	}
-	if err := json.Unmarshal(answer, &response); err != nil {
-		t.Fatalf("%v: %s", err, answer)
+	if err := json.Unmarshal(response, &decoded); err != nil {
+		t.Fatalf("%v: %s", err, response)
 	}
-	return response.StatusCode, response.Body
+	return decoded.StatusCode, decoded.Body
 }

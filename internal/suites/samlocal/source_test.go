@@ -3,11 +3,9 @@ package samlocal_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/url"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,26 +14,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/headgate/headgate/internal/testkit/link"
 	"github.com/headgate/headgate/internal/testkit/mototest"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// Where the events and their environment file expect the servers.
+// The ports that the events and their environment file have.
 const (
 	postgresPort = "5432"
 	standbyPort  = "5433"
 	motoPort     = "5999"
 )
 
-// modern is a major of Postgres that has logical slots on standbys.
-const modern = 17
+// major is a version of Postgres that supports logical slots on standbys.
+const major = 17
 
-// startSources starts the primary and the standby that the events name, ready
-// for change data capture.
+// startSources starts the primary and the standby of the events, ready for change
+// data capture.
 func startSources(t *testing.T) (primary, standby *pgserver.Server) {
 	t.Helper()
-	installation, err := pgserver.Install(t.Context(), modern)
+	installation, err := pgserver.Install(t.Context(), major)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,35 +60,34 @@ func startSources(t *testing.T) (primary, standby *pgserver.Server) {
 	return primary, standby
 }
 
-// createOnStandby makes a slot on the standby, which waits for the primary to
-// tell which transactions run there.
+// createOnStandby creates a slot on the standby. That waits until the primary logs
+// its running transactions, which createOnStandby makes it do.
 func createOnStandby(ctx context.Context, primary, standby *pgserver.Server, slot string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	made := make(chan error, 1)
+	created := make(chan error, 1)
 	go func() {
 		_, err := standby.Exec(ctx, "postgres", slot)
-		made <- err
+		created <- err
 	}()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	var told error
+	var logErr error
 	for {
 		select {
-		case err := <-made:
-			return errors.Join(err, told)
+		case err := <-created:
+			return errors.Join(err, logErr)
 		case <-tick.C:
 			if _, err := primary.Exec(ctx, "postgres", "SELECT pg_log_standby_snapshot()"); err != nil {
-				told = err
+				logErr = err
 				cancel()
 			}
 		}
 	}
 }
 
-// startAWS starts moto with what a stack has beside its functions, and a secret
-// that is shared with the events' account, and gives moto's address and the
-// secret's ARN.
+// startAWS starts moto with a table, a bus and a secret that is shared with the
+// events' account. It returns moto's address and the secret's ARN.
 func startAWS(t *testing.T) (address *url.URL, secret string) {
 	t.Helper()
 	server := mototest.Start(t)
@@ -113,55 +111,14 @@ func startAWS(t *testing.T) (address *url.URL, secret string) {
 	return address, *made.ARN
 }
 
-// relay lets a container reach a server that listens on this machine's
-// loopback: what arrives at host and port goes on to the server.
-func relay(t *testing.T, host, port, server string) {
+// expose lets containers reach a server on this machine's loopback.
+func expose(t *testing.T, host, port, server string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	l, err := link.OpenAt(net.JoinHostPort(host, port), server, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			work.Go(func() { join(ctx, conn, server) })
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		if err := listener.Close(); err != nil {
-			t.Error(err)
-		}
-		work.Wait()
-	})
-}
-
-// join carries bytes both ways until both sides have ended, or ctx has.
-func join(ctx context.Context, caller net.Conn, server string) {
-	defer func() { _ = caller.Close() }()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
-	if err != nil {
-		return
-	}
-	defer func() { _ = conn.Close() }()
-	stop := context.AfterFunc(ctx, func() {
-		_ = caller.Close()
-		_ = conn.Close()
-	})
-	defer stop()
-	var ways sync.WaitGroup
-	carry := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from)
-		_ = to.(*net.TCPConn).CloseWrite()
-	}
-	ways.Go(func() { carry(conn, caller) })
-	ways.Go(func() { carry(caller, conn) })
-	ways.Wait()
+	t.Cleanup(l.Close)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

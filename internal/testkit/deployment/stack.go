@@ -71,8 +71,11 @@ func Lookup(env []string) func(name string) string {
 
 // Start starts a program of the Machine. It needs a Stop.
 func (m *Machine) Start(ctx context.Context, program string, env []string) (*runtimeapi.Function, error) {
-	return runtimeapi.Start(ctx, runtimeapi.Config{Binary: filepath.Join(m.binaries, program), FunctionName: program, Env: env})
+	return runtimeapi.Start(ctx, runtimeapi.Config{Binary: m.Path(program), FunctionName: program, Env: env})
 }
+
+// Path returns the path of a program.
+func (m *Machine) Path(program string) string { return filepath.Join(m.binaries, program) }
 
 // Share creates a secret of somebody else's with the login of a payload, shared
 // with the account. It returns the payload with a reference to the secret in

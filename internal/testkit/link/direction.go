@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// direction is one way of a connection.
+// direction is one direction of a connection.
 type direction struct {
 	from, to net.Conn
 	delay    time.Duration // of every byte
-	hold     time.Duration // of the first bytes, beside that
-	heard    func()        // called when there are bytes
-	ended    func()        // called when there will be no more; may be nil
+	hold     time.Duration // of the first bytes, in addition
+	received func()        // called when bytes arrive
+	ended    func()        // called at the end of the bytes, unless it is nil
 }
 
-// packet is bytes under way, and when they arrive. One without bytes is the end.
+// packet has bytes in transit and the time of their arrival. Without bytes it is
+// the end.
 type packet struct {
 	data []byte
 	due  time.Time
@@ -23,20 +24,19 @@ type packet struct {
 
 const (
 	packetSize = 32 << 10
-	// underWay is how much may be between the two ends, in packets: more than
-	// anybody sends within a round trip.
-	underWay = 1024
+	// maxInTransit is how many packets are in transit at once: more than anybody
+	// sends within a round trip.
+	maxInTransit = 1024
 )
 
-// run passes on what comes until it ends. Reading does not wait for what is under
-// way, so that a delay does not make the line narrower.
+// run forwards bytes until they end. It reads while packets are in transit, so
+// that a delay does not limit the bandwidth.
 func (d direction) run(ctx context.Context) {
-	packets := make(chan packet, underWay)
+	packets := make(chan packet, maxInTransit)
 	go d.read(packets)
 	for p := range packets {
 		if !d.deliver(ctx, p) {
-			// The line is broken, which ends the reading too.
-			_ = d.from.Close()
+			_ = d.from.Close() // ends read
 			_ = d.to.Close()
 			break
 		}
@@ -45,12 +45,14 @@ func (d direction) run(ctx context.Context) {
 	}
 }
 
+// deliver waits until a packet is due and writes it. It reports whether the
+// connection is intact.
 func (d direction) deliver(ctx context.Context, p packet) bool {
 	if !sleepUntil(ctx, p.due) {
 		return false
 	}
 	if len(p.data) == 0 {
-		// Whoever is there hears that no more comes, and may still speak.
+		// The other direction remains open.
 		if half, ok := d.to.(*net.TCPConn); ok {
 			_ = half.CloseWrite()
 		}
@@ -67,11 +69,11 @@ func (d direction) read(packets chan<- packet) {
 	for {
 		data := make([]byte, packetSize)
 		n, err := d.from.Read(data)
-		if due := time.Now().Add(delay); due.After(last) { // what was sent first arrives first
+		if due := time.Now().Add(delay); due.After(last) { // bytes must not overtake others
 			last = due
 		}
 		if n > 0 {
-			d.heard()
+			d.received()
 			delay = d.delay
 			packets <- packet{data[:n], last}
 		}
@@ -85,15 +87,14 @@ func (d direction) read(packets chan<- packet) {
 	}
 }
 
+// sleepUntil reports whether ctx lasted until then.
 func sleepUntil(ctx context.Context, due time.Time) bool {
 	wait := time.Until(due)
 	if wait <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return true
 	case <-ctx.Done():
 		return false

@@ -1,5 +1,5 @@
-// Package link puts distance between two programs on one machine: a proxy whose
-// connections take a given time for each round trip, and which counts them.
+// Package link is a TCP proxy that adds a round-trip time to connections on one
+// machine and counts the round trips.
 package link
 
 import (
@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// Link passes TCP connections on to a server as over a long line. Each
-// direction's bytes arrive half a round trip after they were sent, as fast as
-// they were sent. Its methods may be called from several goroutines at once.
+// Link forwards TCP connections to a server. Bytes of each direction arrive half
+// a round trip after they were sent, without a limit of the bandwidth. Its methods
+// are safe for concurrent use.
 //
-// The kernel takes a connection at once, which on a real line costs a round trip
-// before the client can say anything. So the client's first bytes, and what
-// follows them, are held for one round trip more, and that counts as one.
+// The kernel accepts a connection at once, which over a distance takes a round
+// trip before the client can send anything. So the link holds the client's first
+// bytes, and those after them, for one more round trip, and counts it.
 type Link struct {
 	listener  net.Listener
 	target    string
@@ -29,28 +29,33 @@ type Link struct {
 	traffic Traffic
 }
 
-// Traffic is what went over a link.
+// Traffic counts what went over a link.
 type Traffic struct {
 	Connections int
-	// RoundTrips are the waits of the clients: one for each connection, and one
-	// for each time that the server spoke after the client had. What a client says
-	// before it hangs up is not waited for. Two writes that go out together count as
-	// one wait where the link's round trip is longer than the time between them: on
-	// a link of no length, an answer to the first may come between.
+	// RoundTrips counts the times that a client waited: once for each connection,
+	// and once each time that the server sent something after the client had. What a
+	// client sends before it closes the connection does not count. Two writes without
+	// a read between them count once if the round-trip time is longer than the time
+	// between them; without one, a response may arrive in between.
 	RoundTrips int
 }
 
-// Minus is what was added since earlier.
+// Minus returns the traffic since an earlier one.
 func (t Traffic) Minus(earlier Traffic) Traffic {
 	return Traffic{t.Connections - earlier.Connections, t.RoundTrips - earlier.RoundTrips}
 }
 
-// Open makes a link to the server at target (host:port) that listens on a port
-// of 127.0.0.1.
+// Open opens a link on a free port of 127.0.0.1 to the server at target, which is
+// host:port.
 func Open(target string, roundTrip time.Duration) (*Link, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	return OpenAt("127.0.0.1:0", target, roundTrip)
+}
+
+// OpenAt is Open with the address to listen on.
+func OpenAt(address, target string, roundTrip time.Duration) (*Link, error) {
+	listener, err := net.Listen("tcp4", address)
 	if err != nil {
-		return nil, fmt.Errorf("opening a link: %w", err)
+		return nil, fmt.Errorf("open link to %s: %w", target, err)
 	}
 	l := &Link{listener: listener, target: target, roundTrip: roundTrip}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -58,20 +63,20 @@ func Open(target string, roundTrip time.Duration) (*Link, error) {
 	return l, nil
 }
 
-// Port is the port of 127.0.0.1 at which the link is entered.
+// Port returns the port on which the link listens.
 func (l *Link) Port() int { return l.listener.Addr().(*net.TCPAddr).Port }
 
-// Traffic is what went over the link so far.
+// Traffic returns the traffic so far.
 func (l *Link) Traffic() Traffic {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.traffic
 }
 
-// Close cuts every connection, and returns when nothing is left of the link.
+// Close closes every connection and waits until they have ended.
 func (l *Link) Close() {
 	l.cancel()
-	_ = l.listener.Close() // it only ends the wait for more
+	_ = l.listener.Close() // ends accept
 	l.work.Wait()
 }
 
@@ -79,18 +84,19 @@ func (l *Link) accept() {
 	for {
 		client, err := l.listener.Accept()
 		if err != nil {
-			return // it was closed
+			return // closed
 		}
-		l.work.Go(func() { l.carry(client) })
+		l.work.Go(func() { l.forward(client) })
 	}
 }
 
-// carry passes one connection on, until both sides have hung up or one is cut.
-func (l *Link) carry(client net.Conn) {
+// forward forwards one connection until both sides have closed it or the link is
+// closed.
+func (l *Link) forward(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := (&net.Dialer{}).DialContext(l.ctx, "tcp", l.target)
 	if err != nil {
-		return // the client sees its connection end
+		return // the client's connection is closed
 	}
 	defer func() { _ = server.Close() }()
 	stop := context.AfterFunc(l.ctx, func() {
@@ -98,47 +104,47 @@ func (l *Link) carry(client net.Conn) {
 		_ = server.Close()
 	})
 	defer stop()
-	t := l.newTally()
-	there := direction{from: client, to: server, delay: l.roundTrip / 2, hold: l.roundTrip, heard: t.clientSpoke, ended: t.clientLeft}
-	back := direction{from: server, to: client, delay: l.roundTrip / 2, heard: t.serverSpoke}
+	c := l.newCounter()
+	requests := direction{from: client, to: server, delay: l.roundTrip / 2, hold: l.roundTrip, received: c.clientSent, ended: c.clientEnded}
+	responses := direction{from: server, to: client, delay: l.roundTrip / 2, received: c.serverSent}
 	var both sync.WaitGroup
-	both.Go(func() { there.run(l.ctx) })
-	both.Go(func() { back.run(l.ctx) })
+	both.Go(func() { requests.run(l.ctx) })
+	both.Go(func() { responses.run(l.ctx) })
 	both.Wait()
 }
 
-// tally counts the round trips of one connection.
-type tally struct {
+// counter counts the round trips of one connection. The link's mutex protects it.
+type counter struct {
 	link    *Link
-	waiting bool // the client spoke last
-	left    bool
+	waiting bool // the client sent the last bytes
+	ended   bool
 }
 
-func (l *Link) newTally() *tally {
+func (l *Link) newCounter() *counter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.traffic.Connections++
 	l.traffic.RoundTrips++
-	return &tally{link: l}
+	return &counter{link: l}
 }
 
-func (t *tally) clientSpoke() {
-	t.link.mu.Lock()
-	defer t.link.mu.Unlock()
-	t.waiting = true
+func (c *counter) clientSent() {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.waiting = true
 }
 
-func (t *tally) serverSpoke() {
-	t.link.mu.Lock()
-	defer t.link.mu.Unlock()
-	if t.waiting && !t.left {
-		t.link.traffic.RoundTrips++
+func (c *counter) serverSent() {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if c.waiting && !c.ended {
+		c.link.traffic.RoundTrips++
 	}
-	t.waiting = false
+	c.waiting = false
 }
 
-func (t *tally) clientLeft() {
-	t.link.mu.Lock()
-	defer t.link.mu.Unlock()
-	t.left = true
+func (c *counter) clientEnded() {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.ended = true
 }

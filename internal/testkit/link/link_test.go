@@ -12,7 +12,8 @@ import (
 	"github.com/headgate/headgate/internal/testkit/link"
 )
 
-// serve is a server that gives every connection to handle, and its address.
+// serve starts a server that handles every connection with handle, and returns its
+// address.
 func serve(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -41,7 +42,7 @@ func serve(t *testing.T, handle func(net.Conn)) string {
 
 func echo(c net.Conn) { _, _ = io.Copy(c, c) }
 
-// open is a link to handle. It is closed before the server is.
+// open opens a link to a server with handle. It is closed before the server.
 func open(t *testing.T, roundTrip time.Duration, handle func(net.Conn)) *link.Link {
 	t.Helper()
 	l, err := link.Open(serve(t, handle), roundTrip)
@@ -67,16 +68,16 @@ func exchange(t *testing.T, c net.Conn, text string) {
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
-	answer := make([]byte, len(text))
-	if _, err := io.ReadFull(c, answer); err != nil {
+	response := make([]byte, len(text))
+	if _, err := io.ReadFull(c, response); err != nil {
 		t.Fatal(err)
 	}
-	if string(answer) != text {
-		t.Errorf("%q came back as %q", text, answer)
+	if string(response) != text {
+		t.Errorf("response %q, want %q", response, text)
 	}
 }
 
-func TestARequestAndItsAnswerTakeARoundTripAndCountAsOne(t *testing.T) {
+func TestLink_RoundTrips(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 40 * time.Millisecond
 	l := open(t, roundTrip, echo)
@@ -84,9 +85,9 @@ func TestARequestAndItsAnswerTakeARoundTripAndCountAsOne(t *testing.T) {
 	c := dial(t, l)
 	for n := range 4 {
 		exchange(t, c, "request "+strconv.Itoa(n))
-		// The connection has cost one before the first.
-		if took, least := time.Since(began), time.Duration(n+2)*roundTrip; took < least {
-			t.Errorf("%d requests took %s, want at least %s", n+1, took, least)
+		// The connection itself takes one.
+		if took, want := time.Since(began), time.Duration(n+2)*roundTrip; took < want {
+			t.Errorf("%d requests took %s, want at least %s", n+1, took, want)
 		}
 		if got, want := l.Traffic(), (link.Traffic{Connections: 1, RoundTrips: n + 2}); got != want {
 			t.Errorf("after %d requests the traffic is %+v, want %+v", n+1, got, want)
@@ -99,9 +100,9 @@ func TestARequestAndItsAnswerTakeARoundTripAndCountAsOne(t *testing.T) {
 	}
 }
 
-func TestALongLineIsNotANarrowOne(t *testing.T) {
+func TestLink_Bandwidth(t *testing.T) {
 	t.Parallel()
-	const roundTrip, most = 100 * time.Millisecond, 3 * time.Second
+	const roundTrip, limit = 100 * time.Millisecond, 3 * time.Second
 	l := open(t, roundTrip, echo)
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 256<<10)
 	began := time.Now()
@@ -112,15 +113,15 @@ func TestALongLineIsNotANarrowOne(t *testing.T) {
 	}()
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%d of %d bytes came back as they were: %v", len(got), len(sent), err)
+		t.Errorf("received %d bytes, want the %d that were sent: %v", len(got), len(sent), err)
 	}
-	// At a packet a round trip it would be ten times as long.
-	if took := time.Since(began); took < 2*roundTrip || took > most {
-		t.Errorf("4 MiB there and back took %s, want %s to %s", took, 2*roundTrip, most)
+	// One packet for each round trip would take more than 12 seconds.
+	if took := time.Since(began); took < 2*roundTrip || took > limit {
+		t.Errorf("4 MiB took %s, want %s to %s", took, 2*roundTrip, limit)
 	}
 }
 
-func TestAFarewellIsNotWaitedFor(t *testing.T) {
+func TestLink_LastBytes(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	l := open(t, 20*time.Millisecond, func(c net.Conn) {
@@ -138,15 +139,15 @@ func TestAFarewellIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rest, err := io.ReadAll(c); err != nil || string(rest) != "goodbye to you" {
-		t.Errorf("the server's last words are %q, %v", rest, err)
+		t.Errorf("received %q, %v", rest, err)
 	}
 	<-done
 	if got, want := l.Traffic(), (link.Traffic{Connections: 1, RoundTrips: 2}); got != want {
-		t.Errorf("the traffic is %+v, want %+v", got, want)
+		t.Errorf("traffic %+v, want %+v", got, want)
 	}
 }
 
-func TestClosingCutsWhatIsUnderWay(t *testing.T) {
+func TestLink_Close(t *testing.T) {
 	t.Parallel()
 	l := open(t, time.Hour, echo)
 	c := dial(t, l)
@@ -155,11 +156,11 @@ func TestClosingCutsWhatIsUnderWay(t *testing.T) {
 	}
 	l.Close()
 	if n, err := c.Read(make([]byte, 1)); err == nil {
-		t.Errorf("%d bytes came over a closed link", n)
+		t.Errorf("%d bytes came through a closed link", n)
 	}
 }
 
-func TestAServerThatIsNotThereEndsTheConnection(t *testing.T) {
+func TestLink_NoServer(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -175,6 +176,6 @@ func TestAServerThatIsNotThereEndsTheConnection(t *testing.T) {
 	}
 	t.Cleanup(l.Close)
 	if n, err := dial(t, l).Read(make([]byte, 1)); err == nil {
-		t.Errorf("%d bytes came from no server", n)
+		t.Errorf("%d bytes came without a server", n)
 	}
 }

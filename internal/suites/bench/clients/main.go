@@ -1,6 +1,5 @@
-// Command clients is the least function that is linked with the SDK's clients of
-// DynamoDB and Secrets Manager: what a function that calls them can't start faster
-// than.
+// Command clients is the smallest function that links the SDK's clients of DynamoDB
+// and Secrets Manager. No function that calls them can start faster.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command hello is the least that a function can be: what the start of the
-// others is compared with.
+// Command hello is the smallest function. The bench compares the start of the others
+// with it.
 package main
 
 import (

@@ -1,8 +1,8 @@
-// Command naive creates a database in the way that is written without a thought
-// to time: the SDK's default configuration, pgx.Connect, one QueryRow a check,
-// one call after another. It asks a target what create-database asks, and writes
-// to the same stores. It has no idempotency key, does not try again, and tells of
-// the first check that fails and not of all.
+// Command naive creates a database in the straightforward way, without regard to
+// latency: the SDK's default configuration, pgx.Connect, one QueryRow for each
+// check, one call after another. It asks the target what create-database asks and
+// writes to the same stores. It has no idempotency key and no retries, and reports
+// only the first failed check.
 package main
 
 import (
@@ -73,11 +73,11 @@ func (h *handler) handle(ctx context.Context, e events.APIGatewayProxyRequest) (
 	if account == "" || s.Name == "" || s.Hostname == "" || s.Password == "" || len(s.Slots) != 1 {
 		return answer(http.StatusUnprocessableEntity, map[string]string{"summary": "a field is missing"})
 	}
-	if err := look(ctx, s); err != nil {
+	if err := run(ctx, s); err != nil {
 		return answer(http.StatusUnprocessableEntity, map[string]string{"summary": err.Error()})
 	}
 	s.ID, s.Slots[0].ID = uuid.NewString(), uuid.NewString()
-	if err := h.keep(ctx, account, s); err != nil {
+	if err := h.store(ctx, account, s); err != nil {
 		return events.APIGatewayProxyResponse{}, err
 	}
 	s.Password = "************"
@@ -96,7 +96,7 @@ type check struct {
 	args      []any
 }
 
-// checks are what has to be true of a source, a row of one boolean each.
+// checks returns the queries that a source must answer with true.
 func checks(s slot) []check {
 	return []check{
 		{"server_version", "SELECT current_setting('server_version_num')::int >= 120000", nil},
@@ -127,14 +127,14 @@ func checks(s slot) []check {
 	}
 }
 
-// look asks the source whether it is ready.
-func look(ctx context.Context, s source) error {
+// run fails for the first check that the source fails.
+func run(ctx context.Context, s source) error {
 	conn, err := pgx.Connect(ctx, (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(s.Username, s.Password),
 		Host: net.JoinHostPort(s.Hostname, strconv.Itoa(s.Port)), Path: "/" + s.Database, RawQuery: "sslmode=require",
 	}).String())
 	if err != nil {
-		return errors.New("the database could not be reached") // the cause can hold the password
+		return errors.New("the database could not be reached") // the cause may have the password
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	for _, c := range checks(s.Slots[0]) {
@@ -149,8 +149,8 @@ func look(ctx context.Context, s source) error {
 	return nil
 }
 
-// keep puts the password into the vault, the rest into the table.
-func (h *handler) keep(ctx context.Context, account string, s source) error {
+// store puts the password into Secrets Manager and the rest into the table.
+func (h *handler) store(ctx context.Context, account string, s source) error {
 	secret, err := json.Marshal(map[string]any{
 		"engine": "postgres", "host": s.Hostname, "port": s.Port, "dbname": s.Database, "username": s.Username, "password": s.Password,
 	})

@@ -1,5 +1,5 @@
-// Command run prints headgate's figures beside their goals. It takes some
-// minutes, and the machine to itself where the times are to mean something.
+// Command run prints headgate's figures and their goals. It takes some minutes.
+// Other work on the machine makes the times useless.
 package main
 
 import (

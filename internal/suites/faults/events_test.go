@@ -13,10 +13,9 @@ import (
 	"github.com/headgate/headgate/internal/provision"
 )
 
-// told fails unless the event was answered with the one database that is kept,
-// and no answer names another; and unless the secret that is not ours is as it
-// was. It looks at the stores when the operation has settled.
-func (o operation) told(ctx context.Context, s *stack) error {
+// checkEvents fails unless the event was answered, and every answer names the one
+// stored database.
+func (o operation) checkEvents(ctx context.Context, s *stack) error {
 	if !o.byEvent {
 		return nil
 	}
@@ -24,7 +23,7 @@ func (o operation) told(ctx context.Context, s *stack) error {
 	if err != nil {
 		return err
 	}
-	created, err := s.proxy.created()
+	created, err := s.proxy.createdEvents()
 	if err != nil {
 		return err
 	}
@@ -39,9 +38,9 @@ func (o operation) told(ctx context.Context, s *stack) error {
 	return nil
 }
 
-// created are the details of the events that the bus took of databases that
-// were registered.
-func (p *proxy) created() ([]provision.Created, error) {
+// createdEvents returns the details of the events about created databases that
+// were put on the bus.
+func (p *proxy) createdEvents() ([]provision.Created, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []provision.Created
@@ -66,18 +65,28 @@ func (p *proxy) created() ([]provision.Created, error) {
 	return all, nil
 }
 
-// leftAlone fails unless the secret that is not ours has its password still.
-func (o operation) leftAlone(ctx context.Context, s *stack) error {
+// checkCustomerSecret fails unless the customer's secret is unchanged.
+func (o operation) checkCustomerSecret(ctx context.Context, s *stack) error {
 	if !o.byEvent {
 		return nil
 	}
-	value, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.theirs())})
+	password, err := s.readPassword(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.theirs())})
 	if err != nil {
-		return fmt.Errorf("%w, of a secret that is not ours: %w", errLost, err)
+		return fmt.Errorf("%w: the customer's: %w", errLost, err)
 	}
-	var login struct{ Password database.Password }
-	if err := json.Unmarshal([]byte(aws.ToString(value.SecretString)), &login); err != nil || login.Password != firstSecret {
-		return fmt.Errorf("%w, of a secret that is not ours", errLost)
+	if password != firstSecret {
+		return fmt.Errorf("%w: the customer's has changed", errLost)
 	}
 	return nil
+}
+
+// readPassword returns the password in a secret.
+func (s *stack) readPassword(ctx context.Context, in *secretsmanager.GetSecretValueInput) (database.Password, error) {
+	value, err := s.Secrets.GetSecretValue(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	var login struct{ Password database.Password }
+	err = json.Unmarshal([]byte(aws.ToString(value.SecretString)), &login)
+	return login.Password, err
 }
