@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
@@ -46,7 +47,7 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("hostname %q", e.Hostname)
 		case p.Target.Passwords.Main.Reveal() == "" || p.Target.Passwords.Main.Reveal() == database.Mask:
 			t.Fatal("no password")
-		case len(e.Database) > 63 || len(e.Username) > 63 || strings.Contains(e.Database+e.Username, "\x00"):
+		case !identifier(e.Database) || !identifier(e.Username) || !identifier(p.Target.Slot.PublicationName):
 			t.Fatalf("database %q, username %q", e.Database, e.Username)
 		case p.Target.Slot.SlotName == "" || strings.Trim(p.Target.Slot.SlotName, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
 			t.Fatalf("slot %q", p.Target.Slot.SlotName)
@@ -67,7 +68,7 @@ func FuzzURL(f *testing.F) {
 			if p.Target.Endpoint.Username != user || p.Target.Passwords.Main.Reveal() != password || p.Target.Endpoint.Database != db {
 				t.Fatalf("%q came back as %q, %q", encoded, p.Target.Endpoint.Username, p.Target.Endpoint.Database)
 			}
-		} else if identifier(user, 63) && identifier(db, 63) && identifier(password, 4096) && password != database.Mask {
+		} else if identifier(user) && identifier(db) && isPassword(password) {
 			t.Fatalf("%q was refused: %v", encoded, err)
 		}
 		_, err := parse(t, byURL(raw))
@@ -77,6 +78,11 @@ func FuzzURL(f *testing.F) {
 	})
 }
 
-func identifier(s string, maxBytes int) bool {
-	return s != "" && len(s) <= maxBytes && !strings.Contains(s, "\x00") && strings.ToValidUTF8(s, "") == s
+func identifier(s string) bool {
+	control := func(r rune) bool { return r < 0x20 || r == 0x7f }
+	return s != "" && len(s) <= 63 && !strings.ContainsFunc(s, control) && utf8.ValidString(s)
+}
+
+func isPassword(s string) bool {
+	return s != "" && len(s) <= 4096 && s != database.Mask && !strings.Contains(s, "\x00") && utf8.ValidString(s)
 }

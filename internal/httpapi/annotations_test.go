@@ -15,7 +15,7 @@ func TestDatabases_Annotations(t *testing.T) {
 		one        = collection + "/n"
 		odd        = `{"z":1.50,"a":"<b>&\u0041\u2028é\/","n":[12345678901234567890,-0,1E2,null,{}]}`
 	)
-	a := newAPI(t)
+	a := newAPI(t, newContract(t))
 	created := a.call(t, http.MethodPost, collection, nil, strings.TrimSuffix(payload, "}")+`,"annotations":`+odd+`}`)
 	if created.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", created.StatusCode, created.Body)

@@ -20,15 +20,20 @@ type api struct {
 	prober   *complete
 }
 
-func newAPI(t *testing.T) api {
+func newAPI(t *testing.T, contract *openapitest.Contract) api {
+	t.Helper()
+	prober := &complete{}
+	endpoints := httpapi.Databases{Service: service(t, prober)}.Endpoints()
+	return api{httpapi.Handler{Endpoints: endpoints, Log: slog.New(slog.DiscardHandler), Now: now}, contract, prober}
+}
+
+func newContract(t *testing.T) *openapitest.Contract {
 	t.Helper()
 	contract, err := openapitest.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	prober := &complete{}
-	endpoints := httpapi.Databases{Service: service(t, prober)}.Endpoints()
-	return api{httpapi.Handler{Endpoints: endpoints, Log: slog.New(slog.DiscardHandler), Now: now}, contract, prober}
+	return contract
 }
 
 func (a api) call(t *testing.T, method, path string, query map[string]string, body string) events.APIGatewayProxyResponse {

@@ -13,6 +13,7 @@ func TestUpdate_DryRun(t *testing.T) {
 	const collection = "/api/postgres_databases"
 	warning := check.Warn(check.Standby, check.PrimaryNotNeeded, "m", "")
 	failure := check.Fail(check.ReplicationSlot, check.SlotNotFound, "no slot", "MAKE IT")
+	contract := newContract(t)
 	for _, tt := range []struct {
 		name     string
 		findings check.Report
@@ -31,7 +32,7 @@ func TestUpdate_DryRun(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			a := newAPI(t)
+			a := newAPI(t, contract)
 			a.call(t, http.MethodPost, collection, nil, payload)
 			before := a.call(t, http.MethodGet, collection+"/n", nil, "").Body
 			a.prober.findings = tt.findings
