@@ -90,6 +90,12 @@ func tlsCodes() []Definition {
 			Cause:   "The server lets this role in over TLS only, or asks for the password in cleartext, and `ssl` is false.",
 			Fix:     "Send `\"ssl\": true`.",
 		},
+		{
+			Code: TLSNotUsed, Status: Warned,
+			Meaning: "All changes cross the network unencrypted, and whoever can read the traffic can read them.",
+			Cause:   "The server offers TLS, and `ssl` is false.",
+			Fix:     "Send `\"ssl\": true`.",
+		},
 	}
 }
 
@@ -112,6 +118,12 @@ func authenticationCodes() []Definition {
 			Meaning: "The server turns this role away, whatever its password.",
 			Cause:   "No line of `pg_hba.conf` admits the role from this address, the role may not log in, it lacks `CONNECT` on the database, the database accepts no connections, or the server wants another authentication method.",
 			Fix:     "Act on the message, which says which of these it is.",
+		},
+		{
+			Code: ClientCertificateRequired, Status: Failed,
+			Meaning: "The server lets this role in with a certificate of the client only. headgate has none to show.",
+			Cause:   "The line of `pg_hba.conf` that matches has the method `cert` or the option `clientcert`.",
+			Fix:     "Put a line with `scram-sha-256`, and without `clientcert`, above it for this role.",
 		},
 		{
 			Code: TooManyConnections, Status: Failed,

@@ -132,10 +132,10 @@ func tablesFrom(t *testing.T, rows int, row []string) (database.Tables, check.Re
 		if err != nil || b.acceptLogin("16.1") != nil {
 			return
 		}
-		if _, err := b.Receive(); err != nil || b.answerQuery(`{"publication":{"found":{}}}`) != nil {
+		if err := b.receiveStatement(); err != nil || b.answerQuery(`{"publication":{"found":{}}}`) != nil {
 			return
 		}
-		if _, err := b.Receive(); err != nil || b.send(&pgproto3.RowDescription{Fields: fields}) != nil {
+		if err := b.receiveStatement(); err != nil || b.send(&pgproto3.RowDescription{Fields: fields}) != nil {
 			return
 		}
 		message := encode(&pgproto3.DataRow{Values: values})
@@ -144,7 +144,7 @@ func tablesFrom(t *testing.T, rows int, row []string) (database.Tables, check.Re
 				return
 			}
 		}
-		if b.send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}) == nil {
+		if b.send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")}, &pgproto3.ReadyForQuery{TxStatus: 'T'}) == nil && b.receiveStatement() == nil {
 			discardInput(conn)
 		}
 	})(t)

@@ -156,6 +156,28 @@ func (b *backend) answerQuery(value string) error {
 		&pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
+// receiveStatement completes the statements around that of a transaction, until it
+// receives the statement itself.
+func (b *backend) receiveStatement() error {
+	for {
+		message, err := b.Receive()
+		if err != nil {
+			return err
+		}
+		query, ok := message.(*pgproto3.Query)
+		if !ok {
+			continue
+		}
+		around := strings.HasPrefix(query.String, "BEGIN") || query.String == "COMMIT" || strings.HasPrefix(query.String, "SELECT pg_catalog.set_config(")
+		if !around {
+			return nil
+		}
+		if err := b.send(&pgproto3.CommandComplete{CommandTag: []byte("SET")}, &pgproto3.ReadyForQuery{TxStatus: 'T'}); err != nil {
+			return err
+		}
+	}
+}
+
 // answeringQueries is a server of that version that answers every query with value.
 func answeringQueries(version, value string) func(net.Conn) {
 	return func(conn net.Conn) {

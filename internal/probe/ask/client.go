@@ -55,6 +55,8 @@ type Host struct {
 
 	client *Client
 	addrs  []netip.AddrPort
+	// tlsAdded is true for sessions over TLS that was not requested.
+	tlsAdded bool
 }
 
 // Resolve looks up r's host, once: only the addresses that were checked here are
@@ -71,11 +73,11 @@ func (c *Client) Resolve(ctx context.Context, r Request) *Host {
 }
 
 // maySendPassword reports whether the server may receive the password in
-// cleartext: over TLS only, and a password from a referenced secret only if the
-// server is verified.
-func (r *Request) maySendPassword() bool {
-	if r.Endpoint.PasswordSecretARN != "" {
-		return r.Endpoint.SSL && r.Endpoint.SSLMode == database.SSLModeVerifyFull
+// cleartext: over TLS that was requested only, and a password from a referenced
+// secret only if the server is verified.
+func (h *Host) maySendPassword() bool {
+	if !h.Endpoint.SSL || h.tlsAdded {
+		return false
 	}
-	return r.Endpoint.SSL
+	return h.Endpoint.PasswordSecretARN == "" || h.Endpoint.SSLMode == database.SSLModeVerifyFull
 }

@@ -18,7 +18,8 @@ import (
 type rejection struct {
 	facts.Failure
 
-	pipelined bool // the statement had been sent
+	pipelined bool // the first statements had been sent
+	scram     bool // the server had sent SCRAM's challenge
 }
 
 func reject(f *facts.Failure) *rejection { return &rejection{Failure: *f} }
@@ -29,7 +30,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 	if h.Evidence.Reached < facts.Resolved {
 		return nil
 	}
-	s, rejected := h.open(ctx, h.Session, statement(h.Parts, h.Slot))
+	s, rejected := h.open(ctx, h.Session, transaction(h.Session, statement(h.Parts, h.Slot), statementTimeout))
 	if rejected != nil && !h.Endpoint.SSL && tlsMayHelp(rejected) {
 		s, rejected = h.retryWithTLS(ctx, rejected)
 	}
@@ -37,7 +38,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 		if next := fallback(h.Session, rejected.Server); next != h.Session {
 			h.Evidence.SessionRejected = rejected.Server
 			// Not pipelined: there may be a pooler on the way.
-			s, rejected = h.open(ctx, next, "")
+			s, rejected = h.open(ctx, next, nil)
 		}
 	}
 	if rejected != nil {
@@ -50,21 +51,41 @@ func (h *Host) Open(ctx context.Context) *Session {
 	return s
 }
 
-// open opens one session, whose first statement is first. If the connection is lost
-// after first was pipelined, it tries without: a proxy may not support that.
-func (h *Host) open(ctx context.Context, kind facts.SessionKind, first string) (*Session, *rejection) {
+// open opens one session, whose first statements are first. SCRAM takes a password
+// in prepared form, and there is more than one way to prepare it: see saslprep. If
+// the connection is lost after first was sent early, open tries without pipelining:
+// a proxy may not support it.
+func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []string) (*Session, *rejection) {
 	if h.client.NoPipelining {
-		first = ""
+		first = nil
 	}
-	s, rejected := h.openOnce(ctx, kind, first)
+	a := attempt{kind: kind, first: first, password: h.Password.Reveal()}
+	s, rejected := h.try(ctx, a)
 	if rejected != nil && rejected.pipelined && connectionLost(rejected.Kind) && ctx.Err() == nil {
-		return h.openOnce(ctx, kind, "")
+		a.first, a.separate = nil, true
+		s, rejected = h.try(ctx, a)
+	}
+	if rejected != nil && rejected.scram && rejected.Server != nil && rejected.Server.SQLSTATE == pgerrcode.InvalidPassword {
+		if prepared := saslprep(a.password); prepared != a.password {
+			a.password = prepared
+			s, rejected = h.try(ctx, a)
+		}
 	}
 	return s, rejected
 }
 
-func (h *Host) openOnce(ctx context.Context, kind facts.SessionKind, first string) (*Session, *rejection) {
-	config, err := h.startup(kind)
+// attempt is how to open a session.
+type attempt struct {
+	kind     facts.SessionKind
+	password string
+	// first has the statements to send with the end of the login, if possible.
+	first []string
+	// separate sends each statement after the answer to the one before.
+	separate bool
+}
+
+func (h *Host) try(ctx context.Context, a attempt) (*Session, *rejection) {
+	config, err := h.startup(a)
 	if err != nil {
 		return nil, reject(&facts.Failure{Kind: facts.SetupFailed})
 	}
@@ -72,13 +93,14 @@ func (h *Host) openOnce(ctx context.Context, kind facts.SessionKind, first strin
 	if failure != nil {
 		return nil, reject(failure)
 	}
+	config.ChannelBinding = conn.channelBinding()
 	sniff := &sniffer{max: maxMessages}
-	out, err := newPipeline(conn, sniff, first)
-	if err != nil {
+	out := &pipeline{w: conn, sniff: sniff}
+	if err := out.load(a.first); err != nil {
 		_ = conn.Close() // nothing was sent yet
 		return nil, reject(&facts.Failure{Kind: facts.SetupFailed})
 	}
-	s := &Session{host: h, kind: kind, sniff: sniff, wire: conn.wire}
+	s := &Session{host: h, kind: a.kind, separate: a.separate, out: out, sniff: sniff, wire: conn.wire}
 	config.DialFunc = oneShot(conn.Conn)
 	config.BuildFrontend = func(r io.Reader, _ io.Writer) *pgproto3.Frontend {
 		sniff.r = r
@@ -90,7 +112,8 @@ func (h *Host) openOnce(ctx context.Context, kind facts.SessionKind, first strin
 	if s.conn, err = pgconn.ConnectConfig(context.Background(), config); err != nil {
 		_ = s.wire.Close() // pgconn has closed it already
 		rejected := reject(h.loginFailure(sniff, err))
-		rejected.pipelined = out.sent.Load()
+		rejected.pipelined = out.wasSent()
+		rejected.scram = sniff.auth == authSASLContinue
 		return nil, rejected
 	}
 	return s, nil
@@ -100,13 +123,15 @@ func (h *Host) openOnce(ctx context.Context, kind facts.SessionKind, first strin
 // and is never passed on.
 func (h *Host) loginFailure(sniff *sniffer, err error) *facts.Failure {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return &facts.Failure{Kind: facts.LoginRejected, Server: serverMessage(h.Password, pgErr)}
+		return &facts.Failure{Kind: facts.LoginRejected, Request: sniff.request(), Server: serverMessage(h.Password, pgErr)}
 	}
 	kind := facts.NotPostgres
 	switch {
+	case requestsCertificate(err):
+		kind = facts.ClientCertificateRequested
 	case isTimeout(err), isClosed(err):
 		return connectionFailure(err, sniff.spoke || h.Endpoint.SSL)
-	case sniff.auth == authCleartext && !h.Endpoint.SSL:
+	case sniff.auth == authCleartext && (!h.Endpoint.SSL || h.tlsAdded):
 		kind = facts.CleartextWithoutTLS
 	case sniff.auth == authCleartext && !h.maySendPassword():
 		kind = facts.CleartextUnverified
@@ -130,8 +155,8 @@ func rejectsAuthorization(m *facts.ServerMessage) bool {
 // retryWithTLS finds out whether the server accepts the role over TLS. If it does,
 // that session completes the report. first is why it did not without TLS.
 func (h *Host) retryWithTLS(ctx context.Context, first *rejection) (*Session, *rejection) {
-	h.Endpoint.SSL = true
-	s, rejected := h.open(ctx, h.Session, "")
+	h.Endpoint.SSL, h.tlsAdded = true, true
+	s, rejected := h.open(ctx, h.Session, nil)
 	if rejected != nil && (rejected.Server == nil || rejectsAuthorization(rejected.Server)) {
 		if first.Kind == facts.CleartextWithoutTLS && rejected.Kind == facts.TLSNotOffered {
 			first.Kind = facts.CleartextNoTLS

@@ -17,15 +17,16 @@ import (
 func (s *Session) Peek(ctx context.Context) {
 	// reserve is the time to report the outcome and to close the session.
 	const reserve = 500 * time.Millisecond
+	timeout := statementTimeout
 	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline) - reserve
-		if left <= 0 || left < statementTimeout && s.do("SET statement_timeout = "+milliseconds(left)) != nil {
-			return
-		}
+		timeout = min(timeout, time.Until(deadline)-reserve)
+	}
+	if timeout < time.Millisecond {
+		return
 	}
 	s.notices = nil
 	peek := facts.Peek{Outcome: facts.PeekCompleted}
-	if _, err := s.query(peekSQL(s.host.Slot)); err != nil {
+	if _, err := s.run(peekSQL(s.host.Slot), timeout); err != nil {
 		peek.Outcome = facts.PeekFailed
 		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 			peek.Error = serverMessage(s.host.Password, pgErr)

@@ -1,7 +1,6 @@
 package ask
 
 import (
-	"context"
 	"strconv"
 
 	"github.com/headgate/headgate/internal/database"
@@ -31,16 +30,13 @@ func (s *Session) ListTables() (database.Tables, bool) {
 
 func (s *Session) listTables() (database.Tables, error) {
 	s.allow(maxListRead, maxTables)
-	results, err := s.conn.Exec(context.Background(), listSQL(s.host.Slot.PublicationName)).ReadAll()
+	result, err := s.run(listSQL(s.host.Slot.PublicationName), statementTimeout)
 	if err != nil {
 		return database.Tables{}, err
 	}
-	if len(results) != 1 {
-		return database.Tables{}, errShape
-	}
 	var out database.Tables
 	size := 0
-	for _, row := range results[0].Rows {
+	for _, row := range result.Rows {
 		if len(row) != 4 || len(row[2]) > len("default") {
 			return database.Tables{}, errShape
 		}
@@ -52,7 +48,7 @@ func (s *Session) listTables() (database.Tables, error) {
 		}
 		out.Tables = append(out.Tables, t)
 	}
-	out.Truncated = len(results[0].Rows) == maxTables
+	out.Truncated = len(result.Rows) == maxTables
 	return out, nil
 }
 

@@ -19,12 +19,15 @@ const (
 
 // Session is one logged-in connection to a server. Close it after use.
 type Session struct {
-	host    *Host
-	kind    facts.SessionKind
-	conn    *pgconn.PgConn
-	wire    *wire
-	sniff   *sniffer
-	notices []facts.ServerMessage
+	host *Host
+	kind facts.SessionKind
+	// separate forbids sending statements before the answers to earlier ones.
+	separate bool
+	out      *pipeline
+	conn     *pgconn.PgConn
+	wire     *wire
+	sniff    *sniffer
+	notices  []facts.ServerMessage
 }
 
 // Ask asks for the parts of the request in one statement. If the server rejects
@@ -90,28 +93,51 @@ func (s *Session) note(_ *pgconn.PgConn, n *pgconn.Notice) {
 	}
 }
 
-// query runs one statement over the simple protocol and returns its only value.
+// query runs one statement in a transaction and returns its only value.
 func (s *Session) query(sql string) ([]byte, error) {
-	results, err := s.conn.Exec(context.Background(), sql).ReadAll()
+	result, err := s.run(sql, statementTimeout)
 	if err != nil {
 		return nil, err
 	}
-	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 1 {
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 {
 		return nil, errShape
 	}
-	return results[0].Rows[0][0], nil
+	return result.Rows[0][0], nil
+}
+
+// run runs sql over the simple protocol, in a transaction, and returns its result.
+// All statements of the transaction go in one flight. timeout is the server's limit.
+func (s *Session) run(sql string, timeout time.Duration) (*pgconn.Result, error) {
+	flight := transaction(s.kind, sql, timeout)
+	if !s.separate {
+		if err := s.out.load(flight); err != nil {
+			return nil, err
+		}
+	}
+	var result *pgconn.Result
+	var failed error
+	for _, statement := range flight {
+		results, err := s.conn.Exec(context.Background(), statement).ReadAll()
+		switch {
+		case err != nil && s.conn.IsClosed():
+			return nil, err
+		case statement != sql:
+			// What fails around sql fails it too, or does not matter.
+		case err != nil:
+			failed = err
+		case len(results) != 1:
+			failed = errShape
+		default:
+			result = results[0]
+		}
+	}
+	return result, failed
 }
 
 // allow raises the session's limits.
 func (s *Session) allow(bytes, messages int) {
 	s.wire.left += bytes
 	s.sniff.max += messages
-}
-
-// do runs one statement and discards its result.
-func (s *Session) do(sql string) error {
-	_, err := s.conn.Exec(context.Background(), sql).ReadAll()
-	return err
 }
 
 // Close sends Terminate and does not wait for the server.

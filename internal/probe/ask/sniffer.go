@@ -6,14 +6,20 @@ import (
 	"errors"
 	"io"
 	"strconv"
+
+	"github.com/headgate/headgate/internal/probe/facts"
 )
 
 // The protocol's numbers of authentication requests.
 const (
+	authOK           = 0
 	authCleartext    = 3
+	authMD5          = 5
 	authGSS          = 7
 	authSSPI         = 9
+	authSASL         = 10
 	authSASLContinue = 11
+	authSASLFinal    = 12
 )
 
 // maxIterations bounds the iterations of SCRAM. PostgreSQL's default is 4096; ten
@@ -39,8 +45,10 @@ type sniffer struct {
 	max   int // messages that the server may send
 	spoke bool
 	auth  uint32
-	scram []byte // the end of SCRAM's challenge while it is read, else nil
-	err   error
+	// requested is the last auth that is not authOK.
+	requested uint32
+	scram     []byte // the end of SCRAM's challenge while it is read, else nil
+	err       error
 }
 
 func (s *sniffer) Read(p []byte) (int, error) {
@@ -68,7 +76,9 @@ func (s *sniffer) follow(b []byte) {
 			s.frame()
 		}
 		if s.have == authHeader {
-			s.auth = binary.BigEndian.Uint32(s.head[5:9])
+			if s.auth = binary.BigEndian.Uint32(s.head[5:9]); s.auth != authOK {
+				s.requested = s.auth
+			}
 			s.skip = s.bodyLen() - 4
 			s.have = 0
 			s.scram = nil
@@ -115,4 +125,19 @@ func (s *sniffer) frame() {
 
 func (s *sniffer) bodyLen() int {
 	return int(int32(binary.BigEndian.Uint32(s.head[1:5]))) - 4
+}
+
+// request returns the server's authentication request.
+func (s *sniffer) request() facts.AuthRequest {
+	switch s.requested {
+	case 0:
+		return facts.NoAuthRequest
+	case authCleartext:
+		return facts.CleartextRequest
+	case authMD5:
+		return facts.MD5Request
+	case authSASL, authSASLContinue, authSASLFinal:
+		return facts.SCRAMRequest
+	}
+	return facts.OtherRequest
 }

@@ -4,20 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/headgate/headgate/internal/probe/facts"
 )
 
-const (
-	// maxMessageBytes bounds one message of a server.
-	maxMessageBytes = 1 << 20
-	// statementTimeout is the server's limit on one statement.
-	statementTimeout = 3 * time.Second
-)
+// maxMessageBytes bounds one message of a server.
+const maxMessageBytes = 1 << 20
 
 // fixedConfig has a value for every setting that pgconn would otherwise read from
 // the environment.
@@ -28,14 +22,14 @@ const fixedConfig = "host=localhost port=5432 user=none password=none dbname=non
 // startup returns the configuration of a session. Only a constant is parsed,
 // nothing that the caller sent; then everything that the environment can set is
 // overwritten.
-func (h *Host) startup(kind facts.SessionKind) (*pgconn.Config, error) {
+func (h *Host) startup(a attempt) (*pgconn.Config, error) {
 	config, err := pgconn.ParseConfig(fixedConfig)
 	if err != nil {
 		return nil, errors.New("parse session configuration: rejected") // the cause can hold the environment's password
 	}
 	config.Host, config.Port = h.addrs[0].Addr().String(), h.addrs[0].Port()
 	config.Database, config.User = h.Endpoint.Database, h.Endpoint.Username
-	config.Password = h.Password.Reveal()
+	config.Password = a.password
 	config.TLSConfig, config.Fallbacks = nil, nil
 	config.ConnectTimeout = 0
 	config.ValidateConnect, config.AfterConnect = nil, nil
@@ -48,26 +42,21 @@ func (h *Host) startup(kind facts.SessionKind) (*pgconn.Config, error) {
 	config.KerberosSrvName, config.KerberosSpn = "", ""
 	config.MaxProtocolMessageBodyLen = maxMessageBytes
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.RuntimeParams = parameters(kind)
+	config.RuntimeParams = parameters(a.kind)
 	return config, nil
 }
 
+// parameters returns the start-up parameters. There are no settings among them that
+// a consumer would not send: a login trigger would run under them, and a pooler
+// rejects those that it does not know. The settings of a statement are local to its
+// transaction.
 func parameters(kind facts.SessionKind) map[string]string {
 	params := map[string]string{"client_encoding": "UTF8", "application_name": "headgate"}
-	if kind == facts.Bare {
-		return params
-	}
-	params["statement_timeout"] = milliseconds(statementTimeout)
-	params["client_min_messages"] = "warning"
-	params["default_transaction_read_only"] = "on"
 	if kind == facts.WALSender {
 		params["replication"] = "database"
 	}
 	return params
 }
-
-// milliseconds returns d as the value of a setting.
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // oneShot returns a dial function that returns conn once. pgconn dials again to
 // send a cancel request, which must not happen here.

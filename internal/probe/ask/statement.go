@@ -47,7 +47,7 @@ func statement(parts []facts.Part, slot database.Slot) string {
 func settings() []string {
 	return []string{
 		"wal_level", "effective_wal_level", "max_wal_senders", "max_replication_slots", "hot_standby_feedback",
-		"max_slot_wal_keep_size", "idle_replication_slot_timeout",
+		"max_slot_wal_keep_size", "idle_replication_slot_timeout", "ssl",
 		"rds.extensions", "cloudsql.logical_decoding", "azure.extensions", "neon.endpoint_id", "supautils.privileged_extensions",
 	}
 }

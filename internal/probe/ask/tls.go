@@ -3,10 +3,12 @@ package ask
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/facts"
@@ -18,6 +20,23 @@ type transport struct {
 	net.Conn
 
 	wire *wire
+	// cert is the server's certificate, nil without TLS.
+	cert *x509.Certificate
+}
+
+// channelBinding returns the session's setting of channel_binding. Its hash is that of
+// the certificate's signature. Servers can't compute it for a signature that has no
+// hash of its own, such as Ed25519, and end the login; up to 15 nor for RSA-PSS.
+func (t transport) channelBinding() string {
+	if t.cert == nil {
+		return "disable"
+	}
+	switch t.cert.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+		x509.ECDSAWithSHA1, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+		return "prefer"
+	}
+	return "disable"
 }
 
 // connect opens a connection. If the server has none of the fast curves, it opens
@@ -42,7 +61,7 @@ func (h *Host) connectWith(ctx context.Context, curves []tls.CurveID) (t transpo
 	if failure == nil {
 		var conn *tls.Conn
 		if conn, again, failure = encrypt(ctx, w, h.Endpoint, curves); failure == nil {
-			return transport{Conn: conn, wire: w}, false, nil
+			return transport{Conn: conn, wire: w, cert: conn.ConnectionState().PeerCertificates[0]}, false, nil
 		}
 	}
 	_ = w.Close() // the failure before it is what matters
@@ -113,11 +132,14 @@ func tlsConfig(e database.Endpoint, curves []tls.CurveID) (*tls.Config, error) {
 }
 
 func handshakeFailure(err error) *facts.Failure {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return &facts.Failure{Kind: facts.CertificateNotVerified, Detail: quote.Printable(err.Error())}
+	if invalid, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return certificateFailure(invalid)
 	}
 	if isTimeout(err) || isClosed(err) {
 		return connectionFailure(err, true)
+	}
+	if requestsCertificate(err) {
+		return &facts.Failure{Kind: facts.ClientCertificateRequested}
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return &facts.Failure{Kind: facts.NotPostgres} // its first byte was an S, as of SSH
@@ -125,11 +147,49 @@ func handshakeFailure(err error) *facts.Failure {
 	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: quote.Printable(err.Error())}
 }
 
+// certificateFailure returns why the server's certificate could not be verified.
+func certificateFailure(err *tls.CertificateVerificationError) *facts.Failure {
+	f := &facts.Failure{Kind: facts.CertificateNotVerified, Detail: quote.Printable(err.Err.Error())}
+	if len(err.UnverifiedCertificates) == 0 {
+		return f
+	}
+	cert := err.UnverifiedCertificates[0]
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return &facts.Failure{Kind: facts.CertificateUnknownAuthority, Detail: quote.Printable(cert.Issuer.String())}
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		names := cert.DNSNames
+		for _, ip := range cert.IPAddresses {
+			names = append(names, ip.String())
+		}
+		return &facts.Failure{Kind: facts.CertificateOtherHost, Detail: quote.Printable(strings.Join(names, ", "))}
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		if expired := invalid.Cert; time.Now().After(expired.NotAfter) {
+			return &facts.Failure{Kind: facts.CertificateExpired, Detail: expired.NotAfter.UTC().Format(time.DateOnly)}
+		}
+		return &facts.Failure{Kind: facts.CertificateNotYetValid, Detail: invalid.Cert.NotBefore.UTC().Format(time.DateOnly)}
+	}
+	return f
+}
+
+// requestsCertificate reports whether err is the server's alert that it needs a
+// certificate of the client. With TLS 1.3 it comes after the handshake.
+func requestsCertificate(err error) bool {
+	const certificateRequired = 116 // RFC 8446
+	return isAlert(err, certificateRequired)
+}
+
 // rejectsCurves reports whether a handshake failed as it does if client and server
 // have no curve in common.
 func rejectsCurves(err error) bool {
-	const handshakeAlert = 40 // handshake_failure, RFC 8446
-	// The alert itself is of a type that crypto/tls does not export.
+	const handshakeFailure = 40 // RFC 8446
+	return isAlert(err, handshakeFailure)
+}
+
+// isAlert reports whether the server ended the connection with a TLS alert of that
+// number. The alert itself is of a type that crypto/tls does not export.
+func isAlert(err error, number uint8) bool {
 	alert, ok := errors.AsType[*net.OpError](err)
-	return ok && alert.Op == "remote error" && alert.Err.Error() == tls.AlertError(handshakeAlert).Error()
+	return ok && alert.Op == "remote error" && alert.Err.Error() == tls.AlertError(number).Error()
 }

@@ -12,6 +12,8 @@ type Failure struct {
 	Detail string
 	// Server is the server's error message.
 	Server *ServerMessage
+	// Request is how the server asked for a proof of who the role is, before it failed.
+	Request AuthRequest
 }
 
 // ServerMessage is an error, a warning or a notice of a server. Its text is
@@ -24,6 +26,19 @@ type ServerMessage struct {
 	Routine string
 	Message string
 }
+
+// AuthRequest is a server's request for a proof of who the role is.
+type AuthRequest int
+
+// The requests. With NoAuthRequest the server asked nothing: it decides by the
+// connection alone, as trust, ident and cert do.
+const (
+	NoAuthRequest AuthRequest = iota
+	CleartextRequest
+	MD5Request
+	SCRAMRequest
+	OtherRequest
+)
 
 // Kind is what happened.
 type Kind int
@@ -53,18 +68,23 @@ const (
 	// TLSNotOffered and the kinds up to CleartextNoTLS prevent Encrypted.
 	TLSNotOffered
 	RootsUnreadable
-	CertificateNotVerified // Detail
-	HandshakeFailed        // Detail
-	CleartextWithoutTLS    // the password was requested in cleartext, and ssl is false
-	CleartextNoTLS         // the same of a server that does not offer TLS
+	CertificateUnknownAuthority // Detail is the issuer
+	CertificateOtherHost        // Detail lists the names that the certificate is for
+	CertificateExpired          // Detail is the date
+	CertificateNotYetValid      // Detail is the date
+	CertificateNotVerified      // Detail; for another reason
+	HandshakeFailed             // Detail
+	CleartextWithoutTLS         // the password was requested in cleartext, and ssl is false
+	CleartextNoTLS              // the same of a server that does not offer TLS
 
 	// SetupFailed and the kinds that follow prevent LoggedIn.
-	SetupFailed         // this program could not set up the session
-	NoProcess           // the server could not start a process for the connection
-	CleartextUnverified // the password was requested in cleartext, and the server is not verified
-	KerberosRequested   // GSSAPI or SSPI
-	ProofFailed         // client and server did not agree on the proof of the password
-	LoginRejected       // Server
+	SetupFailed                // this program could not set up the session
+	NoProcess                  // the server could not start a process for the connection
+	CleartextUnverified        // the password was requested in cleartext, and the server is not verified
+	KerberosRequested          // GSSAPI or SSPI
+	ProofFailed                // client and server did not agree on the proof of the password
+	LoginRejected              // Server
+	ClientCertificateRequested // by TLS
 
 	// NotAnswered and AnswerUnreadable are of a part of the statement.
 	NotAnswered      // Server; the error that the part raised

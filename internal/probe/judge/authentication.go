@@ -5,6 +5,7 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
 )
 
 func judgeAuthentication(s subject) []check.Entry { return authenticationFindings(s.server) }
@@ -16,7 +17,7 @@ func authenticationFindings(s server) []check.Entry {
 	}
 	// The other reasons to reject a walsender have checks of their own.
 	if m := s.SessionRejected; m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
-		findings = append(findings, loginRejection(s, *m))
+		findings = append(findings, loginRejection(s, facts.Failure{Kind: facts.LoginRejected, Server: m}))
 	}
 	return append(findings, unansweredFindings(s)...)
 }
@@ -41,7 +42,9 @@ func loginFailure(s server, f facts.Failure) check.Entry {
 	}
 	switch f.Kind {
 	case facts.LoginRejected:
-		return loginRejection(s, *f.Server)
+		return loginRejection(s, f)
+	case facts.ClientCertificateRequested:
+		return clientCertificate(s, quote.Identifier(s.endpoint.Username), quote.Identifier(s.endpoint.Database))
 	case facts.NoProcess:
 		return fail(check.ServerUnavailable, "the server could not accept another connection", "")
 	case facts.CleartextUnverified:
@@ -50,7 +53,7 @@ func loginFailure(s server, f facts.Failure) check.Entry {
 			`send "ssl_mode": "verify-full"`)
 	case facts.KerberosRequested:
 		return fail(check.ConnectionNotPermitted, "the server asks for Kerberos (GSSAPI or SSPI) from this role, not for a password",
-			"add a line with scram-sha-256 for this role and database to pg_hba.conf")
+			admit(s, quote.Identifier(s.endpoint.Username), quote.Identifier(s.endpoint.Database)))
 	case facts.ProofFailed:
 		return fail(check.AuthenticationFailed,
 			"the login could not be completed: server and client did not agree on the proof of the password", "")

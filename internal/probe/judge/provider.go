@@ -1,5 +1,7 @@
 package judge
 
+import "strings"
+
 // provider is who runs a server, which decides how a setting is changed.
 type provider int
 
@@ -16,7 +18,7 @@ const (
 func (s *server) provider() provider {
 	server := s.Facts.Server
 	if server == nil {
-		return selfHosted
+		return providerOfHost(s.endpoint.Hostname)
 	}
 	has := func(name string) bool { return server.Settings[name] != "" }
 	switch {
@@ -30,6 +32,29 @@ func (s *server) provider() provider {
 		return neon
 	case has("supautils.privileged_extensions"):
 		return supabase
+	}
+	return selfHosted
+}
+
+// providerOfHost recognises a provider by the domain of its servers, for as long as
+// there is no session.
+func providerOfHost(hostname string) provider {
+	host := "." + strings.ToLower(strings.TrimSuffix(hostname, "."))
+	for _, p := range []struct {
+		domain string
+		provider
+	}{
+		{".rds.amazonaws.com", rds},
+		{".rds.amazonaws.com.cn", rds},
+		{".sql.goog", cloudSQL},
+		{".postgres.database.azure.com", azure},
+		{".neon.tech", neon},
+		{".supabase.co", supabase},
+		{".supabase.com", supabase},
+	} {
+		if strings.HasSuffix(host, p.domain) {
+			return p.provider
+		}
 	}
 	return selfHosted
 }

@@ -15,10 +15,13 @@ import (
 const (
 	routineRole     = "InitializeSessionUserId"
 	routineDatabase = "CheckMyDatabase"
+	// routineMethod is called if the method of the matching line in pg_hba.conf fails.
+	routineMethod = "auth_failed"
 )
 
 // loginRejection returns what the server's rejection of a login means.
-func loginRejection(s server, m facts.ServerMessage) check.Entry {
+func loginRejection(s server, f facts.Failure) check.Entry {
+	m := *f.Server
 	role, db := quote.Identifier(s.endpoint.Username), quote.Identifier(s.endpoint.Database)
 	fail := func(code check.Code, message, fix string) check.Entry {
 		return check.Fail(check.Authentication, code, message, fix)
@@ -27,7 +30,7 @@ func loginRejection(s server, m facts.ServerMessage) check.Entry {
 	case m.SQLSTATE == pgerrcode.InvalidPassword:
 		return fail(check.AuthenticationFailed, "the server does not accept this password for role "+role+", or has no such role", "")
 	case m.SQLSTATE == pgerrcode.InvalidAuthorizationSpecification:
-		return notAuthorized(s, m, role, db)
+		return notAuthorized(s, f, role, db)
 	case m.SQLSTATE == pgerrcode.InvalidCatalogName:
 		return fail(check.DatabaseNotFound, "database "+db+" does not exist on this server", "")
 	case m.SQLSTATE == pgerrcode.InsufficientPrivilege:
@@ -50,19 +53,80 @@ func unavailable(sqlstate string) bool {
 	return pgerrcode.IsInsufficientResources(sqlstate) || strings.HasPrefix(sqlstate, "57P")
 }
 
-func notAuthorized(s server, m facts.ServerMessage, role, db string) check.Entry {
-	if m.Routine == routineRole {
-		return check.Fail(check.Authentication, check.ConnectionNotPermitted,
-			"role "+role+" does not exist or may not log in", "ALTER ROLE "+role+" LOGIN")
+// notAuthorized returns what SQLSTATE 28000 means, which servers raise for whatever
+// pg_hba.conf and the role's attributes forbid.
+func notAuthorized(s server, f facts.Failure, role, db string) check.Entry {
+	fail := func(code check.Code, message, fix string) check.Entry {
+		return check.Fail(check.Authentication, code, message, fix)
+	}
+	switch {
+	case f.Server.Routine == routineRole:
+		return roleRejected(f, role)
+	case f.Server.Routine == routineMethod:
+		return methodFailed(s, f, role, db)
+	case !strings.Contains(f.Server.Message, hbaFile): // in every language, the messages about its lines name the file
+		return clientCertificate(s, role, db)
+	}
+	return fail(check.ConnectionNotPermitted, "pg_hba.conf does not let role "+role+" into database "+db+" from here: "+f.Server.Message,
+		admit(s, role, db))
+}
+
+// roleRejected tells a role without LOGIN from one that does not exist. A server that
+// asks for a password rejects an unknown role as it does a wrong password.
+func roleRejected(f facts.Failure, role string) check.Entry {
+	fail := func(problem, fix string) check.Entry {
+		return check.Fail(check.Authentication, check.ConnectionNotPermitted, "role "+role+problem, fix+" -- as a superuser")
+	}
+	create, alter := "CREATE ROLE "+role+" LOGIN REPLICATION", "ALTER ROLE "+role+" LOGIN"
+	switch {
+	case f.Request != facts.NoAuthRequest, strings.Contains(f.Server.Message, "not permitted to log in"):
+		return fail(" may not log in", alter)
+	case strings.Contains(f.Server.Message, "does not exist"):
+		return fail(" does not exist", create)
+	}
+	return fail(" does not exist or may not log in", alter+", or "+create)
+}
+
+const hbaFile = "pg_hba.conf"
+
+// methodFailed returns what it means that the method of the matching line rejects the
+// role. A wrong password of the server's own has another SQLSTATE.
+func methodFailed(s server, f facts.Failure, role, db string) check.Entry {
+	switch {
+	case f.Request == facts.CleartextRequest && s.provider() == rds:
+		return check.Fail(check.Authentication, check.AuthenticationFailed,
+			"the server does not accept this password for role "+role+
+				": on RDS a member of the role rds_iam signs in with a token, and with no password",
+			"send the username of a role that is not a member of rds_iam, with its password")
+	case f.Request == facts.CleartextRequest:
+		return check.Fail(check.Authentication, check.AuthenticationFailed,
+			"the server passes the password of role "+role+" on to another service (PAM, LDAP or RADIUS), and that does not accept it",
+			"send the password that the service has for the role, or set the method scram-sha-256 for the role in pg_hba.conf")
+	}
+	return check.Fail(check.Authentication, check.ConnectionNotPermitted,
+		"the line of pg_hba.conf that matches role "+role+" and database "+db+" has a method that takes no password, such as ident or peer",
+		admit(s, role, db))
+}
+
+// clientCertificate returns the finding about a line of pg_hba.conf with the method
+// cert, or with the option clientcert.
+func clientCertificate(s server, role, db string) check.Entry {
+	return check.Fail(check.Authentication, check.ClientCertificateRequired,
+		"the server asks role "+role+" for a client certificate, which is not supported here", admit(s, role, db))
+}
+
+// admit returns how to let the role in with a password. The server goes by the first
+// line that matches.
+func admit(s server, role, db string) string {
+	if p := s.provider(); p != selfHosted {
+		return "allow connections of role " + role + " to database " + db + " with a password in the settings of the server's provider"
 	}
 	kind := "host"
 	if s.endpoint.SSL || s.TLSOnly {
 		kind = "hostssl"
 	}
 	line := kind + " " + db + " " + role + " <this service's address>/32 scram-sha-256"
-	return check.Fail(check.Authentication, check.ConnectionNotPermitted,
-		"pg_hba.conf does not let role "+role+" into database "+db+" from here: "+m.Message,
-		"add a line such as `"+line+"` to pg_hba.conf and reload the server")
+	return "add the line `" + line + "` to pg_hba.conf above the first line that matches the role, the database and the address, then reload the server"
 }
 
 func tooManyConnections(m facts.ServerMessage, role, db string) check.Entry {

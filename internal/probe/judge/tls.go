@@ -3,16 +3,48 @@ package judge
 import (
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-const sendSSL = `send "ssl": true`
-
-// tlsMatters holds if TLS was requested and tried, or if the server wants it.
+// tlsMatters holds if TLS was requested and tried, or if the server offers or wants
+// it.
 func tlsMatters(s subject) bool {
-	return s.endpoint.SSL && s.Tried(facts.Encrypted) || len(tlsFindings(s.server)) > 0
+	return s.endpoint.SSL && s.Tried(facts.Encrypted) || len(judgeTLS(s)) > 0
 }
 
-func judgeTLS(s subject) []check.Entry { return tlsFindings(s.server) }
+// judgeTLS leaves the failures of the primary to the check standby.
+func judgeTLS(s subject) []check.Entry {
+	findings := append(tlsFindings(s.server), notUsed(s.server)...)
+	if s.primary != nil {
+		findings = append(findings, notUsed(*s.primary)...)
+	}
+	return findings
+}
+
+// notUsed warns of a server that offers TLS to a connection without it.
+func notUsed(s server) []check.Entry {
+	if s.endpoint.SSL || s.TLSOnly || s.Facts.Server == nil || s.Facts.Server.Settings["ssl"] != "on" {
+		return nil
+	}
+	return []check.Entry{check.Warn(check.TLS, check.TLSNotUsed,
+		s.name()+" offers TLS, and "+s.path+"ssl is false: all data, and logins, cross the network unencrypted", s.sendSSL())}
+}
+
+// name returns what to call the server.
+func (s *server) name() string {
+	if s.path != "" {
+		return "the primary"
+	}
+	return "the server"
+}
+
+// sendSSL returns the change of the payload that turns TLS on.
+func (s *server) sendSSL() string {
+	if s.path != "" {
+		return `send "ssl": true in primary`
+	}
+	return `send "ssl": true`
+}
 
 func tlsFindings(s server) []check.Entry {
 	var findings []check.Entry
@@ -20,7 +52,7 @@ func tlsFindings(s server) []check.Entry {
 		findings = append(findings, check.Fail(check.TLS, code, message, fix))
 	}
 	if s.TLSOnly {
-		fail(check.TLSRequired, "the server accepts this role over TLS only, and ssl is false", sendSSL)
+		fail(check.TLSRequired, "the server accepts this role over TLS only, and ssl is false", s.sendSSL())
 	}
 	f := s.StoppedAt(facts.Encrypted)
 	if f == nil {
@@ -33,15 +65,44 @@ func tlsFindings(s server) []check.Entry {
 			"ALTER SYSTEM SET ssl = on -- with ssl_cert_file and ssl_key_file in place, then SELECT pg_reload_conf()")
 	case facts.RootsUnreadable:
 		fail(check.TLSCertificateInvalid, "the certificate authorities to verify the server with could not be read", "")
-	case facts.CertificateNotVerified:
-		fail(check.TLSCertificateInvalid, "the server's certificate could not be verified: "+f.Detail,
-			"send the authority's certificate in ssl_root_cert, and the host name that the certificate has")
+	case facts.CertificateUnknownAuthority, facts.CertificateOtherHost, facts.CertificateExpired,
+		facts.CertificateNotYetValid, facts.CertificateNotVerified:
+		findings = append(findings, invalidCertificate(s, *f))
 	case facts.CleartextWithoutTLS:
-		fail(check.TLSRequired, cleartext, sendSSL)
+		fail(check.TLSRequired, cleartext, s.sendSSL())
 	case facts.CleartextNoTLS:
-		fail(check.TLSRequired, cleartext, "use scram-sha-256 in place of password in pg_hba.conf, or turn TLS on on the server")
+		fail(check.TLSRequired, cleartext, "set the method scram-sha-256 in pg_hba.conf in place of password, or turn TLS on, on the server")
 	default: // facts.HandshakeFailed
 		fail(check.TLSFailed, "the TLS handshake failed: "+f.Detail, "")
 	}
 	return findings
+}
+
+// invalidCertificate returns the finding about a certificate that could not be
+// verified. The fix follows the reason.
+func invalidCertificate(s server, f facts.Failure) check.Entry {
+	fail := func(message, fix string) check.Entry {
+		return check.Fail(check.TLS, check.TLSCertificateInvalid, "the server's certificate "+message, fix)
+	}
+	switch f.Kind {
+	case facts.CertificateUnknownAuthority:
+		fix := "send the certificate of that authority in ssl_root_cert"
+		if s.endpoint.SSLRootCert != "" {
+			fix = "send the certificate of that authority in ssl_root_cert, in place of or in addition to the ones that were sent"
+		}
+		return fail("was issued by an authority that is not trusted here: "+f.Detail, fix)
+	case facts.CertificateOtherHost:
+		if f.Detail == "" {
+			return fail("names no host: it has no subject alternative name",
+				"give the server a certificate with "+quote.Name(s.endpoint.Hostname)+" as a subject alternative name")
+		}
+		return fail("is for another host: it names "+f.Detail+", and not "+quote.Name(s.endpoint.Hostname),
+			"send as hostname a name that the certificate has, or give the server a certificate for "+quote.Name(s.endpoint.Hostname))
+	case facts.CertificateExpired:
+		return fail("expired on "+f.Detail, "renew the server's certificate")
+	case facts.CertificateNotYetValid:
+		return fail("is not valid before "+f.Detail, "give the server a certificate that is valid now, and check its clock")
+	default: // facts.CertificateNotVerified
+		return fail("could not be verified: "+f.Detail, "give the server a certificate that is valid for a TLS server")
+	}
 }
