@@ -14,7 +14,7 @@ func TestProbe_HealthySource(t *testing.T) {
 		report := s.probe()
 		want := map[string]check.Status{check.Standby: check.Skipped}
 		if !tls {
-			want[check.TLS] = check.Skipped
+			want[check.TLS] = check.Warned
 		}
 		for _, name := range check.Names() {
 			expected, ok := want[name]

@@ -215,7 +215,7 @@ func afterQuery(then func(*backend)) func(net.Conn) {
 		if err != nil || b.acceptLogin("16.1") != nil {
 			return
 		}
-		if _, err := b.Receive(); err == nil {
+		if err := b.receiveStatement(); err == nil {
 			then(b)
 		}
 	}

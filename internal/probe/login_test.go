@@ -15,6 +15,16 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
+const (
+	rejectAll  = "host all all 127.0.0.1/32 reject"
+	identAll   = "host all all 127.0.0.1/32 ident"
+	clientCert = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca"
+	certMethod = "hostssl all all 127.0.0.1/32 cert"
+	// radiusAll asks a server that does not exist. Unlike PAM and LDAP, every build has
+	// the method.
+	radiusAll = `host all all 127.0.0.1/32 radius radiusservers="127.0.0.1" radiusports="1" radiussecrets="x"`
+)
+
 const hostSSLOnly = "hostssl all all 127.0.0.1/32 scram-sha-256"
 
 // tlsFindings returns the codes of the tls check.
@@ -41,10 +51,15 @@ func tlsFindings() map[check.Code]finding {
 			{cause: "another authority", fix: advice, repair: trust, setup: func(t *testing.T) *source {
 				return verifying("127.0.0.1", pemOf(serverTLS(t)))(t)
 			}},
+			{cause: "an expired certificate", fix: advice, setup: withCertificate(-48*time.Hour, -time.Hour)},
+			{cause: "a certificate that is not valid yet", fix: advice, setup: withCertificate(time.Hour, 48*time.Hour)},
 			{cause: "another host's certificate", fix: advice, setup: verifying("db.example.com", ""), repair: func(s *source) {
 				trust(s)
 				s.target.Endpoint.Hostname = "localhost"
 			}},
+		}},
+		check.TLSNotUsed: {check.TLS, check.Warned, []state{
+			{cause: "ssl is false", fix: advice, repair: withTLS, setup: sourceWith(func(s *source) { s.target.Endpoint.SSL = false })},
 		}},
 		check.TLSRequired: {check.TLS, check.Failed, []state{
 			{cause: "hostssl only", fix: advice, setup: withoutTLS(hostSSLOnly), repair: withTLS},
@@ -109,6 +124,9 @@ func loginFindings() map[check.Code]finding {
 			{cause: "a wrong password", setup: sourceWith(func(s *source) { s.target.Passwords.Main = "wrong" })},
 			{cause: "no such role", setup: sourceWith(func(s *source) { s.target.Endpoint.Username = "nobody" })},
 			{cause: "a role without a password", setup: sourceWith(func(s *source) { s.admin("ALTER ROLE " + s.role() + " PASSWORD NULL") })},
+			{cause: "another service rejects the password", fix: advice, setup: withHBA(radiusAll), repair: func(s *source) {
+				setHBA(s.t, s.server, "host all all 127.0.0.1/32 scram-sha-256")
+			}},
 			{cause: "too many iterations of SCRAM", setup: servedBy(requestingSCRAM(",i=5000000"))},
 		}},
 		check.DatabaseNotFound: {check.Authentication, check.Failed, []state{
@@ -117,15 +135,20 @@ func loginFindings() map[check.Code]finding {
 		check.ConnectionNotPermitted: {check.Authentication, check.Failed, []state{
 			{cause: "no line of pg_hba", fix: advice, setup: func(t *testing.T) *source {
 				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all somebody 127.0.0.1/32 scram-sha-256"}}))
-			}, repair: addSuggestedHBALine},
-			{cause: "a line that rejects", fix: advice, setup: func(t *testing.T) *source {
-				return newSource(t, pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 reject"}}))
-			}, repair: addSuggestedHBALine},
+			}, repair: addSuggestedHBALine()},
+			{cause: "a line that rejects", fix: advice, setup: withHBA(rejectAll), repair: addSuggestedHBALine(rejectAll)},
+			{cause: "a method without a password", fix: advice, setup: withHBA(identAll), repair: addSuggestedHBALine(identAll)},
 			{cause: "NOLOGIN", fix: sql, setup: sourceWith(func(s *source) { s.admin("ALTER ROLE " + s.role() + " NOLOGIN") })},
 			{cause: "no CONNECT", fix: sql, setup: sourceWith(func(s *source) { s.admin("REVOKE CONNECT ON DATABASE " + s.database() + " FROM PUBLIC") })},
 			{cause: "a database that accepts no connections", fix: sql, setup: sourceWith(func(s *source) {
 				s.admin("ALTER DATABASE " + s.database() + " ALLOW_CONNECTIONS false")
 			})},
+		}},
+		check.ClientCertificateRequired: {check.Authentication, check.Failed, []state{
+			{cause: "the option clientcert", fix: advice, setup: withHBA(clientCert), repair: addSuggestedHBALine(clientCert)},
+			{cause: "the method cert", fix: advice, setup: withHBA(certMethod), repair: addSuggestedHBALine(certMethod)},
+			{cause: "TLS 1.3 requires it", fix: advice, setup: requiringCertificate(tls.VersionTLS13)},
+			{cause: "TLS 1.2 requires it", fix: advice, setup: requiringCertificate(tls.VersionTLS12)},
 		}},
 		check.TooManyConnections: {check.Authentication, check.Failed, []state{
 			{cause: "max_connections", fix: advice, setup: fullServer},
@@ -168,13 +191,24 @@ func sourceWith(change func(s *source)) func(t *testing.T) *source {
 	}
 }
 
-// addSuggestedHBALine adds the line in the fix to pg_hba.conf.
-func addSuggestedHBALine(s *source) {
-	s.t.Helper()
-	c, _ := entry(s.probe(), check.ConnectionNotPermitted)
-	_, line, _ := strings.Cut(c.Fix, "`")
-	line, _, _ = strings.Cut(line, "`")
-	setHBA(s.t, s.server, strings.ReplaceAll(line, "<this service's address>", "127.0.0.1"))
+// withHBA returns a setup of a source on a server with these lines of pg_hba.conf.
+func withHBA(lines ...string) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		return newSource(t, pgtest.Start(t, pgserver.Options{HBA: lines, Settings: map[string]string{"ssl_ca_file": "root.crt"}}))
+	}
+}
+
+// addSuggestedHBALine returns a repair that adds the line in the fix above lines, those
+// that there are.
+func addSuggestedHBALine(lines ...string) func(*source) {
+	return func(s *source) {
+		s.t.Helper()
+		c, _ := s.probe().FirstFailure()
+		_, line, _ := strings.Cut(c.Fix, "`")
+		line, _, _ = strings.Cut(line, "`")
+		line = strings.ReplaceAll(line, "<this service's address>", "127.0.0.1")
+		setHBA(s.t, s.server, append([]string{line}, lines...)...)
+	}
 }
 
 // fullServer has neither a connection nor a walsender left.

@@ -16,12 +16,19 @@ import (
 )
 
 // forward forwards one connection to a server on this machine.
-func forward(client net.Conn, port int) {
+func forward(client net.Conn, port int) { forwardAfter(client, port, nil) }
+
+// forwardAfter sends start to a server on this machine, and then forwards the
+// connection to it.
+func forwardAfter(client net.Conn, port int, start []byte) {
 	server, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return
 	}
 	defer func() { _ = server.Close() }()
+	if _, err := server.Write(start); err != nil {
+		return
+	}
 	var back sync.WaitGroup
 	back.Go(func() {
 		_, _ = io.Copy(client, server)

@@ -92,6 +92,12 @@ func requestTLS(w *wire) *facts.Failure {
 	return &facts.Failure{Kind: facts.NotPostgres}
 }
 
+// Alerts of TLS (RFC 8446).
+const (
+	alertHandshakeFailure    = 40
+	alertCertificateRequired = 116
+)
+
 // encrypt performs the TLS handshake on w. again is true if it failed because
 // client and server have no curve in common.
 func encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, failure *facts.Failure) {
@@ -99,8 +105,16 @@ func encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.Cur
 	if err != nil {
 		return nil, false, &facts.Failure{Kind: facts.RootsUnreadable}
 	}
+	requested := false
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		requested = true
+		return new(tls.Certificate), nil // none, which most servers accept
+	}
 	conn = tls.Client(w, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
+		if requested && isAlert(err, alertHandshakeFailure) { // with TLS 1.2
+			return nil, false, &facts.Failure{Kind: facts.ClientCertificateRequested}
+		}
 		return nil, rejectsCurves(err), handshakeFailure(err)
 	}
 	return conn, false, nil
@@ -176,15 +190,13 @@ func certificateFailure(err *tls.CertificateVerificationError) *facts.Failure {
 // requestsCertificate reports whether err is the server's alert that it needs a
 // certificate of the client. With TLS 1.3 it comes after the handshake.
 func requestsCertificate(err error) bool {
-	const certificateRequired = 116 // RFC 8446
-	return isAlert(err, certificateRequired)
+	return isAlert(err, alertCertificateRequired)
 }
 
 // rejectsCurves reports whether a handshake failed as it does if client and server
 // have no curve in common.
 func rejectsCurves(err error) bool {
-	const handshakeFailure = 40 // RFC 8446
-	return isAlert(err, handshakeFailure)
+	return isAlert(err, alertHandshakeFailure)
 }
 
 // isAlert reports whether the server ended the connection with a TLS alert of that

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,9 @@ type Options struct {
 	// NoTLS turns TLS off. Without it the server has a certificate for localhost,
 	// 127.0.0.1 and ::1 from its own authority.
 	NoTLS bool
+	// Signature is the algorithm of the certificates' signatures; the zero value means
+	// ECDSA with SHA-256. The authority's certificate is root.crt in the data directory.
+	Signature x509.SignatureAlgorithm
 	// PasswordEncryption is scram-sha-256 (the default) or md5.
 	PasswordEncryption string
 	// Arguments are added to the server's command line, where settings win over

@@ -123,12 +123,12 @@ func (s *Server) certify() error {
 	if s.options.NoTLS {
 		return nil
 	}
-	made, err := newCertificates()
+	made, err := newCertificates(s.options.Signature)
 	if err != nil {
 		return err
 	}
 	s.rootPEM = made.authority
-	return errors.Join(s.write("server.crt", made.certificate), s.write("server.key", made.key))
+	return errors.Join(s.write("root.crt", made.authority), s.write("server.crt", made.certificate), s.write("server.key", made.key))
 }
 
 func (s *Server) data() string    { return filepath.Join(s.directory, "data") }
