@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/probe"
 	"github.com/headgate/headgate/internal/testkit/deployment"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // service returns the stack's service, which runs in this process.
@@ -49,17 +49,6 @@ func localService(t *testing.T) *database.Service {
 	return &database.Service{
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(policy), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
-}
-
-// race calls do n times at once and returns the errors.
-func race(n int, do func(i int) error) []error {
-	errs := make([]error, n)
-	var rivals sync.WaitGroup
-	for i := range errs {
-		rivals.Go(func() { errs[i] = do(i) })
-	}
-	rivals.Wait()
-	return errs
 }
 
 // wins returns how many errors are nil and fails the test for one that lost does
@@ -100,7 +89,7 @@ func TestService_ConcurrentCreates(t *testing.T) {
 	wantOne := func(t *testing.T, service *database.Service) {
 		t.Helper()
 		payload := parse(t, newSource(t, "orders"))
-		errs := race(32, func(int) error {
+		errs := storetest.Race(32, func(int) error {
 			_, err := service.Create(t.Context(), "acme", payload, "")
 			return err
 		})
@@ -123,7 +112,7 @@ func TestService_ConcurrentCreates(t *testing.T) {
 		s := newStack(t)
 		service, payload := s.service(), parse(t, newSource(t, "orders"))
 		ids := make([]string, 100)
-		errs := race(len(ids), func(i int) error {
+		errs := storetest.Race(len(ids), func(i int) error {
 			created, err := service.Create(t.Context(), "acme", payload, "once")
 			ids[i] = created.Database.ID
 			return err
@@ -174,7 +163,7 @@ func updateAtOnce(t *testing.T, service *database.Service, d database.Database) 
 			t.Fatal(err)
 		}
 	}
-	won := wins(t, race(rivals, func(i int) error {
+	won := wins(t, storetest.Race(rivals, func(i int) error {
 		_, err := service.Update(t.Context(), "acme", d.ID, patches[i], true)
 		return err
 	}), func(err error) bool { return apierror.KindOf(err) == apierror.Conflict })

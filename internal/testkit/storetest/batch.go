@@ -2,34 +2,33 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
-// batchTests are of Vault.ReadAll.
+// batchTests returns the tests of Vault.ReadAll.
 func batchTests() map[string]func(*testing.T, database.Vault) {
 	return map[string]func(*testing.T, database.Vault){
-		"all passwords are read in their order":            allAreRead,
-		"no databases have no passwords":                   noneAreRead,
-		"among many a version that is not current is read": otherVersionsAreRead,
-		"among many those that are gone have no passwords": goneHaveNone,
-		"many are not read when the context has ended":     endedContextBatch,
+		"all passwords are read, in order":                              allAreRead,
+		"of no databases nothing is read":                               noneAreRead,
+		"of many databases also versions that are not current are read": otherVersionsAreRead,
+		"of many databases those without a secret have no passwords":    goneHaveNone,
+		"after the end of the context nothing is read":                  endedContextBatch,
 	}
 }
 
-// createMany keeps the passwords of n databases of one account.
+// createMany stores the passwords of n databases of one account.
 func createMany(t *testing.T, v database.Vault, n int) ([]database.Database, []database.Passwords) {
 	t.Helper()
 	account, ds, ps := Account(), make([]database.Database, n), make([]database.Passwords, n)
-	for _, err := range race(n, func(i int) (err error) {
+	must(t, errors.Join(Race(n, func(i int) (err error) {
 		ds[i], ps[i] = Database(account, "orders"), Passwords()
 		ds[i].SecretVersion, err = v.Create(Context(t), ds[i], ps[i])
 		return err
-	}) {
-		must(t, err)
-	}
+	})...))
 	return ds, ps
 }
 
@@ -42,7 +41,7 @@ func wantAll(t *testing.T, v database.Vault, ds []database.Database, want []data
 	}
 	for i := range got {
 		if got[i] != want[i] {
-			t.Errorf("other passwords in place %d", i)
+			t.Errorf("passwords %d differ", i)
 		}
 	}
 }
@@ -66,7 +65,7 @@ func otherVersionsAreRead(t *testing.T, v database.Vault) {
 		ds[i].SecretVersion, err = v.AddVersion(Context(t), ds[i], ps[i], ID())
 		must(t, err)
 	}
-	// One that is current, and one that was.
+	// One version that is current, and one that was.
 	must(t, v.Promote(Context(t), ds[0].Account, ds[0].ID, ds[0].SecretVersion))
 	_, err := v.AddVersion(Context(t), ds[1], Passwords(), ds[2].ID)
 	must(t, err)

@@ -12,28 +12,23 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// RunCatalog tests the catalogs that open gives.
+// RunCatalog tests the catalogs that open returns.
 func RunCatalog(t *testing.T, open func(*testing.T) database.Catalog) {
 	tests := map[string]func(*testing.T, database.Catalog){
-		"an inserted database is read back whole":          insertedIsRead,
-		"what was not inserted is not found":               missingIsNotFound,
-		"a name that another database has is refused":      takenNameIsRefused,
-		"the same insert again counts as done":             sameInsertIsDone,
-		"of 32 racing inserts of one name one wins":        oneOfManyWins,
-		"of 32 racing inserts of one database all succeed": sameInsertsAllSucceed,
-		"the names of two accounts do not meet":            accountsAreApart,
-		"long and odd names are kept as they are":          oddNames,
-		"a context that has ended changes nothing":         endedContextInsert,
+		"an inserted database is read completely":           insertedIsRead,
+		"a database that was not inserted is not found":     missingIsNotFound,
+		"the name of another database is rejected":          takenNameIsRefused,
+		"a repeated insert succeeds":                        sameInsertIsDone,
+		"of 32 concurrent inserts of one name one succeeds": oneOfManyWins,
+		"32 concurrent inserts of one database succeed":     sameInsertsAllSucceed,
+		"two accounts can use the same name":                accountsAreApart,
+		"long and unusual names are stored unchanged":       oddNames,
+		"after the end of the context nothing is inserted":  endedContextInsert,
 	}
 	for _, more := range []map[string]func(*testing.T, database.Catalog){updateTests(), deleteTests(), listTests(), claimTests(), resultTests()} {
 		maps.Copy(tests, more)
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t))
-		})
-	}
+	run(t, tests, open)
 }
 
 func insertedIsRead(t *testing.T, c database.Catalog) {
@@ -45,7 +40,7 @@ func insertedIsRead(t *testing.T, c database.Catalog) {
 	wantStored(t, c, bare)
 }
 
-// wantStored fails the test unless d is in c and has its name.
+// wantStored fails the test unless c has d and its name.
 func wantStored(t *testing.T, c database.Catalog, d database.Database) {
 	t.Helper()
 	ctx := Context(t)
@@ -57,7 +52,7 @@ func wantStored(t *testing.T, c database.Catalog, d database.Database) {
 	owner, err := c.NameOwner(ctx, d.Account, d.Name)
 	must(t, err)
 	if owner != d.ID {
-		t.Errorf("the name %q is %s's, want %s", d.Name, owner, d.ID)
+		t.Errorf("the name %q belongs to %s, want %s", d.Name, owner, d.ID)
 	}
 }
 
@@ -76,9 +71,7 @@ func takenNameIsRefused(t *testing.T, c database.Catalog) {
 	ctx, first := Context(t), Database(Account(), "orders")
 	must(t, c.Insert(ctx, first, nil))
 	second := Database(first.Account, first.Name)
-	if err := c.Insert(ctx, second, nil); !errors.Is(err, database.ErrNameTaken) {
-		t.Fatalf("error %v, want ErrNameTaken", err)
-	}
+	wantError(t, c.Insert(ctx, second, nil), database.ErrNameTaken)
 	wantStored(t, c, first)
 	_, err := c.Get(ctx, second.Account, second.ID)
 	wantKind(t, err, apierror.NotFound)
@@ -97,20 +90,7 @@ func oneOfManyWins(t *testing.T, c database.Catalog) {
 	for i := range rivals {
 		rivals[i] = Database(account, "orders")
 	}
-	winner := -1
-	for i, err := range race(racers, func(i int) error { return c.Insert(ctx, rivals[i], nil) }) {
-		switch {
-		case err == nil && winner >= 0:
-			t.Fatalf("both %d and %d have won", winner, i)
-		case err == nil:
-			winner = i
-		case !errors.Is(err, database.ErrNameTaken):
-			t.Errorf("error %v, want ErrNameTaken", err)
-		}
-	}
-	if winner < 0 {
-		t.Fatal("nobody has won")
-	}
+	winner := onlyWinner(t, Race(racers, func(i int) error { return c.Insert(ctx, rivals[i], nil) }), database.ErrNameTaken)
 	wantStored(t, c, rivals[winner])
 	for i, d := range rivals {
 		if _, err := c.Get(ctx, account, d.ID); i != winner {
@@ -121,7 +101,7 @@ func oneOfManyWins(t *testing.T, c database.Catalog) {
 
 func sameInsertsAllSucceed(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), Database(Account(), "orders")
-	must(t, errors.Join(race(racers, func(int) error { return c.Insert(ctx, d, nil) })...))
+	must(t, errors.Join(Race(racers, func(int) error { return c.Insert(ctx, d, nil) })...))
 	wantStored(t, c, d)
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -14,23 +15,23 @@ const claimRacers = 100
 
 func claimTests() map[string]func(*testing.T, database.Catalog) {
 	return map[string]func(*testing.T, database.Catalog){
-		"a key that nobody has is claimed":               claimedIsTaken,
-		"the same claim again is its own":                sameClaimIsOwn,
-		"a key in use gives the claim that is there":     claimInUse,
-		"a claim without a result stands for a minute":   abandonedClaim,
-		"a claim with a result stands for 24 hours":      forgottenResult,
-		"a released key is free":                         releasedIsFree,
-		"another's claim is not released":                othersIsNotReleased,
-		"a claim with a result is not released":          resultIsNotReleased,
-		"a release without a claim counts as done":       releaseOfNothing,
-		"the keys of two accounts do not meet":           claimsApart,
-		"of 100 racing claims of one key one wins":       racingClaims,
-		"racing claims of an abandoned key have one win": racingTakeovers,
-		"a claim whose context has ended is not made":    endedContextClaim,
+		"an unused key is claimed":                                  claimedIsTaken,
+		"a repeated claim returns itself":                           sameClaimIsOwn,
+		"a claim of a key in use returns the existing claim":        claimInUse,
+		"a claim without a result lasts a minute":                   abandonedClaim,
+		"a claim with a result lasts 24 hours":                      forgottenResult,
+		"a released key can be claimed":                             releasedIsFree,
+		"the claim of another owner is not released":                othersIsNotReleased,
+		"a claim with a result is not released":                     resultIsNotReleased,
+		"a release without a claim succeeds":                        releaseOfNothing,
+		"two accounts can claim the same key":                       claimsApart,
+		"of 100 concurrent claims of one key one succeeds":          racingClaims,
+		"of 100 concurrent claims of an abandoned key one succeeds": racingTakeovers,
+		"after the end of the context nothing is claimed":           endedContextClaim,
 	}
 }
 
-// newClaim is a claim of a key that no other test has.
+// newClaim returns a claim of a new key.
 func newClaim(account string) database.Claim {
 	return database.Claim{
 		Account: account, Key: ID(), Owner: ID(), PayloadHash: ID(),
@@ -38,13 +39,13 @@ func newClaim(account string) database.Claim {
 	}
 }
 
-// rival is a claim of the same key by another, later.
+// rival returns a later claim of the same key by another owner.
 func rival(c database.Claim, later time.Duration) database.Claim {
 	c.Owner, c.PayloadHash, c.ClaimedAt = ID(), ID(), c.ClaimedAt.Add(later)
 	return c
 }
 
-// wantClaim fails the test unless claiming c gives want.
+// wantClaim fails the test unless a claim of c returns want.
 func wantClaim(t *testing.T, store database.Catalog, c, want database.Claim) {
 	t.Helper()
 	got, err := store.Claim(Context(t), c)
@@ -86,7 +87,7 @@ func abandonedClaim(t *testing.T, store database.Catalog) {
 	wantClaim(t, store, rival(second, time.Second), second)
 }
 
-// finish gives a claim its result.
+// finish inserts a database as the result of a claim.
 func finish(t *testing.T, store database.Catalog, c database.Claim) database.Claim {
 	t.Helper()
 	d := Database(c.Account, "orders-"+c.Key)
@@ -158,32 +159,30 @@ func racingTakeovers(t *testing.T, store database.Catalog) {
 	raceForClaim(t, store, rival(abandoned, time.Hour))
 }
 
-// raceForClaim fails the test unless all of many claims of like's key agree on
-// one owner.
-func raceForClaim(t *testing.T, store database.Catalog, like database.Claim) {
+// raceForClaim makes concurrent claims of the first one's key and fails the test
+// unless all return the same owner.
+func raceForClaim(t *testing.T, store database.Catalog, first database.Claim) {
 	t.Helper()
 	ctx := Context(t)
 	claims, got := make([]database.Claim, claimRacers), make([]database.Claim, claimRacers)
 	for i := range claims {
-		claims[i] = rival(like, time.Duration(i))
+		claims[i] = rival(first, time.Duration(i))
 	}
-	for _, err := range race(claimRacers, func(i int) (err error) {
+	must(t, errors.Join(Race(claimRacers, func(i int) (err error) {
 		got[i], err = store.Claim(ctx, claims[i])
 		return err
-	}) {
-		must(t, err)
-	}
+	})...))
 	winners := 0
 	for i := range got {
 		if got[i].Owner != got[0].Owner {
-			t.Errorf("racer %d finds the owner %s, racer 0 %s", i, got[i].Owner, got[0].Owner)
+			t.Errorf("claim %d returns the owner %s, claim 0 %s", i, got[i].Owner, got[0].Owner)
 		}
 		if got[i].Owner == claims[i].Owner {
 			winners++
 		}
 	}
 	if winners != 1 {
-		t.Errorf("%d have won, want 1", winners)
+		t.Errorf("%d claims succeed, want 1", winners)
 	}
 }
 

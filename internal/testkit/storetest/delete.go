@@ -9,15 +9,15 @@ import (
 
 func deleteTests() map[string]func(*testing.T, database.Catalog) {
 	return map[string]func(*testing.T, database.Catalog){
-		"a deleted database is gone, and its name is free":   deletedIsGone,
-		"a deleted database can't be deleted again":          deletedTwice,
-		"a delete of a version that has passed is refused":   staleDelete,
-		"a deleted database leaves another of its name":      deleteLeavesNext,
-		"of racing deletes one succeeds":                     racingDeletes,
-		"of a racing delete and update one succeeds":         deleteAgainstUpdate,
-		"a delete of another account's database finds none":  deleteOfOthers,
-		"a deleted database is in nobody's list":             deletedIsNotListed,
-		"a database renamed and deleted leaves neither name": deleteAfterRename,
+		"a deleted database is not found, and its name is free":                 deletedIsGone,
+		"a deleted database is not deleted again":                               deletedTwice,
+		"a delete of an old version is rejected":                                staleDelete,
+		"a repeated delete does not delete another database with the same name": deleteLeavesNext,
+		"of 16 concurrent deletes one succeeds":                                 racingDeletes,
+		"of a concurrent delete and update one succeeds":                        deleteAgainstUpdate,
+		"the database of another account is not deleted":                        deleteOfOthers,
+		"a deleted database is not listed":                                      deletedIsNotListed,
+		"after a rename and a delete both names are free":                       deleteAfterRename,
 	}
 }
 
@@ -65,7 +65,7 @@ func deleteLeavesNext(t *testing.T, c database.Catalog) {
 func racingDeletes(t *testing.T, c database.Catalog) {
 	ctx, d := Context(t), insert(t, c)
 	done := 0
-	for _, err := range race(updateRacers, func(int) error { return c.Delete(ctx, d) }) {
+	for _, err := range Race(updateRacers, func(int) error { return c.Delete(ctx, d) }) {
 		if err == nil {
 			done++
 			continue
@@ -73,7 +73,7 @@ func racingDeletes(t *testing.T, c database.Catalog) {
 		wantKind(t, err, apierror.NotFound)
 	}
 	if done != 1 {
-		t.Errorf("%d have deleted it, want 1", done)
+		t.Errorf("%d deletes succeed, want 1", done)
 	}
 	wantGone(t, c, d)
 }
@@ -81,7 +81,7 @@ func racingDeletes(t *testing.T, c database.Catalog) {
 func deleteAgainstUpdate(t *testing.T, c database.Catalog) {
 	ctx, old := Context(t), insert(t, c)
 	d := rename(old, "other")
-	winner := onlyWinner(t, race(2, func(i int) error {
+	winner := onlyWinner(t, Race(2, func(i int) error {
 		if i == 0 {
 			return c.Delete(ctx, old)
 		}

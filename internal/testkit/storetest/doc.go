@@ -1,5 +1,4 @@
-// Package storetest holds what every implementation of the stores must do, as
-// suites of tests, and what their tests share. Each suite takes a function that
-// gives a store, which may hold other tests' data: the suites use accounts of
-// their own.
+// Package storetest has the tests that every implementation of a store must pass,
+// and what the stores' own tests share. A store may hold data of other tests: each
+// test uses its own accounts.
 package storetest

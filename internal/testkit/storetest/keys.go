@@ -9,25 +9,19 @@ import (
 	"github.com/headgate/headgate/internal/apikey"
 )
 
-// RunKeys tests the stores of API keys that open gives.
+// RunKeys tests the stores of API keys that open returns.
 func RunKeys(t *testing.T, open func(*testing.T) apikey.Store) {
-	tests := map[string]func(*testing.T, apikey.Store){
-		"an inserted key is found by its hash":           insertedIsFound,
-		"the same key again counts as inserted":          sameKeyIsDone,
-		"an unknown hash is not found":                   unknownHash,
-		"a revoked key keeps the time of its revocation": revokedKey,
-		"an unknown key can't be revoked":                unknownIsNotRevoked,
-		"another account's key can't be revoked":         othersKeyIsNotRevoked,
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t))
-		})
-	}
+	run(t, map[string]func(*testing.T, apikey.Store){
+		"an inserted key is found by its hash":              insertedIsFound,
+		"a repeated insert succeeds":                        sameKeyIsDone,
+		"an unknown hash is not found":                      unknownHash,
+		"a repeated revocation keeps the time of the first": revokedKey,
+		"an unknown key is not revoked":                     unknownIsNotRevoked,
+		"the key of another account is not revoked":         othersKeyIsNotRevoked,
+	}, open)
 }
 
-// newKey is a key of a new account.
+// newKey returns a key of a new account.
 func newKey(expiresAt time.Time) apikey.Key {
 	_, k := apikey.New(Account(), "a key's näme", expiresAt, time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC))
 	return k

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"reflect"
 	"strconv"
 	"testing"
@@ -13,21 +14,21 @@ import (
 
 func listTests() map[string]func(*testing.T, database.Catalog) {
 	return map[string]func(*testing.T, database.Catalog){
-		"an account without databases has an empty list":            emptyList,
-		"databases are listed whole, in the order of creation":      listedInOrder,
-		"a list goes on after an ID, be it there or not":            listedAfter,
-		"a list is at most as long as its limit":                    listedToLimit,
-		"a list holds the account's own databases alone":            listedApart,
-		"a list of more than a page of the store is whole":          listedOverPages,
-		"a list whose context has ended is unavailable":             endedContextList,
-		"an account's key for cursors stays the same":               sameCursorKey,
-		"racing for an account's first key for cursors gives one":   racingCursorKeys,
-		"two accounts have different keys for cursors":              cursorKeysApart,
-		"a key for cursors is in nobody's list, nor is a claim one": listedWithoutOthers,
+		"an account without databases has an empty list":                        emptyList,
+		"databases are listed completely, in the order of creation":             listedInOrder,
+		"a list continues after an ID, whether it exists or not":                listedAfter,
+		"a list is not longer than its limit":                                   listedToLimit,
+		"a list has only the account's databases":                               listedApart,
+		"a list of several pages of the store is complete":                      listedOverPages,
+		"after the end of the context nothing is listed":                        endedContextList,
+		"an account's cursor key does not change":                               sameCursorKey,
+		"concurrent requests for an account's first cursor key return the same": racingCursorKeys,
+		"two accounts have different cursor keys":                               cursorKeysApart,
+		"cursor keys and claims are not listed":                                 listedWithoutOthers,
 	}
 }
 
-// fill keeps n databases of one account, in their order.
+// fill inserts n databases of one account and returns them in order.
 func fill(t *testing.T, c database.Catalog, account string, n int) []database.Database {
 	t.Helper()
 	ds := make([]database.Database, n)
@@ -47,7 +48,7 @@ func wantList(t *testing.T, c database.Catalog, account, after string, limit int
 	}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], want[i]) {
-			t.Fatalf("in place %d: %+v, want %+v", i, got[i], want[i])
+			t.Fatalf("database %d: %+v, want %+v", i, got[i], want[i])
 		}
 	}
 }
@@ -93,8 +94,8 @@ func listedApart(t *testing.T, c database.Catalog) {
 	}
 }
 
-// listedOverPages lists databases with certificates, of which 1 MB holds about
-// thirty.
+// listedOverPages lists databases with large certificates: a page of DynamoDB, 1 MB,
+// has about thirty.
 func listedOverPages(t *testing.T, c database.Catalog) {
 	ds := fill(t, c, Account(), 40)
 	wantList(t, c, ds[0].Account, "", 1000, ds...)
@@ -124,7 +125,7 @@ func cursorKey(t *testing.T, c database.Catalog, account string) []byte {
 	key, err := c.CursorKey(Context(t), account)
 	must(t, err)
 	if len(key) != 32 || bytes.Equal(key, make([]byte, 32)) {
-		t.Fatalf("key of %d bytes, or all zero", len(key))
+		t.Fatalf("the cursor key has %d bytes or is zero", len(key))
 	}
 	return key
 }
@@ -132,29 +133,27 @@ func cursorKey(t *testing.T, c database.Catalog, account string) []byte {
 func sameCursorKey(t *testing.T, c database.Catalog) {
 	account := Account()
 	if first, second := cursorKey(t, c, account), cursorKey(t, c, account); !bytes.Equal(first, second) {
-		t.Error("the key has changed")
+		t.Error("the cursor key has changed")
 	}
 }
 
 func cursorKeysApart(t *testing.T, c database.Catalog) {
 	if bytes.Equal(cursorKey(t, c, Account()), cursorKey(t, c, Account())) {
-		t.Error("both have the same")
+		t.Error("the cursor keys are equal")
 	}
 }
 
 func racingCursorKeys(t *testing.T, c database.Catalog) {
 	ctx, account := Context(t), Account()
 	keys := make([][]byte, racers)
-	for _, err := range race(racers, func(i int) (err error) {
+	must(t, errors.Join(Race(racers, func(i int) (err error) {
 		keys[i], err = c.CursorKey(ctx, account)
 		return err
-	}) {
-		must(t, err)
-	}
+	})...))
 	last := cursorKey(t, c, account)
 	for i, key := range keys {
 		if !bytes.Equal(key, last) {
-			t.Errorf("racer %d has another key", i)
+			t.Errorf("request %d returns another cursor key", i)
 		}
 	}
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// resultTests are of inserts with a claim.
+// resultTests returns the tests of inserts with a claim.
 func resultTests() map[string]func(*testing.T, database.Catalog) {
 	return map[string]func(*testing.T, database.Catalog){
-		"an insert is its claim's result":                            insertIsResult,
-		"the same insert with its claim again counts as done":        sameResultIsDone,
-		"an insert whose claim is another's is refused":              insertAfterTakeover,
-		"an insert whose claim was released is refused":              insertAfterRelease,
-		"a refused insert leaves its claim without a result":         refusedInsertLeavesClaim,
-		"an insert that lost name and claim has lost its claim":      insertAfterRivalsInsert,
-		"a repeated insert counts as done after a delete":            insertAfterDelete,
-		"a result stays as it was when its database changes":         resultStays,
-		"of 32 inserts racing with one claim's takeover one is kept": racingResults,
+		"an insert becomes the result of its claim":                              insertIsResult,
+		"a repeated insert with its claim succeeds":                              sameResultIsDone,
+		"an insert with a lost claim is rejected":                                insertAfterTakeover,
+		"an insert with a released claim is rejected":                            insertAfterRelease,
+		"a rejected insert leaves its claim without a result":                    refusedInsertLeavesClaim,
+		"an insert that lost its name and its claim reports the claim":           insertAfterRivalsInsert,
+		"an insert that is repeated after a delete succeeds and inserts nothing": insertAfterDelete,
+		"an update of the database does not change the result":                   resultStays,
+		"of 32 concurrent inserts only the one with the new claim succeeds":      racingResults,
 	}
 }
 
-// claim claims a key that nobody has.
+// claim claims a new key.
 func claim(t *testing.T, store database.Catalog) database.Claim {
 	t.Helper()
 	c := newClaim(Account())
@@ -31,7 +31,7 @@ func claim(t *testing.T, store database.Catalog) database.Claim {
 	return c
 }
 
-// takeOver is a rival's claim after c was abandoned.
+// takeOver makes a rival claim the key of c after c has expired.
 func takeOver(t *testing.T, store database.Catalog, c database.Claim) database.Claim {
 	t.Helper()
 	next := rival(c, 2*database.ClaimTime)
@@ -86,7 +86,7 @@ func insertAfterRivalsInsert(t *testing.T, store database.Catalog) {
 	err := store.Insert(Context(t), Database(c.Account, done.Result.Name), &c)
 	wantError(t, err, database.ErrClaimLost)
 	if errors.Is(err, database.ErrNameTaken) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want only ErrClaimLost", err)
 	}
 }
 
@@ -116,14 +116,14 @@ func racingResults(t *testing.T, store database.Catalog) {
 	for i := range ds {
 		ds[i] = Database(c.Account, "orders-"+ID())
 	}
-	winner := onlyWinner(t, race(racers, func(i int) error {
+	winner := onlyWinner(t, Race(racers, func(i int) error {
 		if i == 0 {
 			return store.Insert(ctx, ds[i], &next)
 		}
 		return store.Insert(ctx, ds[i], &c)
 	}), database.ErrClaimLost)
 	if winner != 0 {
-		t.Fatalf("racer %d has won without the claim", winner)
+		t.Fatalf("insert %d succeeds without the claim", winner)
 	}
 	for _, d := range ds[1:] {
 		wantGone(t, store, d)

@@ -13,24 +13,24 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// patience bounds a test's calls.
-const patience = 30 * time.Second
+// timeout limits the calls of a test.
+const timeout = 30 * time.Second
 
-// Context is a context that ends with the test, or when a call takes too long.
+// Context returns a context that ends with the test or after 30 seconds.
 func Context(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// Account is an account that no other test has.
+// Account returns a new account.
 func Account() string { return "test-" + ID() }
 
-// ID is an ID that no other test has.
+// ID returns a new ID.
 func ID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// Database is a database with every field set, some to their limits.
+// Database returns a database with every field set, some at their limits.
 func Database(account, name string) database.Database {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 891, time.UTC)
 	return database.Database{
@@ -44,13 +44,13 @@ func Database(account, name string) database.Database {
 		},
 		Slot:     database.Slot{ID: ID(), PublicationName: "a \"publication\"", SlotName: "a_slot", Status: database.SlotActive},
 		Warnings: []check.Warning{{Name: "publication", Code: "publication_empty", Message: "no table", Fix: "ALTER PUBLICATION"}},
-		// Spaces, escapes, HTML's characters and the digits of numbers stay as they are.
+		// Spaces, escapes, HTML characters and the digits of numbers must not change.
 		Annotations: `{ "team": "<a&b>\u2028\u0041", "n": 1.50, "big": 12345678901234567890 }`,
 		Version:     1, Change: ID(), SecretVersion: ID(), CreatedAt: now, UpdatedAt: now,
 	}
 }
 
-// Passwords are two odd passwords that no other test has.
+// Passwords returns two new passwords with characters that need escaping.
 func Passwords() database.Passwords {
 	return database.Passwords{
 		Main:    database.Password("mäin <&>\"\\'\t" + ID()),
@@ -58,10 +58,10 @@ func Passwords() database.Passwords {
 	}
 }
 
-// certificate has the most bytes that the API takes.
+// certificate returns as many bytes as the API accepts.
 func certificate() string { return strings.Repeat("0123456789abcde\n", 1024) }
 
-// wantKind fails the test unless err is a *database.Error of that kind.
+// wantKind fails the test unless err is an *apierror.Error of that kind.
 func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	t.Helper()
 	if err == nil || apierror.KindOf(err) != kind {

@@ -10,28 +10,28 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// updateRacers is how many race to update or delete one database.
+// updateRacers is the number of concurrent updates or deletes of one database.
 const updateRacers = 16
 
 func updateTests() map[string]func(*testing.T, database.Catalog) {
 	return map[string]func(*testing.T, database.Catalog){
-		"an updated database is read back whole":                  updatedIsRead,
-		"a renamed database gives up its old name":                renamed,
-		"an update of a version that has passed is refused":       staleUpdate,
-		"an update of a database that is gone is refused":         updateOfMissing,
-		"a rename to a name that another has is refused":          renameToTaken,
-		"a stale rename to a name that another has is stale":      staleRename,
-		"the same update again counts as done":                    sameUpdateIsDone,
-		"the same rename again counts as done":                    sameRenameIsDone,
-		"of 16 racing updates of one version one wins":            racingUpdates,
-		"of a racing rename and insert of one name one wins":      renameAgainstInsert,
-		"of racing renames of two databases to one name one wins": renameAgainstRename,
-		"an update that does not name its change is refused":      updateWithoutChange,
-		"updates one after another count up":                      updatesInOrder,
+		"an updated database is read completely":                                         updatedIsRead,
+		"the old name of a renamed database is free":                                     renamed,
+		"an update of an old version is rejected":                                        staleUpdate,
+		"an update of a missing database is rejected":                                    updateOfMissing,
+		"a rename to the name of another database is rejected":                           renameToTaken,
+		"a rename of an old version to the name of another database reports the version": staleRename,
+		"a repeated update succeeds":                                                     sameUpdateIsDone,
+		"a repeated rename succeeds":                                                     sameRenameIsDone,
+		"of 16 concurrent updates of one version one succeeds":                           racingUpdates,
+		"of a concurrent rename and insert of one name one succeeds":                     renameAgainstInsert,
+		"of two concurrent renames to one name one succeeds":                             renameAgainstRename,
+		"an update without a change ID is rejected":                                      updateWithoutChange,
+		"each update increments the version":                                             updatesInOrder,
 	}
 }
 
-// insert keeps a new database of a new account.
+// insert inserts a database of a new account.
 func insert(t *testing.T, c database.Catalog) database.Database {
 	t.Helper()
 	d := Database(Account(), "orders")
@@ -39,7 +39,7 @@ func insert(t *testing.T, c database.Catalog) database.Database {
 	return d
 }
 
-// changed is d after a change, its next version.
+// changed returns the next version of d.
 func changed(d database.Database, change func(*database.Database)) database.Database {
 	d.Version++
 	d.Change, d.SecretVersion = ID(), ID()
@@ -129,7 +129,7 @@ func renameToTaken(t *testing.T, c database.Catalog) {
 	err := c.Update(Context(t), d, rename(d, "other"))
 	wantError(t, err, database.ErrNameTaken)
 	if apierror.KindOf(err) == apierror.UnknownOutcome {
-		t.Errorf("error %v of unknown outcome", err)
+		t.Errorf("the outcome of error %v is unknown", err)
 	}
 	wantStored(t, c, d)
 	wantStored(t, c, other)
@@ -170,7 +170,7 @@ func racingUpdates(t *testing.T, c database.Catalog) {
 			rivals[i].Name = "name-" + strconv.Itoa(i)
 		}
 	}
-	winner := onlyWinner(t, race(updateRacers, func(i int) error { return c.Update(ctx, old, rivals[i]) }), database.ErrVersionConflict)
+	winner := onlyWinner(t, Race(updateRacers, func(i int) error { return c.Update(ctx, old, rivals[i]) }), database.ErrVersionConflict)
 	wantStored(t, c, rivals[winner])
 	for i, d := range rivals {
 		if i != winner && d.Name != rivals[winner].Name {
@@ -179,15 +179,15 @@ func racingUpdates(t *testing.T, c database.Catalog) {
 	}
 }
 
-// onlyWinner is the place of the only one without an error; the others' has to be
-// want.
+// onlyWinner returns the index of the only call without an error. It fails the test
+// unless there is exactly one, and the others' error is want.
 func onlyWinner(t *testing.T, errs []error, want error) int {
 	t.Helper()
 	winner := -1
 	for i, err := range errs {
 		switch {
 		case err == nil && winner >= 0:
-			t.Fatalf("both %d and %d have won", winner, i)
+			t.Fatalf("both %d and %d succeed", winner, i)
 		case err == nil:
 			winner = i
 		default:
@@ -195,7 +195,7 @@ func onlyWinner(t *testing.T, errs []error, want error) int {
 		}
 	}
 	if winner < 0 {
-		t.Fatal("nobody has won")
+		t.Fatal("none succeeds")
 	}
 	return winner
 }
@@ -203,7 +203,7 @@ func onlyWinner(t *testing.T, errs []error, want error) int {
 func renameAgainstInsert(t *testing.T, c database.Catalog) {
 	ctx, old := Context(t), insert(t, c)
 	renamed, inserted := rename(old, "wanted"), Database(old.Account, "wanted")
-	winner := onlyWinner(t, race(2, func(i int) error {
+	winner := onlyWinner(t, Race(2, func(i int) error {
 		if i == 0 {
 			return c.Update(ctx, old, renamed)
 		}
@@ -224,7 +224,7 @@ func renameAgainstRename(t *testing.T, c database.Catalog) {
 	must(t, c.Insert(ctx, second, nil))
 	olds := []database.Database{first, second}
 	news := []database.Database{rename(first, "wanted"), rename(second, "wanted")}
-	winner := onlyWinner(t, race(2, func(i int) error { return c.Update(ctx, olds[i], news[i]) }), database.ErrNameTaken)
+	winner := onlyWinner(t, Race(2, func(i int) error { return c.Update(ctx, olds[i], news[i]) }), database.ErrNameTaken)
 	wantStored(t, c, news[winner])
 	wantStored(t, c, olds[1-winner])
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"testing"
 	"time"
@@ -10,38 +11,33 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// RunVault tests the vaults that open gives.
+// RunVault tests the vaults that open returns.
 func RunVault(t *testing.T, open func(*testing.T) database.Vault) {
 	tests := map[string]func(*testing.T, database.Vault){
-		"kept passwords are read back":                            createdIsRead,
-		"a database without a primary has one password":           withoutPrimary,
-		"the same create again gives the same version":            sameCreateIsDone,
-		"a create with other passwords is refused":                otherCreateIsRefused,
-		"of 32 racing creates all give the same version":          racingCreates,
-		"two databases do not share a secret":                     secretsAreApart,
-		"an added version is read beside the first":               addedIsRead,
-		"the same version again counts as added":                  sameVersionIsDone,
-		"a version with other passwords is refused":               otherVersionIsRefused,
-		"two versions can wait at once":                           twoVersionsWait,
-		"a version is promoted, and again":                        promotedTwice,
-		"a version that is not there is not promoted":             missingIsNotPromoted,
-		"a dropped version leaves the current one, dropped again": droppedVersion,
-		"an unknown version or secret is not found":               missingIsNotRead,
-		"a secret scheduled for deletion is not read":             scheduledIsNotRead,
-		"a discarded secret is gone, discarded again":             discardedIsGone,
-		"a version is promoted again after late promotions":       promotedAgain,
-		"a scheduled secret takes no promotion":                   scheduledTakesNoPromotion,
+		"created passwords are read":                                     createdIsRead,
+		"a database without a primary has one password":                  withoutPrimary,
+		"a repeated create returns the same version":                     sameCreateIsDone,
+		"a repeated create with other passwords is rejected":             otherCreateIsRefused,
+		"32 concurrent creates return the same version":                  racingCreates,
+		"two databases have two secrets":                                 secretsAreApart,
+		"an added version and the first are read":                        addedIsRead,
+		"a repeated addition returns the same version":                   sameVersionIsDone,
+		"a repeated addition with other passwords is rejected":           otherVersionIsRefused,
+		"two versions can await their promotion":                         twoVersionsWait,
+		"a promotion can be repeated":                                    promotedTwice,
+		"a missing version is not promoted":                              missingIsNotPromoted,
+		"a drop can be repeated and does not change the current version": droppedVersion,
+		"an unknown version or secret is not found":                      missingIsNotRead,
+		"a secret scheduled for deletion is not read":                    scheduledIsNotRead,
+		"a discard can be repeated and deletes the secret":               discardedIsGone,
+		"a version is promoted again after late promotions of others":    promotedAgain,
+		"a version of a secret scheduled for deletion is not promoted":   scheduledTakesNoPromotion,
 	}
 	maps.Copy(tests, batchTests())
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t))
-		})
-	}
+	run(t, tests, open)
 }
 
-// create keeps passwords of a new database.
+// create stores the passwords of a new database.
 func create(t *testing.T, v database.Vault) (database.Database, database.Passwords, string) {
 	t.Helper()
 	d, p := Database(Account(), "orders"), Passwords()
@@ -58,11 +54,11 @@ func wantPasswords(t *testing.T, v database.Vault, d database.Database, version 
 	got, err := v.Read(Context(t), d.Account, d.ID, version)
 	must(t, err)
 	if got != want {
-		t.Errorf("version %s is not as it was kept", version)
+		t.Errorf("version %s has other passwords", version)
 	}
 }
 
-// wantNoPasswords is quick to believe that there are none.
+// wantNoPasswords waits only a second for a version that may appear late.
 func wantNoPasswords(t *testing.T, v database.Vault, account, id, version string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(Context(t), time.Second)
@@ -104,12 +100,10 @@ func otherCreateIsRefused(t *testing.T, v database.Vault) {
 func racingCreates(t *testing.T, v database.Vault) {
 	d, p := Database(Account(), "orders"), Passwords()
 	versions := make([]string, racers)
-	for _, err := range race(racers, func(i int) (err error) {
+	must(t, errors.Join(Race(racers, func(i int) (err error) {
 		versions[i], err = v.Create(Context(t), d, p)
 		return err
-	}) {
-		must(t, err)
-	}
+	})...))
 	for _, version := range versions {
 		if version != versions[0] {
 			t.Errorf("versions %s and %s", version, versions[0])
@@ -126,7 +120,7 @@ func secretsAreApart(t *testing.T, v database.Vault) {
 	wantNoPasswords(t, v, second.Account, first.ID, version)
 }
 
-// add keeps another version.
+// add adds a version.
 func add(t *testing.T, v database.Vault, d database.Database) (string, database.Passwords) {
 	t.Helper()
 	p := Passwords()
@@ -179,13 +173,13 @@ func promotedTwice(t *testing.T, v database.Vault) {
 	second, q := add(t, v, d)
 	must(t, v.Promote(Context(t), d.Account, d.ID, second))
 	must(t, v.Promote(Context(t), d.Account, d.ID, second))
-	// A request that read the catalog just before needs the one before.
+	// A request that has read the catalog before the promotion needs the old version.
 	wantPasswords(t, v, d, first, p)
 	wantPasswords(t, v, d, second, q)
 }
 
-// promotedAgain has three updates in a row promoted in the wrong order, which
-// takes every label from the last one's version.
+// promotedAgain promotes three updates in the wrong order, which removes every
+// staging label from the version of the last one.
 func promotedAgain(t *testing.T, v database.Vault) {
 	d, _, _ := create(t, v)
 	second, _ := add(t, v, d)
