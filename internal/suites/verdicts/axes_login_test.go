@@ -6,6 +6,14 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
+func namesAxis() axis {
+	return axis{"names", []choice{
+		{name: "plain"},
+		{name: "quoted", set: func(p *plan) { p.odd = ` o"d'd; --` }},
+		{name: "not ASCII", set: func(p *plan) { p.odd = " ñ\u5b57" }},
+	}}
+}
+
 func roleAxis() axis {
 	options := func(o string) func(*plan) { return func(p *plan) { p.roleOptions = o } }
 	after := func(sql ...string) func(*plan) {
@@ -70,6 +78,12 @@ func privilegeAxis() axis {
 			"CREATE TABLE login_log (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), who text)", "GRANT SELECT, INSERT ON login_log TO PUBLIC",
 			`CREATE FUNCTION log_login() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.login_log (who) VALUES (session_user); END $$`,
 			"CREATE EVENT TRIGGER log_login ON login EXECUTE FUNCTION log_login()", "ALTER EVENT TRIGGER log_login ENABLE ALWAYS")},
+		{name: "of no encoding, a table's name in Latin-1", set: func(p *plan) {
+			p.databaseOptions = " ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+			p.add(step{phase: tablePhase, sql: `DO $$ BEGIN EXECUTE 'CREATE TABLE "caf' || chr(233) || '" (id int PRIMARY KEY)'; END $$`})
+			p.unreadable = true
+			p.publication = func(*plan) string { return "CREATE PUBLICATION {pub} FOR ALL TABLES" }
+		}, excludes: []string{"publication", "names"}},
 		{name: "read-only by default", set: func(p *plan) {
 			p.admin(heldPhase, "ALTER DATABASE {db} SET default_transaction_read_only = on")
 		}},
@@ -158,6 +172,7 @@ func endpointAxis() axis {
 		{name: "absent database", set: change(func(_ *world, t *database.Target) { t.Endpoint.Database = "absent" })},
 		{name: "absent role", set: change(func(_ *world, t *database.Target) { t.Endpoint.Username = "absent" })},
 		{name: "absent host", set: change(func(_ *world, t *database.Target) { t.Endpoint.Hostname = "absent.invalid" })},
+		{name: "host by name", set: change(func(_ *world, t *database.Target) { t.Endpoint.Hostname = "localhost" })},
 		{name: "closed port", set: change(func(w *world, t *database.Target) { t.Endpoint.Port = w.closedPort })},
 	}}
 }

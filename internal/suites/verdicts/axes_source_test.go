@@ -22,6 +22,7 @@ func publicationAxis() axis {
 			p.add(step{phase: tablePhase, sql: "CREATE SCHEMA bare"})
 			sql("CREATE PUBLICATION {pub} FOR TABLES IN SCHEMA bare")(p)
 		}},
+		{name: "with generated columns", since: 18, set: with("publish_generated_columns = stored")},
 		{name: "inserts only", set: with("publish = 'insert'")},
 		{name: "no deletes", set: with("publish = 'insert, update, truncate'")},
 		{name: "no truncate", set: with("publish = 'insert, update, delete'")},
@@ -82,6 +83,9 @@ func slotAxis() axis {
 			p.add(step{phase: heldPhase, do: beginSlot})
 		}},
 		{name: "invalidated", alone: true, set: func(p *plan) { p.add(step{phase: heldPhase - 1, do: outrunSlot}) }},
+		{name: "lagging", alone: true, set: func(p *plan) {
+			p.add(step{phase: grantPhase, do: func(ctx context.Context, w *world) error { return w.switchWAL(ctx, 20) }})
+		}},
 		{name: "temporary", excludes: []string{"standby"}, set: func(p *plan) {
 			p.slot = ""
 			p.add(step{phase: slotPhase, do: func(ctx context.Context, w *world) error {
@@ -100,6 +104,23 @@ func slotAxis() axis {
 			p.add(step{phase: slotPhase, sql: "SELECT pg_create_physical_replication_slot('standby_{id}', true)"})
 			p.admin(grantPhase, "ALTER SYSTEM SET synchronized_standby_slots = 'standby_{id}'")
 			p.add(step{phase: grantPhase, do: func(ctx context.Context, w *world) error { return w.lease.reload(ctx) }})
+		}},
+	}}
+}
+
+// obstacleAxis is what is in headgate's way while it looks, and gone afterwards.
+func obstacleAxis() axis {
+	return axis{"obstacle", []choice{
+		{name: "none"},
+		{name: "a table is locked", excludes: []string{"standby"}, set: func(p *plan) {
+			p.add(step{phase: heldPhase, do: func(ctx context.Context, w *world) error {
+				conn, err := w.hold(ctx, w.names.database, nil)
+				if err != nil {
+					return err
+				}
+				w.release = func(ctx context.Context) error { return execute(ctx, conn, "ROLLBACK") }
+				return execute(ctx, conn, "BEGIN", "LOCK TABLE "+w.plan.tables[0].qualified()+" IN ACCESS EXCLUSIVE MODE")
+			}})
 		}},
 	}}
 }
@@ -189,6 +210,15 @@ func standbyAxis() axis {
 			t.Primary.Database = "postgres"
 		})},
 		{name: "yes, without feedback", alone: true, set: onStandby(map[string]string{"hot_standby_feedback": "off"}, nil)},
+		{name: "yes, with a copied slot", since: 17, alone: true, excludes: []string{"slot", "publication"}, set: func(p *plan) {
+			onStandby(copying(), nil)(p)
+			copySlot(p)
+		}},
+		{name: "promoted, with a copied slot", since: 17, alone: true, excludes: []string{"slot", "publication"}, set: func(p *plan) {
+			p.needs.standby = copying()
+			copySlot(p)
+			p.add(step{phase: heldPhase, do: promote})
+		}},
 		{name: "no, but a primary", set: func(p *plan) {
 			p.endpoint = append(p.endpoint, func(_ *world, t *database.Target) {
 				primary := t.Endpoint

@@ -77,10 +77,8 @@ func outrunSlot(ctx context.Context, w *world) error {
 	if err := set("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'", "ALTER SYSTEM SET "+"wal_keep_size = 0"); err != nil {
 		return err
 	}
-	for range 4 {
-		if err := w.run(ctx, w.lease.primary, "postgres", "", "SELECT pg_logical_emit_message(false, 'a', 'b')", "SELECT pg_switch_wal()"); err != nil {
-			return err
-		}
+	if err := w.switchWAL(ctx, 4); err != nil {
+		return err
 	}
 	if err := w.run(ctx, w.lease.primary, "postgres", "", "CHECKPOINT"); err != nil {
 		return err

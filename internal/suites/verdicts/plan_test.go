@@ -71,7 +71,13 @@ type plan struct {
 	// created and sent are the role's password as it is set and as it is sent.
 	created, sent string
 	roleOptions   string
-	tables        []table
+	// odd is a part of the role's and the database's names.
+	odd             string
+	databaseOptions string
+	// unreadable is whether there is a published table that the role may not read and
+	// that the consumer here can't name.
+	unreadable bool
+	tables     []table
 	// publication makes the publication; nil for none.
 	publication func(*plan) string
 	late        bool // the publication is made after the slot
@@ -161,7 +167,7 @@ func (p *plan) base() []step {
 	steps := []step{
 		admin("CREATE ROLE {owner} LOGIN PASSWORD 'owner'"),
 		admin("CREATE ROLE {role} " + p.roleOptions + " PASSWORD {password}"),
-		{phase: databasePhase, at: "postgres", sql: "CREATE DATABASE {db} OWNER {owner}"},
+		{phase: databasePhase, at: "postgres", sql: "CREATE DATABASE {db} OWNER {owner}" + p.databaseOptions},
 		// From 15 only the database's owner may make tables in public.
 		{phase: databasePhase, sql: "GRANT CREATE ON SCHEMA public TO {owner}"},
 		{phase: tablePhase, owner: true, sql: "CREATE TABLE other_table (id bigint PRIMARY KEY, v text)"},

@@ -83,6 +83,12 @@ func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
 	var applied []check.Entry
 	for round := range maxRounds + 1 {
 		report := j.prober.Probe(ctx, w.target)
+		if w.release != nil {
+			if err := w.release(ctx); err != nil {
+				return err
+			}
+			w.release = nil
+		}
 		// The server may still be ending headgate's session.
 		if err := w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headgate')"); err != nil {
 			return err
@@ -91,6 +97,8 @@ func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
 		if err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
+		// A fix may make the slot anew, and says that what was waiting is lost.
+		w.pendingRows = nil
 		if round == 0 {
 			first, o.report = observed, report
 			for _, f := range findings(report) {

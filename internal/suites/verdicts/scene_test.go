@@ -37,8 +37,8 @@ type choice struct {
 
 func axes() []axis {
 	return []axis{
-		roleAxis(), privilegeAxis(), loginAxis(), encryptionAxis(), certificateAxis(), passwordAxis(),
-		publicationAxis(), viaRootAxis(), pendingAxis(), slotAxis(), settingsAxis(), standbyAxis(), endpointAxis(),
+		namesAxis(), roleAxis(), privilegeAxis(), loginAxis(), encryptionAxis(), certificateAxis(), passwordAxis(),
+		publicationAxis(), viaRootAxis(), pendingAxis(), slotAxis(), obstacleAxis(), settingsAxis(), standbyAxis(), endpointAxis(),
 	}
 }
 
@@ -57,12 +57,10 @@ func generate(seed uint64, major int) scene {
 	kinds := tableKinds()
 	for range 1 + random.IntN(3) {
 		k := kinds[0]
-		if random.IntN(3) > 0 {
-			k = kinds[random.IntN(len(kinds))]
+		if other := kinds[random.IntN(len(kinds))]; random.IntN(3) > 0 && other.since <= major {
+			k = other
 		}
-		if k.since <= major {
-			s.Tables = append(s.Tables, k.name)
-		}
+		s.Tables = append(s.Tables, k.name)
 	}
 	return s.normal()
 }

@@ -166,7 +166,7 @@ func (p *servers) start(ctx context.Context, n needs) (*lease, error) {
 	}
 	l := &lease{key: n.key(), primary: primary}
 	if n.standby != nil {
-		l.standby, err = pgserver.StartStandby(ctx, primary, pgserver.Options{Settings: n.standby})
+		l.standby, err = startStandby(ctx, primary, n.standby)
 		if err != nil {
 			primary.Stop()
 			return nil, err

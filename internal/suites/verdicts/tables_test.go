@@ -109,8 +109,28 @@ func grantedKinds() []tableKind {
 		{name: "row security, all visible", columns: plainColumns, create: append(secured, "CREATE POLICY p ON {t} TO {role} USING (true)")},
 		{name: "row security, some visible", columns: plainColumns, create: append(secured, "CREATE POLICY p ON {t} TO {role} USING (id < 5)")},
 		{name: "row security, for others", columns: plainColumns, create: append(secured, "CREATE POLICY p ON {t} TO {owner} USING (true)")},
+		{name: "many, no grant", columns: plainColumns, create: many(), publish: manyNames(), grant: []string{}},
 		{name: "closed schema", schema: "closed", columns: plainColumns},
 	}
+}
+
+const manyTables = 25
+
+// many makes more tables than a report lists.
+func many() []string {
+	var all []string
+	for i := range manyTables {
+		all = append(all, fmt.Sprintf("CREATE TABLE {b}_%d (id bigint PRIMARY KEY)", i))
+	}
+	return all
+}
+
+func manyNames() string {
+	names := "{t}"
+	for i := range manyTables {
+		names += fmt.Sprintf(", {b}_%d", i)
+	}
+	return names
 }
 
 // partitionedKinds are partitioned tables and parts of them.

@@ -200,7 +200,8 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	}
 	unknown := o.facts.Slot != nil && o.facts.Slot.Active || o.login != nil || errors.Is(o.stream, errHeld)
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
-	add(w.scene.Choices["database"] == "settings not readable", true, "settings can't be read", notChecked)
+	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser, "a table can't be read", check.TablesUnreadable, notChecked)
+	add(w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["obstacle"] != "", true, "settings can't be read", notChecked)
 	return all
 }
 

@@ -21,11 +21,11 @@ type names struct{ id, role, owner, group, database, otherDatabase, slot, public
 
 var scenes atomic.Int64
 
-func newNames() names {
+func newNames(odd string) names {
 	id := fmt.Sprint(scenes.Add(1))
 	return names{
-		id: id, role: "cdc_" + id, owner: "app_" + id, group: "group_" + id,
-		database: "db_" + id, otherDatabase: "otherdb_" + id, slot: "slot_" + id, publication: "pub_" + id,
+		id: id, role: "cdc_" + id + odd, owner: "app_" + id, group: "group_" + id,
+		database: "db_" + id + odd, otherDatabase: "otherdb_" + id, slot: "slot_" + id, publication: "pub_" + id,
 	}
 }
 
@@ -41,16 +41,20 @@ type world struct {
 	held       []*pgconn.PgConn
 	closedPort int
 	row        int64
-	// pendingRows are the rows, by table, whose changes wait in the slot.
+	// pendingRows are the rows, by table, whose changes wait in the slot; nil before
+	// they are made.
 	pendingRows map[string]int64
 	settings    []string // changed by ALTER SYSTEM
 	// again are the steps that a restart undoes.
 	again []func(context.Context, *world) error
+	// release ends what is in headgate's way and not in a consumer's.
+	release func(context.Context) error
 }
 
 // make makes the scene on the lease's server.
 func (s scene) make(ctx context.Context, l *lease, major int) (*world, error) {
-	w := &world{scene: s, plan: s.plan(major), names: newNames(), lease: l, row: 100_000_000, pendingRows: map[string]int64{}}
+	p := s.plan(major)
+	w := &world{scene: s, plan: p, names: newNames(p.odd), lease: l, row: 100_000_000}
 	var err error
 	if w.closedPort, err = localrun.FreePort(); err != nil {
 		return nil, err
@@ -66,7 +70,7 @@ func (s scene) make(ctx context.Context, l *lease, major int) (*world, error) {
 		return w, err
 	}
 	for _, st := range w.plan.all() {
-		if st.phase > pendingPhase && w.plan.pending && len(w.pendingRows) == 0 {
+		if st.phase > pendingPhase && w.plan.pending && w.pendingRows == nil {
 			if err := w.makePending(ctx); err != nil {
 				return w, err
 			}
@@ -75,7 +79,7 @@ func (s scene) make(ctx context.Context, l *lease, major int) (*world, error) {
 			return w, err
 		}
 	}
-	if w.plan.pending && len(w.pendingRows) == 0 {
+	if w.plan.pending && w.pendingRows == nil {
 		if err := w.makePending(ctx); err != nil {
 			return w, err
 		}
@@ -155,7 +159,7 @@ func (w *world) caughtUp(ctx context.Context) error {
 
 // makePending makes one change in every table.
 func (w *world) makePending(ctx context.Context) error {
-	w.pendingRows["other_table"] = 0
+	w.pendingRows = map[string]int64{}
 	for _, t := range w.plan.tables {
 		w.row++
 		w.pendingRows[t.tag] = w.row
@@ -174,8 +178,13 @@ func (w *world) fill(sql string) string {
 		"{pub}", quote(w.names.publication), "{password}", unicodeLiteral(w.plan.created), "{id}", w.names.id).Replace(sql)
 }
 
-// bare is a name of a database without its quotation marks.
-func (w *world) bare(at string) string { return strings.Trim(w.fill(at), `"`) }
+// bare is the name of a database that a step gives.
+func (w *world) bare(at string) string {
+	if at == "{otherdb}" {
+		return w.names.otherDatabase
+	}
+	return at
+}
 
 // unicodeLiteral writes what is not ASCII by its code point, so that a script says
 // what is in it.
@@ -279,13 +288,13 @@ func (w *world) closeHeld(ctx context.Context) {
 }
 
 func (w *world) tryRemove(ctx context.Context) error {
-	const drop = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name <> 'keep'`
+	const drop = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name <> '` + keptSlot + `' AND coalesce(NOT (to_jsonb(pg_replication_slots) ->> 'synced')::bool OR NOT pg_is_in_recovery(), true)`
 	var statements []string
 	for _, name := range w.settings {
 		statements = append(statements, "ALTER SYSTEM RESET "+name)
 	}
-	statements = append(statements, "SELECT pg_terminate_backend(pid) FROM pg_replication_slots, pg_stat_activity WHERE active_pid = pid",
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%db\\_"+w.names.id+"'")
+	statements = append(statements, "SELECT pg_terminate_backend(pid) FROM pg_replication_slots, pg_stat_activity WHERE active_pid = pid AND slot_name <> '"+keptSlot+"'",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ("+literal(w.names.database)+", "+literal(w.names.otherDatabase)+")")
 	var errs []error
 	if w.lease.standby != nil {
 		errs = append(errs, w.run(ctx, w.lease.standby, "postgres", "", append(statements, drop)...))
