@@ -34,6 +34,7 @@ FUZZTIME = 1m
 
 .PHONY: run
 run: ## the API over a local file, with a sample source: PORT, DATA_FILE, API_KEY, SAMPLE, EGRESS_ALLOW, LISTEN_ADDRESS
+	@echo "Building bin/devserver; the first time that takes a minute or two."
 	@mkdir -p bin && $(GO_HOST) build -o bin/devserver ./internal/devserver/run && exec bin/devserver
 
 .PHONY: build
@@ -52,6 +53,7 @@ build-%Function:
 .PHONY: invoke
 invoke: ## one function once: FUNCTION=create-database EVENT=events/create-database-by-fields.json
 	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=create-database EVENT=events/create-database-by-fields.json" >&2; exit 2; }
+	@echo "Building bin/invoke/$(FUNCTION); the first time that takes a minute or two." >&2
 	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
 	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
