@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/localstore"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // prober records the targets it is called with and returns the findings it is
@@ -56,15 +56,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := storetest.OpenLocal(t)
 	clock := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	f := &fixture{t: t, prober: &prober{}, store: store, clock: &clock}
 	f.service = &database.Service{

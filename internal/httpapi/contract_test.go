@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ import (
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
-	"github.com/headgate/headgate/internal/localstore"
+	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
 // passing is a prober whose targets all pass, with these findings. The real
@@ -38,15 +37,7 @@ func (p passing) RefreshTables(context.Context, database.Target) (database.Table
 // service returns the real service on a new local store.
 func service(t *testing.T, p database.Prober) *database.Service {
 	t.Helper()
-	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := storetest.OpenLocal(t)
 	return &database.Service{Catalog: store.Catalog(), Vault: store.Vault(), Prober: p, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
-	"github.com/headgate/headgate/internal/localstore"
 	"github.com/headgate/headgate/internal/probe"
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/storetest"
@@ -33,15 +31,7 @@ func (s *stack) service() *database.Service {
 // localService returns a service with the local store.
 func localService(t *testing.T) *database.Service {
 	t.Helper()
-	store, err := localstore.Open(filepath.Join(t.TempDir(), "headgate.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := storetest.OpenLocal(t)
 	policy, err := egress.New("127.0.0.0/8", "")
 	if err != nil {
 		t.Fatal(err)

