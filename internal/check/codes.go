@@ -51,6 +51,7 @@ const (
 	PublicationOperationsMissing Code = "publication_operations_missing"
 	PublicationNotViaRoot        Code = "publication_not_via_root"
 
+	NoSlotAvailable   Code = "no_replication_slot_available"
 	SlotNotFound      Code = "replication_slot_not_found"
 	SlotWrongDatabase Code = "replication_slot_wrong_database"
 	SlotNotLogical    Code = "replication_slot_not_logical"
@@ -58,11 +59,15 @@ const (
 	SlotInvalidated   Code = "replication_slot_invalidated"
 	SlotTemporary     Code = "replication_slot_temporary"
 	SlotSynced        Code = "replication_slot_synced"
+	SlotBeingCreated  Code = "replication_slot_being_created"
 	SlotActive        Code = "replication_slot_active"
 	SlotLagging       Code = "replication_slot_lagging"
 	SlotAtRisk        Code = "replication_slot_at_risk"
+	SlotHeldBack      Code = "replication_slot_held_back"
+	SlotTwoPhase      Code = "replication_slot_two_phase"
 
 	PublicationAfterSlot          Code = "publication_after_slot"
+	DecodingFailed                Code = "decoding_failed"
 	PublicationAfterSlotSuspected Code = "publication_after_slot_suspected"
 
 	TablesUnreadable       Code = "tables_unreadable"

@@ -9,6 +9,12 @@ func replicationSlotCodes() []Definition {
 			Fix:     "Correct `slot_name`, or create the slot, after the publication.",
 		},
 		{
+			Code: NoSlotAvailable, Status: Failed,
+			Meaning: "The slot can't be created as things are.",
+			Cause:   "As many slots exist as `max_replication_slots` allows.",
+			Fix:     "Drop a slot that nobody needs, or raise `max_replication_slots` and restart the server.",
+		},
+		{
 			Code: SlotWrongDatabase, Status: Failed,
 			Meaning: "A consumer that connects to this database can't read the slot.",
 			Cause:   "The slot was created in another database of the server.",
@@ -18,31 +24,37 @@ func replicationSlotCodes() []Definition {
 			Code: SlotNotLogical, Status: Failed,
 			Meaning: "A consumer can't read changes from the slot.",
 			Cause:   "The slot is physical: it serves a standby.",
-			Fix:     "Choose another `slot_name` and create a logical slot. Make sure that no standby uses this one before you drop it.",
+			Fix:     "Create a logical slot of another name and send that as `slot_name`.",
 		},
 		{
 			Code: SlotWrongPlugin, Status: Failed,
 			Meaning: "A consumer of `pgoutput` can't read the slot.",
 			Cause:   "The slot was created with another output plugin, such as `test_decoding` or `wal2json`.",
-			Fix:     "Choose another `slot_name` and create a slot with `pgoutput`. Make sure that no other consumer uses this one before you drop it.",
+			Fix:     "Create a slot with `pgoutput` of another name and send that as `slot_name`.",
 		},
 		{
 			Code: SlotInvalidated, Status: Failed,
 			Meaning: "The slot can never be read again, and the changes that it had not sent are lost.",
 			Cause:   "It fell behind `max_slot_wal_keep_size`, was idle for longer than `idle_replication_slot_timeout`, or conflicted with the recovery of its standby.",
-			Fix:     "Drop the slot and create it again, then let the consumer backfill.",
+			Fix:     "Drop the slot and create it again, then let the consumer backfill. The changes that it had not sent are lost.",
 		},
 		{
 			Code: SlotTemporary, Status: Failed,
 			Meaning: "The slot disappears before a consumer reads it.",
 			Cause:   "It is temporary, and ends with the session that created it.",
-			Fix:     "End that session and create a permanent slot.",
+			Fix:     "Create a permanent slot of another name and send that as `slot_name`.",
 		},
 		{
 			Code: SlotSynced, Status: Failed,
 			Meaning: "A consumer can't read the slot until the standby is promoted.",
 			Cause:   "It is the standby's synchronized copy of a slot on the primary.",
 			Fix:     "Create a slot of another name on the standby, or register the primary.",
+		},
+		{
+			Code: SlotBeingCreated, Status: Failed,
+			Meaning: "A consumer can't read the slot yet.",
+			Cause:   "The creation of a slot waits for every open transaction that has written; on a standby, for the primary to log its running transactions.",
+			Fix:     "Wait for the transactions whose PIDs the message names, or end them. On a standby, run `SELECT pg_log_standby_snapshot()` on its primary.",
 		},
 		{
 			Code: SlotActive, Status: Warned,
@@ -59,8 +71,20 @@ func replicationSlotCodes() []Definition {
 		{
 			Code: SlotAtRisk, Status: Warned,
 			Meaning: "The slot may be lost before it is read, and the consumer then has to start over.",
-			Cause:   "The WAL that it needs may be removed (`wal_status` is `unreserved`), or a limit of the server or of the provider ends slots that are far behind or idle.",
-			Fix:     "Start the consumer soon, and keep the limit that the message names above what it may fall behind.",
+			Cause:   "The slot retains nearly as much WAL as `max_slot_wal_keep_size` allows or more, or it is idle for nearly as long as `idle_replication_slot_timeout` or the provider allows.",
+			Fix:     "Start the consumer before the limit is reached, or raise `max_slot_wal_keep_size` as far as the disk has room. A server without the limit can fill its disk.",
+		},
+		{
+			Code: SlotHeldBack, Status: Warned,
+			Meaning: "A consumer receives no changes until the standbys have confirmed them.",
+			Cause:   "It is a failover slot, and a slot in `synchronized_standby_slots` is missing, inactive, invalidated or far behind.",
+			Fix:     "Start the standby, or take it out of `synchronized_standby_slots` if it is gone for good.",
+		},
+		{
+			Code: SlotTwoPhase, Status: Warned,
+			Meaning: "A consumer of protocol version 1 or 2 fails at the first prepared transaction, or applies one that is rolled back later.",
+			Cause:   "The slot was created with `two_phase`, and `max_prepared_transactions` permits prepared transactions.",
+			Fix:     "Create a slot without `two_phase` of another name, unless the consumer asks for `two_phase`.",
 		},
 	}
 }

@@ -124,9 +124,15 @@ func publicationOrderCodes() []Definition {
 			Fix:     "Drop the slot and create it again, now that the publication exists. The changes that the slot had not sent are lost; a backfill restores them.",
 		},
 		{
+			Code: DecodingFailed, Status: Failed,
+			Meaning: "A consumer meets the same error each time that it starts, and receives nothing.",
+			Cause:   "The server raises an error when it decodes the changes that the slot has to send, for example in a row filter. The message has its SQLSTATE.",
+			Fix:     "Correct the row filter, then drop the slot and create it again. The changes that it had not sent are lost; a backfill restores them.",
+		},
+		{
 			Code: PublicationAfterSlotSuspected, Status: Warned,
 			Meaning: "As for `publication_after_slot`, if the suspicion is right.",
-			Cause:   "The publication may be younger than the slot, and reading ahead could not settle it: the slot is in use, the role may not read it, or it has too much to read in 3 seconds.",
+			Cause:   "The publication may be younger than the slot, and reading ahead could not settle it: the slot is in use, the role may not read it, it is held back, or it retains too much WAL to be read here.",
 			Fix:     "None is needed if the consumer reads the slot. If it fails because the publication does not exist, create the slot again.",
 		},
 	}

@@ -20,13 +20,13 @@ func TestReport_ProviderFixes(t *testing.T) {
 		{name: "Cloud SQL", facts: `,"cloudsql.logical_decoding":"off"`, walLevel: "cloudsql.logical_decoding", keep: "flag", walsenders: "flag"},
 		{name: "Azure", facts: `,"azure.extensions":"x"`, walLevel: "server parameter", keep: "server parameter", walsenders: "server parameter"},
 		{name: "Neon", facts: `,"neon.endpoint_id":"x"`, walLevel: "project", keep: "Neon", walsenders: "Neon"},
-		{name: "Supabase", facts: `,"supautils.privileged_extensions":"x"`, walLevel: "ALTER SYSTEM", keep: "Supabase", walsenders: "Supabase"},
+		{name: "Supabase", facts: `,"supautils.privileged_extensions":"x"`, walLevel: "Supabase", keep: "Supabase", walsenders: "Supabase"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{"wal_level":"replica","max_wal_senders":"1","max_slot_wal_keep_size":"5"`+
 				c.facts+`}},"walsenders":1,"publication":{"found":null},
-"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1"}}}`)
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1","safe_wal_size":1000000}}}`)
 			for code, want := range map[check.Code]string{
 				check.WALLevelNotLogical: c.walLevel, check.SlotAtRisk: c.keep, check.WALSendersLow: c.walsenders,
 			} {
@@ -34,7 +34,7 @@ func TestReport_ProviderFixes(t *testing.T) {
 				if !ok || !strings.Contains(found.Fix, want) {
 					t.Errorf("the fix of %s is %q, want %q in it", code, found.Fix, want)
 				}
-				if c.name != "self-hosted" && c.name != "Supabase" && strings.Contains(found.Fix, "ALTER SYSTEM") {
+				if c.name != "self-hosted" && strings.Contains(found.Fix, "ALTER SYSTEM") {
 					t.Errorf("the fix of %s is %q, which the provider does not permit", code, found.Fix)
 				}
 			}

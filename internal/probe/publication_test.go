@@ -70,6 +70,12 @@ func orderFindings() map[check.Code]finding {
 			{cause: "made after many changes of other tables", fix: sql, setup: afterStatements("DROP PUBLICATION %[1]s",
 				"CREATE TABLE u AS SELECT generate_series(1, 2000)", "UPDATE u SET generate_series = 1", "CREATE PUBLICATION %[1]s FOR TABLE t")},
 		}},
+		check.DecodingFailed: {check.PublicationOrder, check.Failed, []state{
+			{cause: "a row filter divides by zero", fix: sql, minMajor: 15, setup: afterStatements(
+				"ALTER PUBLICATION %[1]s SET TABLE t WHERE (100 / id > 1)", "INSERT INTO t VALUES (0)")},
+			{cause: "a row filter that is older than the slot", fix: sql, minMajor: 15, setup: afterStatements(
+				"ALTER PUBLICATION %[1]s SET TABLE t WHERE (100 / id > 1)", dropSlot, "SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "INSERT INTO t VALUES (0)")},
+		}},
 		check.PublicationAfterSlotSuspected: {check.PublicationOrder, check.Warned, []state{
 			{cause: "changed while the slot is being read", setup: sourceWith(func(s *source) {
 				startReading(s)

@@ -154,39 +154,55 @@ func (s *source) probe() check.Report {
 	return p.Probe(ctx, s.target)
 }
 
-// apply executes a fix that is SQL: the statement as it is printed, as the superuser
-// in the source's database, and then what its comment says.
+// apply does what a fix says: it executes a statement as it is printed, in the
+// source's database and as the role that its comment names, and then what the comment
+// says.
 func (s *source) apply(fix string) {
 	s.t.Helper()
-	server := s.server
 	_, comment, _ := strings.Cut(fix, " -- ")
-	if strings.Contains(comment, "pg_log_standby_snapshot") {
-		s.slotOnStandby(fix)
-		return
-	}
-	onPrimary := strings.HasPrefix(comment, "on the primary")
-	if onPrimary {
+	server := s.server
+	if strings.Contains(comment, "on the primary") && !strings.Contains(comment, "on the standby") || strings.HasPrefix(fix, "restart the primary") {
 		server = s.primary
 	}
-	db := s.target.Endpoint.Database
-	if strings.HasPrefix(comment, "in another database") {
-		db = "postgres"
-	}
-	if _, err := server.Exec(s.t.Context(), db, fix); err != nil {
-		s.t.Fatalf("the fix %q: %v", fix, err)
+	if !strings.HasPrefix(fix, "restart ") {
+		s.applySQL(server, fix, comment)
 	}
 	var err error
 	switch {
-	case strings.Contains(comment, "restart the server"):
+	case strings.HasPrefix(fix, "restart "), strings.Contains(comment, "then restart"):
 		err = server.Restart(s.t.Context())
 	case strings.Contains(comment, "pg_reload_conf()"):
 		err = server.Reload(s.t.Context())
-	case onPrimary:
+	case server == s.primary:
 		err = pgserver.WaitForReplay(s.t.Context(), s.primary, s.server)
 	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if _, field, ok := strings.Cut(comment, `send "slot_name": "`); ok {
+		s.target.Slot.SlotName, _, _ = strings.Cut(field, `"`)
+		s.t.Cleanup(s.dropSlot)
+	}
+}
+
+// applySQL executes a fix. The caller's own role executes what concerns slots, unless
+// the comment names another one, and the superuser the rest.
+func (s *source) applySQL(server *pgserver.Server, fix, comment string) {
+	s.t.Helper()
+	if strings.Contains(comment, "on the standby; SELECT pg_log_standby_snapshot()") {
+		s.slotOnStandby(fix)
+		return
+	}
+	db := s.target.Endpoint.Database
+	if strings.HasPrefix(comment, "in another database") {
+		db = "postgres"
+	}
+	conn := openSession(s.t, server, db, nil)
+	if strings.HasPrefix(fix, "SELECT pg_") && !strings.Contains(comment, "as a superuser") {
+		mustDo(s.t, conn, "SET SESSION AUTHORIZATION "+s.role())
+	}
+	mustDo(s.t, conn, fix)
+	_ = conn.Close(context.Background())
 }
 
 // openSession opens a session of the superuser that ends with the test.

@@ -32,15 +32,30 @@ func Decode(f *facts.Facts, answer []byte, parts []facts.Part) error {
 }
 
 func bounded(f *facts.Facts) bool {
-	if s := f.Server; s != nil && (len(s.Database) > maxName || len(s.Role) > maxName) {
+	if s := f.Server; s != nil && (len(s.Database) > maxName || len(s.Role) > maxName || len(s.SessionRole) > maxName) {
 		return false
 	}
-	if s := f.FoundSlot(); s != nil && len(s.Database) > maxName {
+	if s := f.FoundSlot(); s != nil && (len(s.Database) > maxName || len(s.WaitsFor) > maxListed) {
+		return false
+	}
+	if !slotsBounded(f.Slots) {
 		return false
 	}
 	t := f.Tables
 	return t == nil || namesBounded(t.Closed, 1) && namesBounded(t.Locked, 1) &&
 		namesBounded(t.Unreadable, 2) && namesBounded(t.NoIdentity, 2)
+}
+
+func slotsBounded(s *facts.Slots) bool {
+	if s == nil {
+		return true
+	}
+	for _, standby := range s.Standbys {
+		if len(standby.Name) > maxName {
+			return false
+		}
+	}
+	return len(s.Standbys) <= maxListed
 }
 
 // namesBounded reports whether l is no longer than the statement's limit, and each

@@ -107,8 +107,8 @@ func (s *Session) query(sql string) ([]byte, error) {
 
 // run runs sql over the simple protocol, in a transaction, and returns its result.
 // All statements of the transaction go in one flight. timeout is the server's limit.
-func (s *Session) run(sql string, timeout time.Duration) (*pgconn.Result, error) {
-	flight := transaction(s.kind, sql, timeout)
+func (s *Session) run(sql string, timeout time.Duration, settings ...setting) (*pgconn.Result, error) {
+	flight := transaction(s.kind, sql, timeout, settings...)
 	if !s.separate {
 		if err := s.out.load(flight); err != nil {
 			return nil, err

@@ -29,6 +29,10 @@ func partSQL(p facts.Part, slot database.Slot) string {
 		return `(SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM pg_catalog.pg_stat_get_wal_senders())`
 	case facts.PartTables:
 		return tablesSQL(slot.PublicationName)
+	case facts.PartSlots:
+		return slotsSQL(slot.SlotName)
+	case facts.PartRowFilters:
+		return rowFiltersSQL(slot.PublicationName)
 	}
 	return "NULL"
 }
@@ -47,8 +51,8 @@ func statement(parts []facts.Part, slot database.Slot) string {
 func settings() []string {
 	return []string{
 		"wal_level", "effective_wal_level", "max_wal_senders", "max_replication_slots", "hot_standby_feedback",
-		"max_slot_wal_keep_size", "idle_replication_slot_timeout", "ssl",
-		"rds.extensions", "cloudsql.logical_decoding", "azure.extensions", "neon.endpoint_id", "supautils.privileged_extensions",
+		"max_slot_wal_keep_size", "idle_replication_slot_timeout", "max_prepared_transactions", "allow_alter_system", "ssl",
+		"rds.extensions", "rds.logical_replication", "cloudsql.logical_decoding", "azure.extensions", "neon.endpoint_id", "supautils.privileged_extensions",
 	}
 }
 
@@ -57,30 +61,25 @@ func serverSQL() string {
 	for _, n := range settings() {
 		names = append(names, quote.Literal(n))
 	}
+	listed := strings.Join(names, ", ")
 	return `(SELECT pg_catalog.jsonb_build_object(
 'version', pg_catalog.current_setting('server_version_num')::int,
 'in_recovery', pg_catalog.pg_is_in_recovery(),
 'database', d.datname, 'database_oid', d.oid::bigint,
 'pid', pg_catalog.pg_backend_pid(),
 'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
-'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.name IN (` + strings.Join(names, ", ") + `)),
-'role', r.rolname, 'superuser', r.rolsuper, 'replication', r.rolreplication,
-'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'member')),
+'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
+'setting_origins', (SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.jsonb_build_object('source', s.source, 'context', s.context, 'pending_restart', s.pending_restart))
+FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
+'role', r.rolname, 'may_use_slots', r.rolsuper OR r.rolreplication,
+'session_role', l.rolname, 'superuser', l.rolsuper, 'replication', l.rolreplication,
+'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(l.oid, g.oid, 'member')),
 'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
-FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
-WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user)`
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l
+WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user AND l.rolname = session_user)`
 }
 
 func publicationSQL(name string) string {
 	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(p) || pg_catalog.jsonb_build_object('age', pg_catalog.age(p.xmin))
 FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.Literal(name) + `))`
-}
-
-// slotSQL selects the slot and the size of the WAL that it retains.
-// pg_current_wal_lsn() fails in recovery, hence the CASE.
-func slotSQL(name string) string {
-	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(s) || pg_catalog.jsonb_build_object(
-'age', pg_catalog.age(s.catalog_xmin),
-'retained', pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint)
-FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = ` + quote.Literal(name) + `))`
 }

@@ -17,24 +17,27 @@ const statementTimeout = 3 * time.Second
 // clients. Each is a message of its own, since walsenders before 12.10, 13.6 and 14.2
 // are said to reject semicolons. A Bare session is behind a pooler, which may allow
 // no transactions.
-func transaction(kind facts.SessionKind, sql string, timeout time.Duration) []string {
+func transaction(kind facts.SessionKind, sql string, timeout time.Duration, settings ...setting) []string {
 	if kind == facts.Bare {
 		return []string{sql}
 	}
 	// A standby rejects the isolation level serializable, which can be the role's
 	// default.
-	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", settingsSQL(timeout), sql, "COMMIT"}
+	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", settingsSQL(timeout, settings...), sql, "COMMIT"}
 }
+
+// setting is the name of a setting, and a value.
+type setting [2]string
 
 // settingsSQL sets what a statement needs, whatever the defaults of the role, the
 // database and the server are.
-func settingsSQL(timeout time.Duration) string {
+func settingsSQL(timeout time.Duration, more ...setting) string {
 	var calls []string
-	for _, s := range [][2]string{
+	for _, s := range append([]setting{
 		{"statement_timeout", strconv.FormatInt(timeout.Milliseconds(), 10)},
 		{"client_min_messages", "warning"},
 		{"search_path", "pg_catalog"},
-	} {
+	}, more...) {
 		calls = append(calls, "pg_catalog.set_config("+quote.Literal(s[0])+", "+quote.Literal(s[1])+", true)")
 	}
 	return "SELECT " + strings.Join(calls, ", ")

@@ -11,13 +11,17 @@ const (
 	PartIdentity    Part = "identity"
 	PartWALSenders  Part = "walsenders"
 	PartTables      Part = "tables"
+	// PartSlots is what concerns all replication slots of the server.
+	PartSlots Part = "replication slots"
+	// PartRowFilters is whether the publication has any.
+	PartRowFilters Part = "row filters"
 	// PartTableList is the list of all tables, which has a statement of its own.
 	PartTableList Part = "list of tables"
 )
 
 // TargetParts returns the parts that are asked of a target.
 func TargetParts() []Part {
-	return []Part{PartServer, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables}
+	return []Part{PartServer, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters}
 }
 
 // PrimaryParts returns the parts that show which cluster a primary belongs to.
@@ -25,7 +29,12 @@ func PrimaryParts() []Part { return []Part{PartServer, PartIdentity} }
 
 // Optional reports whether the checks can do without p.
 func (p Part) Optional() bool {
-	return p == PartIdentity || p == PartWALSenders || p == PartTables
+	switch p {
+	case PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters:
+		return true
+	default:
+		return false
+	}
 }
 
 // Facts are the answers of one session. A part that was not answered is nil.
@@ -38,6 +47,9 @@ type Facts struct {
 	// WALSenders is the number of walsenders in use.
 	WALSenders *int    `json:"walsenders"`
 	Tables     *Tables `json:"tables"`
+	Slots      *Slots  `json:"replication slots"`
+	// RowFilters is true if a table of the publication has one.
+	RowFilters *bool `json:"row filters"`
 }
 
 // Answered reports whether f has part p.
@@ -55,6 +67,10 @@ func (f *Facts) Answered(p Part) bool {
 		return f.WALSenders != nil
 	case PartTables:
 		return f.Tables != nil
+	case PartSlots:
+		return f.Slots != nil
+	case PartRowFilters:
+		return f.RowFilters != nil
 	}
 	return false
 }
@@ -83,18 +99,36 @@ type Lookup[T any] struct {
 
 // Server is the server, its settings, and the role on it.
 type Server struct {
-	Version        int               `json:"version"`
-	InRecovery     bool              `json:"in_recovery"`
-	Database       string            `json:"database"`
-	DatabaseOID    int64             `json:"database_oid"`
-	PID            uint32            `json:"pid"`
-	BackendType    string            `json:"backend_type"`
-	Settings       map[string]string `json:"settings"`
-	Role           string            `json:"role"`
-	Superuser      bool              `json:"superuser"`
-	Replication    bool              `json:"replication"`
-	RDSReplication bool              `json:"rds_replication"`
-	Aurora         bool              `json:"aurora"`
+	Version        int                      `json:"version"`
+	InRecovery     bool                     `json:"in_recovery"`
+	Database       string                   `json:"database"`
+	DatabaseOID    int64                    `json:"database_oid"`
+	PID            uint32                   `json:"pid"`
+	BackendType    string                   `json:"backend_type"`
+	Settings       map[string]string        `json:"settings"`
+	SettingOrigins map[string]SettingOrigin `json:"setting_origins"`
+	Aurora         bool                     `json:"aurora"`
+
+	// Role is the current user, whose privileges count. ALTER ROLE … SET role makes it
+	// another than SessionRole.
+	Role string `json:"role"`
+	// MayUseSlots is true if Role is a superuser or has REPLICATION.
+	MayUseSlots bool `json:"may_use_slots"`
+	// SessionRole is the role that logged in. Superuser, Replication and
+	// RDSReplication are about it, because its attributes count at a login for
+	// replication.
+	SessionRole    string `json:"session_role"`
+	Superuser      bool   `json:"superuser"`
+	Replication    bool   `json:"replication"`
+	RDSReplication bool   `json:"rds_replication"`
+}
+
+// SettingOrigin is where the value of a setting comes from, and how it changes: the
+// columns of pg_settings.
+type SettingOrigin struct {
+	Source         string `json:"source"`
+	Context        string `json:"context"`
+	PendingRestart bool   `json:"pending_restart"`
 }
 
 // Major returns the server's major version.
@@ -109,30 +143,4 @@ type Publication struct {
 	Truncate  bool  `json:"pubtruncate"`
 	ViaRoot   *bool `json:"pubviaroot"` // from 13
 	Age       int64 `json:"age"`
-}
-
-// Slot is a row of pg_replication_slots. Age is the age of its catalog_xmin, and
-// Retained is the WAL from its restart_lsn on, in bytes.
-type Slot struct {
-	Plugin             string  `json:"plugin"`
-	SlotType           string  `json:"slot_type"`
-	Database           string  `json:"database"`
-	Temporary          bool    `json:"temporary"`
-	Active             bool    `json:"active"`
-	ActivePID          *int    `json:"active_pid"`
-	RestartLSN         *string `json:"restart_lsn"`
-	WALStatus          string  `json:"wal_status"`          // from 13
-	SafeWALSize        *int64  `json:"safe_wal_size"`       // from 13
-	Conflicting        bool    `json:"conflicting"`         // from 16
-	InvalidationReason *string `json:"invalidation_reason"` // from 17
-	Synced             bool    `json:"synced"`              // from 17
-	Age                *int64  `json:"age"`
-	Retained           *int64  `json:"retained"`
-}
-
-// Invalidated reports whether a logical slot can't be read any more. It shows in
-// different ways: up to 15 wal_status is lost and restart_lsn is null, 16 calls the
-// slot conflicting, and from 17 there is a reason.
-func (s *Slot) Invalidated() bool {
-	return s.WALStatus == "lost" || s.RestartLSN == nil || s.Conflicting || s.InvalidationReason != nil
 }

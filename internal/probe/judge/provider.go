@@ -59,11 +59,12 @@ func providerOfHost(hostname string) provider {
 	return selfHosted
 }
 
-const thenReload = "then SELECT pg_reload_conf()"
-
-// setting returns how to change a setting on this server. then is what has to
-// follow ALTER SYSTEM.
-func (s *server) setting(name, value, then string) string {
+// setting returns how to change a setting on this server. notes say what else has to
+// be done, or where.
+func (s *server) setting(name, value string, notes ...string) string {
+	if s.provider() != selfHosted && s.pendingRestart(name) {
+		return s.restart(name)
+	}
 	switch s.provider() {
 	case rds:
 		return "set " + name + " = " + value + " in the parameter group, and reboot if it says so"
@@ -75,30 +76,51 @@ func (s *server) setting(name, value, then string) string {
 		return "ask Neon's support to set " + name + " to " + value
 	case supabase:
 		return "set " + name + " to " + value + " with postgres-config update of Supabase's command line"
+	default:
+		return s.alterSystem(name, value, notes...)
 	}
-	return "ALTER SYSTEM SET " + name + " = " + value + " -- " + then
 }
 
 // enableLogicalDecoding returns how to raise wal_level to logical on this server.
 func (s *server) enableLogicalDecoding() string {
 	switch s.provider() {
 	case rds:
-		return "set rds.logical_replication = 1 in the parameter group and reboot"
+		return s.switchOn("rds.logical_replication", "set rds.logical_replication = 1 in the parameter group and reboot")
 	case cloudSQL:
-		return "set the flag cloudsql.logical_decoding = on; the instance restarts"
+		return s.switchOn("cloudsql.logical_decoding", "set the flag cloudsql.logical_decoding = on; the instance restarts")
 	case azure:
-		return "set the server parameter wal_level to logical and restart"
+		return s.switchOn("wal_level", "set the server parameter wal_level to logical and restart")
 	case neon:
 		return "enable logical replication in the project's settings"
+	case supabase: // its command line has no such setting
+		return "ask Supabase's support to set wal_level to logical"
+	default:
+		return s.alterSystem("wal_level", "logical")
 	}
-	return "ALTER SYSTEM SET wal_level = 'logical' -- then restart the server"
+}
+
+// switchOn returns fix, or that only a restart is missing if the provider's setting
+// called name is on already.
+func (s *server) switchOn(name, fix string) string {
+	if value := s.Facts.Server.Settings[name]; value == "on" || value == "1" || s.pendingRestart("wal_level") || s.pendingRestart(name) {
+		return s.restart(name)
+	}
+	return fix
 }
 
 // grantReplication returns the statement that lets role, an SQL identifier, start
-// replication on this server.
+// replication on this server. Only an administrator may run it.
 func (s *server) grantReplication(role string) string {
-	if s.provider() == rds {
-		return "GRANT rds_replication TO " + role
+	where := ""
+	if s.inRecovery() {
+		where = "on the primary"
 	}
-	return "ALTER ROLE " + role + " REPLICATION"
+	switch s.provider() {
+	case rds:
+		return annotate("GRANT rds_replication TO "+role, "as a member of rds_superuser", where)
+	case cloudSQL, azure, neon, supabase:
+		return annotate("ALTER ROLE "+role+" REPLICATION", "as the provider's administrator", where)
+	default:
+		return annotate("ALTER ROLE "+role+" REPLICATION", "as a superuser", where)
+	}
 }

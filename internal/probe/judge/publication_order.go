@@ -9,12 +9,21 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-// NeedsPeek reports whether the order of publication and slot is in doubt, and the
-// session may read the slot to settle it.
+// maxPeeked is how much WAL a slot may retain to be read on trial, in bytes. A
+// server decodes this much of single-row changes in about a second; rows that were
+// copied in bulk take up to ten times as long, and the time limit ends that.
+const maxPeeked = 32 << 20
+
+// NeedsPeek reports whether reading the slot's pending changes can settle what the
+// facts leave open: whether the publication was made after the slot, and whether a
+// row filter raises an error.
 func NeedsPeek(t database.Target, e facts.Evidence) bool {
 	s := subject{server: server{Evidence: e, endpoint: t.Endpoint}, slot: t.Slot}
-	return orderMatters(s) && orderSuspected(s.Facts) && canPeek(s)
+	return orderMatters(s) && (orderSuspected(s.Facts) || filtered(s.Facts)) && unread(s) == ""
 }
+
+// filtered reports whether the publication is known to have row filters.
+func filtered(f facts.Facts) bool { return f.RowFilters != nil && *f.RowFilters }
 
 func orderMatters(s subject) bool {
 	return answered(facts.PartServer, facts.PartPublication, facts.PartSlot)(s) &&
@@ -31,25 +40,40 @@ func orderSuspected(f facts.Facts) bool {
 	return slot.Age != nil && f.FoundPublication().Age <= *slot.Age
 }
 
-// canPeek reports whether the session may read the slot: the slot is free, the role
-// may, and there is no pooler, which would pass the session's settings on to others.
-func canPeek(s subject) bool {
-	permitted := !s.rejectedWith(pgerrcode.InsufficientPrivilege)
+// unread returns why the session can't read the slot on trial, empty if it can: the
+// slot is free, the role may, and there is no pooler, which would pass the session's
+// settings on to others.
+func unread(s subject) string {
+	slot := s.Facts.FoundSlot()
 	direct := s.IsWALSender() || s.Session.Kind == facts.Ordinary && s.Session.PID == s.Facts.Server.PID
-	return permitted && direct && !s.Facts.FoundSlot().Active
+	switch {
+	case slot.Active:
+		return "the slot is being read"
+	case s.rejectedWith(pgerrcode.InsufficientPrivilege) || !direct:
+		return "the session may not read it"
+	case len(heldBackBy(s.server)) > 0:
+		return "synchronized_standby_slots holds the slot back"
+	case slot.Retained == nil || *slot.Retained > maxPeeked:
+		return "the slot retains more than " + megabytes(maxPeeked) + " of WAL, which takes too long to read here"
+	}
+	return ""
 }
 
 func judgeOrder(s subject) []check.Entry {
-	if !orderSuspected(s.Facts) {
-		return nil
-	}
 	slot, publication := quote.Name(s.slot.SlotName), quote.Identifier(s.slot.PublicationName)
 	switch {
 	case publicationMissing(s.Peek):
 		return []check.Entry{check.Fail(check.PublicationOrder, check.PublicationAfterSlot,
 			"publication "+publication+" was made after replication slot "+slot+
-				": the slot starts before the publication exists, and reading it fails or drops those changes", recreateSlot(s.slot))}
-	case s.Peek.Outcome == facts.PeekCompleted:
+				": the slot starts before the publication exists, and reading it fails or drops those changes", s.recreateSlot())}
+	case decodingFailed(s.Peek):
+		message := "decoding the pending changes of replication slot " + slot + " fails with SQLSTATE " + s.Peek.Error.SQLSTATE + ": " + s.Peek.Error.Message +
+			". A consumer meets the same error and receives nothing"
+		if filtered(s.Facts) {
+			message += ". If a row filter of the publication raises it, correct the filter first, because the next such row raises it again"
+		}
+		return []check.Entry{check.Fail(check.PublicationOrder, check.DecodingFailed, message, s.recreateSlot())}
+	case s.Peek.Outcome == facts.PeekCompleted || !orderSuspected(s.Facts):
 		return nil
 	}
 	return []check.Entry{check.Warn(check.PublicationOrder, check.PublicationAfterSlotSuspected,
@@ -59,26 +83,44 @@ func judgeOrder(s subject) []check.Entry {
 }
 
 // publicationMissing reports whether a peek found changes from before the
-// publication existed: up to 17 that is an error, from 18 on a warning.
+// publication existed: up to 17 that is an error, from 18 on a warning. The warnings
+// of a slot that is held back have the same SQLSTATE, so the routine decides.
 func publicationMissing(p facts.Peek) bool {
 	if p.Outcome == facts.PeekFailed {
-		return p.Error != nil && p.Error.SQLSTATE == pgerrcode.UndefinedObject
+		return p.Error != nil && p.Error.SQLSTATE == pgerrcode.UndefinedObject &&
+			(p.Error.Routine == "get_publication_oid" || p.Error.Routine == "GetPublicationByName")
 	}
 	for _, n := range p.Notices {
-		if n.SQLSTATE == pgerrcode.ObjectNotInPrerequisiteState || n.SQLSTATE == pgerrcode.UndefinedObject {
+		if n.SQLSTATE == pgerrcode.ObjectNotInPrerequisiteState && n.Routine == "LoadPublications" {
 			return true
 		}
 	}
 	return false
 }
 
-// untried says why there is no outcome of a peek.
-func untried(s subject) string {
-	switch {
-	case s.Facts.FoundSlot().Active:
-		return "the slot is being read"
-	case !canPeek(s):
-		return "the session may not read it"
+// decodingFailed reports whether a peek failed in a way that a consumer fails too. The
+// other errors are of this session, of the moment, or of its encoding, UTF8, which
+// not every consumer has.
+func decodingFailed(p facts.Peek) bool {
+	if p.Outcome != facts.PeekFailed || p.Error == nil {
+		return false
 	}
-	return "the slot has much to read"
+	e := p.Error.SQLSTATE
+	switch e {
+	case pgerrcode.InsufficientPrivilege, pgerrcode.CharacterNotInRepertoire, pgerrcode.UntranslatableCharacter:
+		return false
+	}
+	return !pgerrcode.IsConnectionException(e) && !pgerrcode.IsInvalidTransactionState(e) && !pgerrcode.IsTransactionRollback(e) &&
+		!pgerrcode.IsInsufficientResources(e) && !pgerrcode.IsObjectNotInPrerequisiteState(e) && !pgerrcode.IsOperatorIntervention(e)
+}
+
+// untried says why no peek settled the order.
+func untried(s subject) string {
+	if why := unread(s); why != "" {
+		return why
+	}
+	if e := s.Peek.Error; e != nil && e.SQLSTATE != pgerrcode.QueryCanceled {
+		return "reading it fails with SQLSTATE " + e.SQLSTATE
+	}
+	return "reading the slot takes too long here"
 }

@@ -12,7 +12,8 @@ func replicationKnown(s subject) bool {
 }
 
 // judgeReplicationRole prefers the outcome of the walsender session, which is
-// certain whatever the provider's role model.
+// certain whatever the provider's role model. Attributes are those of the role that
+// logs in, whatever role it is set to.
 func judgeReplicationRole(s subject) []check.Entry {
 	server := s.Facts.Server
 	if !s.rejectedWith(pgerrcode.InsufficientPrivilege) &&
@@ -21,7 +22,7 @@ func judgeReplicationRole(s subject) []check.Entry {
 	}
 	role, fix := "the role", ""
 	if server != nil {
-		name := quote.Identifier(server.Role)
+		name := quote.Identifier(server.SessionRole)
 		role, fix = "role "+name, s.grantReplication(name)
 	}
 	return []check.Entry{check.Fail(check.ReplicationRole, check.ReplicationNotPermitted, role+" may not start replication", fix)}

@@ -35,7 +35,7 @@ func judgeStandby(s subject) []check.Entry {
 	if s.Facts.Server.Settings["hot_standby_feedback"] != "on" {
 		findings = append(findings, check.Warn(check.Standby, check.HotStandbyFeedbackOff,
 			"hot_standby_feedback is off on the standby: the primary may remove rows that the slot still needs, which invalidates the slot",
-			s.setting("hot_standby_feedback", "on", "on the standby, "+thenReload)))
+			s.setting("hot_standby_feedback", "on")))
 	}
 	return findings
 }

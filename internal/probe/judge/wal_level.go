@@ -8,16 +8,16 @@ import (
 // judgeWALLevel looks at the primary of a standby too: its WAL is what the standby
 // decodes.
 func judgeWALLevel(s subject) []check.Entry {
-	findings := walLevelFindings(s.server, "the server")
+	findings := walLevelFindings(s.server)
 	if s.inRecovery() && s.primary != nil && s.primary.Facts.Server != nil {
-		findings = append(findings, walLevelFindings(*s.primary, "the primary")...)
+		findings = append(findings, walLevelFindings(*s.primary)...)
 	}
 	return findings
 }
 
 // walLevelFindings prefers effective_wal_level (from 19), which a logical slot
 // raises to logical.
-func walLevelFindings(s server, whose string) []check.Entry {
+func walLevelFindings(s server) []check.Entry {
 	settings := s.Facts.Server.Settings
 	level, ok := settings["effective_wal_level"]
 	if !ok {
@@ -27,5 +27,5 @@ func walLevelFindings(s server, whose string) []check.Entry {
 		return nil
 	}
 	return []check.Entry{check.Fail(check.WALLevel, check.WALLevelNotLogical,
-		"wal_level of "+whose+" is "+quote.Name(quote.Printable(level))+"; logical decoding needs \"logical\"", s.enableLogicalDecoding())}
+		"wal_level of "+s.noun()+" is "+quote.Name(quote.Printable(level))+"; logical decoding needs \"logical\"", s.enableLogicalDecoding())}
 }

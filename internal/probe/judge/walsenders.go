@@ -41,8 +41,13 @@ func judgeWALSenders(s subject) []check.Entry {
 	return nil
 }
 
-// raiseWALSenders doubles the limit, and sets at least Postgres's default.
+// raiseWALSenders doubles the limit, and sets at least Postgres's default. A hot
+// standby stops replaying if its limit is lower than its primary's.
 func raiseWALSenders(s server, limit int) string {
 	const defaultLimit = 10
-	return s.setting("max_wal_senders", strconv.Itoa(max(defaultLimit, 2*limit)), "then restart the server")
+	note := "after its standbys if it has any"
+	if s.inRecovery() {
+		note = ""
+	}
+	return s.setting("max_wal_senders", strconv.Itoa(max(defaultLimit, 2*limit)), note)
 }

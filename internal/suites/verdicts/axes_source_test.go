@@ -97,6 +97,10 @@ func slotAxis() axis {
 			}})
 		}},
 		{name: "two-phase", since: 14, set: sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, true)")},
+		{name: "two-phase, transactions can be prepared", since: 14, alone: true, set: func(p *plan) {
+			sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, true)")(p)
+			p.needs.settings = map[string]string{"max_prepared_transactions": "5"}
+		}},
 		{name: "failover", since: 17, set: sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, false, true)")},
 		{name: "failover, held back by a standby", since: 17, alone: true, set: func(p *plan) {
 			sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, false, true)")(p)
@@ -178,6 +182,7 @@ func settingsAxis() axis {
 			reloaded("max_slot_wal_keep_size", "32MB")(p)
 		}},
 		{name: "a limit on a slot's idle time", since: 18, alone: true, set: reloaded("idle_replication_slot_timeout", "1d")},
+		{name: "a near limit on a slot's idle time", since: 18, alone: true, set: reloaded("idle_replication_slot_timeout", "30min")},
 	}}
 }
 

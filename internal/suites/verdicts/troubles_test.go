@@ -181,7 +181,8 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
 	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", tlsNotUsed, check.TLSRequired)
 	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
-	add(f.Slot == nil && int64(f.Slots) >= f.number("max_replication_slots"), false, "no slot is left to make", noSlotAvailable)
+	// A slot that can't be used needs another one in its place.
+	add(int64(f.Slots) >= f.number("max_replication_slots"), f.Slot != nil, "no slot is left to make", noSlotAvailable)
 	add(f.InRecovery && w.target.Primary == nil, false, "a standby without its primary", check.PrimaryRequired)
 	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
 	reached := f.primary != nil && f.primary.login == nil
@@ -194,8 +195,10 @@ func (w *world) settingTroubles(o *observation) []trouble {
 		// Between what is near and what is far, both answers are good.
 		near := s.SafeWALSize != nil && *s.SafeWALSize < 4<<30
 		add(near, near && *s.SafeWALSize > 48<<20, "the limit on the slot's WAL is near", check.SlotAtRisk)
-		add(f.number("idle_replication_slot_timeout") > 0, false, "the slot is lost when it is idle", check.SlotAtRisk)
-		add(s.TwoPhase, false, "the slot is two-phase", slotTwoPhase)
+		// In seconds; the scene's slot has been idle for a moment.
+		idle := f.number("idle_replication_slot_timeout")
+		add(idle > 0 && idle < 60*60, false, "the slot is lost when it is idle", check.SlotAtRisk)
+		add(s.TwoPhase && f.number("max_prepared_transactions") > 0, false, "the slot is two-phase", slotTwoPhase)
 		add(s.Retained != nil && *s.Retained > 200<<20, s.Retained != nil && *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
 	}
 	unknown := o.facts.Slot != nil && o.facts.Slot.Active || o.login != nil || errors.Is(o.stream, errHeld)
