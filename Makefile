@@ -57,7 +57,7 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
 	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The fault suite and the verdicts take minutes, and `sam local` a container engine: they have targets of their own.
+# The fault suite and the verdicts take minutes, and `sam local` needs a container engine: each has its own target.
 PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts)
 
 .PHONY: test
@@ -65,14 +65,14 @@ test: ## all tests but the next ones, against a real Postgres and a real moto se
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
-test-faults: ## every step of a create, an update, a delete and an event, with every fault, and killed; prints the figures
+test-faults: ## every fault in every step of a create, an update, a delete and an event; prints the figures
 	go test -count 1 -v -timeout 15m ./internal/suites/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
-# How long the soak takes in `make soak`; in `make test-faults` it takes seconds.
+# The duration of `make soak`. As a part of `make test-faults` the soak takes seconds.
 SOAKTIME = 5m
 
 .PHONY: soak
-soak: ## random requests with random faults for SOAKTIME; then nothing may be lost or leaked
+soak: ## random requests with random faults for SOAKTIME; nothing may be lost or leaked
 	go test -count 1 -v -timeout 0 -run Soak ./internal/suites/faults -soak $(SOAKTIME)
 
 .PHONY: test-matrix
@@ -91,7 +91,7 @@ test-verdicts: ## random targets, judged by what a real consumer meets, with eve
 	PG_MAJOR=$(PG_MAJOR) go test -count 1 -v -timeout 0 ./internal/suites/verdicts -scenes $(SCENES) -seed $(SEED)
 
 .PHONY: bench
-bench: ## headgate's figures beside their goals and beside a naive implementation; takes some minutes
+bench: ## headgate's figures, their goals, and those of a naive implementation; takes some minutes
 	@go run ./internal/suites/bench/run
 
 .PHONY: fuzz
