@@ -84,7 +84,7 @@ func TestOpenAPI_JSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := openapitest.JSON(source)
+	want, err := openapitest.JSON(withFindingCodes(t, source))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +97,22 @@ func TestOpenAPI_JSON(t *testing.T) {
 	if !bytes.Equal(httpapi.OpenAPI(), want) {
 		t.Error("openapi.json is not what openapi.yaml generates: run `make openapi`")
 	}
+}
+
+// withFindingCodes fills the codes of the table in where the document asks for them.
+func withFindingCodes(t *testing.T, document []byte) []byte {
+	t.Helper()
+	const place = "examples: [] # make openapi fills in the codes of internal/check"
+	if bytes.Count(document, []byte(place)) != 1 {
+		t.Fatal("openapi.yaml has no place for the codes of findings")
+	}
+	var codes []string
+	for _, c := range check.Table() {
+		for _, definition := range c.Codes {
+			codes = append(codes, string(definition.Code))
+		}
+	}
+	return bytes.Replace(document, []byte(place), []byte("examples: ["+strings.Join(codes, ", ")+"]"), 1)
 }
 
 func TestDescribe(t *testing.T) {
@@ -129,39 +145,6 @@ func TestOpenAPI_Codes(t *testing.T) {
 	t.Parallel()
 	d := document(t)
 	schema := func(name string) object { return at(t, d, "components", "schemas", name) }
-	var failures, warnings []string
-	ofCheck := map[string][]string{}
-	for _, c := range check.Table() {
-		for _, definition := range c.Codes {
-			code := string(definition.Code)
-			ofCheck[c.Name] = append(ofCheck[c.Name], code)
-			if definition.Status == check.Failed {
-				failures = append(failures, code)
-			} else {
-				warnings = append(warnings, code)
-			}
-		}
-	}
-	t.Run("failures and warnings are those of the table", func(t *testing.T) {
-		t.Parallel()
-		sameCodes(t, "FailureCode", enumeration(t, d, schema("FailureCode")), failures)
-		sameCodes(t, "WarningCode", enumeration(t, d, schema("WarningCode")), warnings)
-	})
-	t.Run("each check has the codes of the table", func(t *testing.T) {
-		t.Parallel()
-		documented := map[string][]string{}
-		for _, one := range schema("CodeOfItsCheck")["oneOf"].([]any) {
-			properties := at(t, one.(object), "properties")
-			name := at(t, properties, "name")["const"].(string)
-			documented[name] = enumeration(t, d, at(t, properties, "code"))
-		}
-		for name, codes := range ofCheck {
-			sameCodes(t, name, documented[name], codes)
-		}
-		if len(documented) != len(ofCheck) {
-			t.Errorf("the document has the codes of %d checks, the table those of %d", len(documented), len(ofCheck))
-		}
-	})
 	t.Run("errors have the codes of apierror", func(t *testing.T) {
 		t.Parallel()
 		got := slices.Concat(
