@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"github.com/headgate/headgate/internal/check"
 )
 
@@ -106,12 +104,15 @@ func afterStatements(formats ...string) func(t *testing.T) *source {
 // startReading starts a reader of the slot that ends with the test.
 func startReading(s *source) {
 	s.t.Helper()
+	startStreaming(s, " (proto_version '1', publication_names "+literal(s.publication())+")")
+}
+
+// startStreaming starts a reader of the slot, with options of its plugin, that ends
+// with the test.
+func startStreaming(s *source, options string) {
+	s.t.Helper()
 	reader := openSession(s.t, s.server, s.target.Endpoint.Database, map[string]string{"replication": "database"})
-	reader.Frontend().SendQuery(&pgproto3.Query{String: "START_REPLICATION SLOT " + s.target.Slot.SlotName +
-		" LOGICAL 0/0 (proto_version '1', publication_names " + literal(s.publication()) + ")"})
-	if err := reader.Frontend().Flush(); err != nil {
-		s.t.Fatal(err)
-	}
+	send(s.t, reader, "START_REPLICATION SLOT "+s.target.Slot.SlotName+" LOGICAL 0/0"+options)
 	if _, err := reader.Frontend().Receive(); err != nil {
 		s.t.Fatal(err)
 	}

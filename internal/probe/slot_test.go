@@ -3,8 +3,6 @@ package probe_test
 import (
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
@@ -109,10 +107,7 @@ func startCreating(s *source) {
 func (s *source) createSlotInBackground() {
 	s.t.Helper()
 	creator := openSession(s.t, s.server, s.target.Endpoint.Database, nil)
-	creator.Frontend().SendQuery(&pgproto3.Query{String: s.createSlot()})
-	if err := creator.Frontend().Flush(); err != nil {
-		s.t.Fatal(err)
-	}
+	send(s.t, creator, s.createSlot())
 	s.t.Cleanup(s.dropSlot)
 	s.waitForSlot("confirmed_flush_lsn IS NULL AND cardinality(pg_blocking_pids(active_pid)) > 0")
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
@@ -227,6 +228,15 @@ func mustDo(t *testing.T, conn *pgconn.PgConn, sql string) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql).ReadAll(); err != nil {
 		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// send sends SQL and does not wait for the answer.
+func send(t *testing.T, conn *pgconn.PgConn, sql string) {
+	t.Helper()
+	conn.Frontend().SendQuery(&pgproto3.Query{String: sql})
+	if err := conn.Frontend().Flush(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -235,11 +235,15 @@ func TestProbe_ReplicaFixes(t *testing.T) {
 
 // syncedSlot is a source on a standby whose slot is a copy of the primary's.
 func syncedSlot(t *testing.T) *source {
-	s := newReplica(t, pairOf(t, decodingMajor(minSyncMajor)))
+	return syncedSlotOn(t, pairOf(t, decodingMajor(minSyncMajor)))
+}
+
+func syncedSlotOn(t *testing.T, p pair) *source {
+	s := newReplica(t, p)
 	s.target.Slot.SlotName += "_copied"
 	s.exec(s.sql("SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput', false, false, true)"))
 	t.Cleanup(func() {
-		_, err := s.primary.Exec(context.Background(), "postgres", s.dropSlotSQL())
+		_, err := p.primary.Exec(context.Background(), "postgres", s.dropSlotSQL())
 		if err != nil {
 			t.Log(err)
 		}
