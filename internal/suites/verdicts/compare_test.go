@@ -83,9 +83,12 @@ func unjustified(f check.Entry, troubles []trouble, tags []string) string {
 }
 
 // told reports whether the report has the trouble, by the table's name where it is
-// about one.
+// about one, or says that its check could not be made.
 func told(t trouble, report check.Report) bool {
 	return slices.ContainsFunc(findings(report), func(f check.Entry) bool {
+		if f.Code == notChecked {
+			return slices.ContainsFunc(t.codes, func(c check.Code) bool { return checkOf(c) == f.Name })
+		}
 		return slices.Contains(t.codes, f.Code) && (t.table == "" || strings.Contains(f.Message+f.Fix, t.table))
 	})
 }

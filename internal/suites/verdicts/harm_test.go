@@ -17,7 +17,9 @@ func (w *world) harmless() map[string]string {
 			` OR plugin IS DISTINCT FROM 'pgoutput' OR database IS DISTINCT FROM ` + literal(w.names.database),
 		"publication":         `SELECT pubname, concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_publication WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || tablename, '' FROM pg_publication_tables WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
-		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type, '' FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type,
+CASE WHEN EXISTS (SELECT FROM pg_publication_tables pt WHERE pubname = ` + literal(w.target.Slot.PublicationName) + ` AND to_regclass(format('%I.%I', schemaname, tablename)) = c.oid) THEN 'published' END
+FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE c.relnamespace::regnamespace::text NOT LIKE 'pg_%'`,
 		"role":  `SELECT rolname, concat_ws(' ', rolcanlogin, rolreplication, rolsuper, rolbypassrls) FROM pg_roles WHERE rolname <> ` + literal(w.names.role),
 		"limit": `SELECT name, setting FROM pg_settings WHERE name IN ('max_slot_wal_keep_size', 'idle_replication_slot_timeout') AND setting NOT IN ('-1', '0')`,
@@ -57,27 +59,28 @@ func (w *world) harm(ctx context.Context, before snapshot) ([]disagreement, erro
 	}
 	for key, value := range before {
 		now, ok := after[key]
-		limit := strings.HasPrefix(key, "limit ")
+		free := strings.HasPrefix(key, "limit ") || strings.HasPrefix(key, "grant ")
 		switch {
 		case !ok:
 			add(key, "%s (%s) is gone", key, value)
-		case now != value && !limit:
+		case now != value && !free:
 			add(key, "%s was %q and is %q", key, value, now)
 		}
 	}
-	for key := range after {
-		if _, ok := before[key]; !ok && strings.HasPrefix(key, "grant ") && !w.mayBeGranted(key) {
+	for key, value := range after {
+		if _, ok := before[key]; !ok && strings.HasPrefix(key, "grant ") && !w.mayBeGranted(key, value) {
 			add(key, "%s was given", key)
 		}
 	}
 	return all, nil
 }
 
-// mayBeGranted reports whether a grant is one to read, to the role that a consumer's
-// session has. The owner's own rights show once there is another grant.
-func (w *world) mayBeGranted(key string) bool {
+// mayBeGranted reports whether a grant is one to read a published table, to the role
+// that a consumer's session has. The owner's own rights show once there is another
+// grant.
+func (w *world) mayBeGranted(key, value string) bool {
 	for _, role := range []string{w.names.role, w.names.group} {
-		if strings.HasSuffix(key, " "+role+" SELECT") {
+		if value == "published" && strings.HasSuffix(key, " "+role+" SELECT") {
 			return true
 		}
 	}

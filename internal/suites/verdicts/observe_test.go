@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pglogrepl"
@@ -20,8 +21,10 @@ type observation struct {
 	// skipped is whether changes were left out for want of the publication.
 	skipped   bool
 	published []publishedTable
-	tables    []tableObservation
-	facts     facts
+	// unreadable are published tables that are none of the scene's.
+	unreadable []string
+	tables     []tableObservation
+	facts      facts
 }
 
 // tableObservation is what was met with at one table of the scene.
@@ -167,47 +170,58 @@ func (w *world) work(ctx context.Context, o *observation, reader *pgconn.PgConn)
 func (w *world) copyAll(ctx context.Context, o *observation, reader *pgconn.PgConn) error {
 	for _, p := range o.published {
 		i := o.tableOf(p)
-		if i < 0 {
-			continue
+		if i >= 0 {
+			o.tables[i].published = true
 		}
-		o.tables[i].published = true
 		if reader == nil {
 			continue
 		}
-		columns := "*"
-		if p.Columns != nil {
-			quoted := make([]string, len(p.Columns))
-			for j, c := range p.Columns {
-				quoted[j] = quote(c)
-			}
-			columns = strings.Join(quoted, ", ")
-		}
-		kind, err := w.ask(ctx, w.lease.primary, w.names.database, "SELECT relkind FROM pg_class WHERE oid = "+literal(p.qualified())+"::regclass")
+		c, err := w.copy(ctx, p, reader)
 		if err != nil {
 			return err
 		}
-		from := " FROM " + p.qualified()
-		if kind != "p" {
-			from = " FROM ONLY " + p.qualified()
+		if i >= 0 {
+			o.tables[i].copies = append(o.tables[i].copies, c)
+		} else if stateOf(c.err) == "42501" {
+			o.unreadable = append(o.unreadable, c.relation)
 		}
-		if p.RowFilter != "" {
-			from += " WHERE " + p.RowFilter
-		}
-		c := copyObservation{relation: p.qualified()}
-		tag, err := reader.CopyTo(ctx, io.Discard, "COPY (SELECT "+columns+from+") TO STDOUT")
-		if err != nil && stateOf(err) == "" {
-			return err
-		}
-		c.err, c.rows = err, tag.RowsAffected()
-		want, err := w.ask(ctx, w.lease.target(), w.names.database, "SELECT count(*)"+from)
-		if err == nil {
-			if _, err := fmt.Sscan(want, &c.want); err != nil {
-				return err
-			}
-		}
-		o.tables[i].copies = append(o.tables[i].copies, c)
 	}
 	return nil
+}
+
+// copy copies one table, and counts the rows that there are.
+func (w *world) copy(ctx context.Context, p publishedTable, reader *pgconn.PgConn) (copyObservation, error) {
+	c := copyObservation{relation: p.qualified()}
+	columns := "*"
+	if p.Columns != nil {
+		quoted := make([]string, len(p.Columns))
+		for j, name := range p.Columns {
+			quoted[j] = quote(name)
+		}
+		columns = strings.Join(quoted, ", ")
+	}
+	kind, err := w.ask(ctx, w.lease.primary, w.database(), "SELECT relkind FROM pg_class WHERE oid = to_regclass("+literal(p.qualified())+")")
+	if err != nil {
+		return c, err
+	}
+	from := " FROM " + p.qualified()
+	if kind != "p" {
+		from = " FROM ONLY " + p.qualified()
+	}
+	if p.RowFilter != "" {
+		from += " WHERE " + p.RowFilter
+	}
+	tag, err := reader.CopyTo(ctx, io.Discard, "COPY (SELECT "+columns+from+") TO STDOUT")
+	if err != nil && stateOf(err) == "" {
+		return c, err
+	}
+	c.err, c.rows = err, tag.RowsAffected()
+	if want, err := w.ask(ctx, w.lease.target(), w.database(), "SELECT count(*)"+from); err == nil {
+		if c.want, err = strconv.ParseInt(want, 10, 64); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
 }
 
 // tableOf is the index of the scene's table that p is, or is a part of; -1 for

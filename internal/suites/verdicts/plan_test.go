@@ -172,10 +172,20 @@ func (p *plan) base() []step {
 		{phase: databasePhase, sql: "GRANT CREATE ON SCHEMA public TO {owner}"},
 		{phase: tablePhase, owner: true, sql: "CREATE TABLE other_table (id bigint PRIMARY KEY, v text)"},
 		{phase: tablePhase, owner: true, sql: "GRANT SELECT ON other_table TO {role}"},
+		{phase: tablePhase, owner: true, sql: "CREATE TABLE closed_table (id bigint PRIMARY KEY)"},
 		{phase: tablePhase, sql: "CREATE PUBLICATION other_publication FOR TABLE other_table WITH (publish = 'insert')"},
 	}
 	if p.needs.settings["wal_level"] == "" && p.needs.arguments == nil {
 		steps = append(steps, step{phase: publicationPhase, sql: "SELECT pg_create_logical_replication_slot('other_{id}', 'pgoutput')"})
 	}
 	return steps
+}
+
+// tags are those of the plan's tables.
+func (p *plan) tags() []string {
+	var tags []string
+	for _, t := range p.tables {
+		tags = append(tags, t.tag)
+	}
+	return tags
 }

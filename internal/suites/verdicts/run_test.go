@@ -69,66 +69,90 @@ func (j judge) judge(ctx context.Context, s scene) (o outcome) {
 	return o
 }
 
+// trial is one scene while it is judged.
+type trial struct {
+	judge
+	w       *world
+	o       *outcome
+	before  snapshot
+	first   *observation
+	applied []check.Entry // whose fix was run last
+	ran     map[check.Code]bool
+}
+
+// rounds asks, consumes, compares and runs the fixes, until nothing is left to mend.
 func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
-	before, err := w.snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	var tags []string
-	for _, t := range w.plan.tables {
-		tags = append(tags, t.tag)
-	}
-	var first *observation
-	worked := map[string]bool{}
-	var applied []check.Entry
+	t := &trial{judge: j, w: w, o: o, ran: map[check.Code]bool{}}
 	for round := range maxRounds + 1 {
-		report := j.prober.Probe(ctx, w.target)
-		if w.release != nil {
-			if err := w.release(ctx); err != nil {
-				return err
-			}
-			w.release = nil
-		}
-		// The server may still be ending headgate's session.
-		if err := w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headgate')"); err != nil {
-			return err
-		}
-		observed, err := w.consume(ctx)
+		more, err := t.round(ctx, round)
 		if err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
-		// A fix may make the slot anew, and says that what was waiting is lost.
-		w.pendingRows = nil
-		if round == 0 {
-			first, o.report = observed, report
-			for _, f := range findings(report) {
-				o.seen = append(o.seen, f.Code)
-			}
-		}
-		odds := compare(report, w.troubles(observed), tags)
-		if round > 0 {
-			odds = append(odds, persisting(applied, report)...)
-			odds = append(odds, brokenStatements(first, observed)...)
-		}
-		o.disagreements = append(o.disagreements, odds...)
-		if !j.fixes || len(odds) > 0 {
-			break
-		}
-		if round == maxRounds {
-			o.disagreements = append(o.disagreements, left(report, worked)...)
-			break
-		}
-		applied = w.applyAll(ctx, report, o)
-		for _, e := range applied {
-			worked[string(e.Code)] = true
-		}
-		if len(applied) == 0 {
+		if !more {
 			break
 		}
 	}
-	harm, err := w.harm(ctx, before)
+	harm, err := w.harm(ctx, t.before)
 	o.disagreements = append(o.disagreements, harm...)
 	return err
+}
+
+// round reports whether fixes were run, so that another round shows what they did.
+func (t *trial) round(ctx context.Context, n int) (bool, error) {
+	report, err := t.ask(ctx)
+	if err != nil {
+		return false, err
+	}
+	observed, err := t.w.consume(ctx)
+	if err != nil {
+		return false, err
+	}
+	odds := compare(report, t.w.troubles(observed), t.w.plan.tags())
+	if n == 0 {
+		t.first, t.o.report = observed, report
+		for _, f := range findings(report) {
+			t.o.seen = append(t.o.seen, f.Code)
+		}
+		// A fix may make the slot anew, and says that what was waiting is lost.
+		t.w.pendingRows = nil
+	} else {
+		odds = append(odds, persisting(t.applied, report)...)
+		odds = append(odds, brokenStatements(t.first, observed)...)
+	}
+	if n == maxRounds && len(odds) == 0 {
+		odds = left(report, t.ran)
+	}
+	t.o.disagreements = append(t.o.disagreements, odds...)
+	if !t.fixes || len(odds) > 0 || n == maxRounds {
+		return false, nil
+	}
+	t.applied = t.w.applyAll(ctx, report, t.o)
+	for _, e := range t.applied {
+		t.ran[e.Code] = true
+	}
+	return len(t.applied) > 0, nil
+}
+
+// ask asks headgate, and takes away what was in its way only.
+func (t *trial) ask(ctx context.Context) (check.Report, error) {
+	var err error
+	if t.before == nil && t.w.release == nil { // a lock would be in the way
+		if t.before, err = t.w.snapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	report := t.prober.Probe(ctx, t.w.target)
+	if t.w.release != nil {
+		if err := t.w.release(ctx); err != nil {
+			return nil, err
+		}
+		t.w.release = nil
+		if t.before, err = t.w.snapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// The server may still be ending headgate's session.
+	return report, t.w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headgate')")
 }
 
 // persisting are the findings that are still there after their fix was run.
@@ -146,10 +170,10 @@ func persisting(applied []check.Entry, report check.Report) []disagreement {
 }
 
 // left are the findings that have a fix and are there after the last round.
-func left(report check.Report, worked map[string]bool) []disagreement {
+func left(report check.Report, ran map[check.Code]bool) []disagreement {
 	var all []disagreement
 	for _, f := range findings(report) {
-		if f.Fix != "" && worked[string(f.Code)] {
+		if f.Fix != "" && ran[f.Code] {
 			all = append(all, disagreement{notMended, string(f.Code), fmt.Sprintf("%s: %s", f.Code, f.Message)})
 		}
 	}

@@ -41,6 +41,9 @@ func (w *world) troubles(o *observation) []trouble {
 	for _, t := range o.tables {
 		all = append(all, o.tableTroubles(t)...)
 	}
+	for _, name := range o.unreadable {
+		all = append(all, trouble{what: "a copy of " + name + " fails", codes: []check.Code{check.TablesUnreadable}})
+	}
 	return all
 }
 
