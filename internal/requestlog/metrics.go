@@ -9,12 +9,12 @@ import (
 // Namespace returns the namespace of a stack's metrics in CloudWatch, headgate/ and
 // the stack's name, which template.yaml's alarms and dashboard look in. logGroup is
 // the function's log group, named /aws/lambda/<stack>/<function> by the template.
-// The namespace of another name is empty: the function belongs to no stack.
+// For a function of no stack it is headgate.
 func Namespace(logGroup string) string {
 	rest, ok := strings.CutPrefix(logGroup, "/aws/lambda/")
 	stack, function, ok2 := strings.Cut(rest, "/")
 	if !ok || !ok2 || stack == "" || function == "" || strings.Contains(function, "/") {
-		return ""
+		return "headgate"
 	}
 	return "headgate/" + stack
 }

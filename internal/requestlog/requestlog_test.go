@@ -153,12 +153,12 @@ func TestNamespace(t *testing.T) {
 	t.Parallel()
 	for group, want := range map[string]string{
 		"/aws/lambda/prod/create-database": "headgate/prod",
-		"/aws/lambda/create-database":      "",
-		"/aws/lambda//create-database":     "",
-		"/aws/lambda/prod/":                "",
-		"/aws/lambda/a/b/c":                "",
-		"/other/prod/create-database":      "",
-		"":                                 "",
+		"/aws/lambda/create-database":      "headgate",
+		"/aws/lambda//create-database":     "headgate",
+		"/aws/lambda/prod/":                "headgate",
+		"/aws/lambda/a/b/c":                "headgate",
+		"/other/prod/create-database":      "headgate",
+		"":                                 "headgate",
 	} {
 		if got := requestlog.Namespace(group); got != want {
 			t.Errorf("namespace of %q is %q, want %q", group, got, want)
