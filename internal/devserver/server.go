@@ -112,12 +112,16 @@ func (s *Server) URL() string {
 	return "http://" + address.String()
 }
 
-// Close waits up to 5 seconds for requests in progress, ends the server and
+// Close waits up to 5 seconds for requests in progress, then ends the server and
 // closes the data file.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Shutdown also waits for connections on which no request was sent yet.
+		err = s.http.Close()
+	}
 	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
