@@ -34,12 +34,12 @@ func loginRejection(s server, f facts.Failure) check.Entry {
 	case m.SQLSTATE == pgerrcode.InvalidCatalogName:
 		return fail(check.DatabaseNotFound, "database "+db+" does not exist on this server", "")
 	case m.SQLSTATE == pgerrcode.InsufficientPrivilege:
-		return fail(check.ConnectionNotPermitted, "role "+role+" lacks the CONNECT privilege on database "+db,
+		return fail(check.ConnectionNotPermitted, "role "+role+" lacks the CONNECT privilege on database "+db+", which the database's owner can grant",
 			"GRANT CONNECT ON DATABASE "+db+" TO "+role)
 	case m.SQLSTATE == pgerrcode.TooManyConnections:
 		return tooManyConnections(m, role, db)
 	case m.SQLSTATE == pgerrcode.ObjectNotInPrerequisiteState && m.Routine == routineDatabase:
-		return fail(check.ConnectionNotPermitted, "database "+db+" does not accept connections",
+		return fail(check.ConnectionNotPermitted, "database "+db+" does not accept connections until its owner allows them",
 			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true -- in another database, such as postgres")
 	case unavailable(m.SQLSTATE):
 		return fail(check.ServerUnavailable, "the server accepts no sessions at the moment: "+m.Message, "")
@@ -133,9 +133,9 @@ func tooManyConnections(m facts.ServerMessage, role, db string) check.Entry {
 	message, fix := "the server has no connection left", "close idle connections, or raise max_connections and restart the server"
 	switch m.Routine {
 	case routineRole:
-		message, fix = "role "+role+" has reached its connection limit", "ALTER ROLE "+role+" CONNECTION LIMIT -1"
+		message, fix = "role "+role+" has reached its connection limit, which a superuser can raise", "ALTER ROLE "+role+" CONNECTION LIMIT -1"
 	case routineDatabase:
-		message, fix = "database "+db+" has reached its connection limit", "ALTER DATABASE "+db+" CONNECTION LIMIT -1"
+		message, fix = "database "+db+" has reached its connection limit, which its owner can raise", "ALTER DATABASE "+db+" CONNECTION LIMIT -1"
 	}
 	return check.Fail(check.Authentication, check.TooManyConnections, message, fix)
 }
