@@ -75,6 +75,17 @@ SOAKTIME = 5m
 soak: ## random requests with random faults for SOAKTIME; nothing may be lost or leaked
 	go test -count 1 -v -timeout 0 -run Soak ./internal/suites/faults -soak $(SOAKTIME)
 
+# How many random servers and requests `make test-hostile` makes. What is random follows from HOSTILE_SEED; 0 is a seed
+# from the clock, which is printed.
+HOSTILE_SERVERS = 120
+HOSTILE_CALLERS = 3000
+HOSTILE_SEED = 0
+
+.PHONY: test-hostile
+test-hostile: ## forbidden addresses, hostile names, servers and callers, echoed passwords; prints the figures
+	@set -o pipefail; go test -count 1 -v -timeout 15m ./internal/suites/hostile -servers $(HOSTILE_SERVERS) -callers $(HOSTILE_CALLERS) \
+		-seed $(HOSTILE_SEED) | grep -v -e '=== ' -e '--- PASS'
+
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major version of PostgreSQL, with and without pipelining
 	@for major in $(MAJORS); do for flag in false true; do \
