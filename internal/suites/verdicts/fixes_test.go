@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/headgate/headgate/internal/check"
@@ -20,7 +23,8 @@ var errNoForm = errors.New("the fix has no form that a machine can apply")
 func (w *world) applyAll(ctx context.Context, report check.Report, o *outcome) []check.Entry {
 	var applied []check.Entry
 	for _, f := range findings(report) {
-		if f.Fix == "" {
+		// Nobody runs one statement twice.
+		if f.Fix == "" || slices.ContainsFunc(applied, func(e check.Entry) bool { return e.Fix == f.Fix }) {
 			continue
 		}
 		w.script = append(w.script, "-- the fix of "+string(f.Code)+": "+f.Fix)
@@ -52,6 +56,8 @@ func (w *world) apply(ctx context.Context, f check.Entry) error {
 		return w.applyPayload(f.Fix)
 	case strings.HasPrefix(f.Fix, "restart"):
 		return w.restart(ctx)
+	case strings.Contains(f.Fix, "in the configuration"):
+		return w.applyConfiguration(ctx, f.Fix)
 	case strings.HasPrefix(f.Fix, "stop "), strings.HasPrefix(f.Fix, "end "):
 		return w.applyStop(ctx, f)
 	}
@@ -126,6 +132,10 @@ func (w *world) afterSQL(ctx context.Context, sql, comment string, server *pgser
 		return w.restart(ctx)
 	case strings.Contains(comment, "pg_reload_conf"), strings.Contains(comment, "reload"):
 		return server.Reload(ctx)
+	case strings.Contains(comment, "send "):
+		if err := w.applyPayload(comment); err != nil {
+			return err
+		}
 	}
 	return w.caughtUp(ctx)
 }
@@ -159,6 +169,27 @@ func (w *world) applyHBA(ctx context.Context, fix string) error {
 		lines = append(lines, line)
 	}
 	return w.lease.setHBA(ctx, lines)
+}
+
+// applyConfiguration adds the setting to postgresql.conf, and restarts.
+func (w *world) applyConfiguration(ctx context.Context, fix string) error {
+	match := regexp.MustCompile(`set (\w+) = (\w+) in the configuration`).FindStringSubmatch(fix)
+	if match == nil {
+		return errNoForm
+	}
+	path, err := w.ask(ctx, w.lease.target(), "postgres", "SHOW config_file")
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text = fmt.Appendf(text, "%s = '%s'\n", match[1], match[2])
+	if err := overwrite(filepath.Dir(path), filepath.Base(path), text); err != nil {
+		return err
+	}
+	return w.restart(ctx)
 }
 
 func sendsPrimary(fix string) bool {
@@ -232,6 +263,10 @@ func (w *world) applyStop(ctx context.Context, f check.Entry) error {
 		if err := w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = "+pid[1]+")"); err != nil {
 			return err
 		}
+	}
+	// What it waited for is over: a slot that was being made is made.
+	if err := w.until(ctx, w.fill("SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot} AND active AND confirmed_flush_lsn IS NULL AND slot_type = 'logical')")); err != nil {
+		return err
 	}
 	if _, sql, ok := strings.Cut(f.Fix, "run "); ok && isSQL(sql) {
 		return w.applySQL(ctx, f, sql)
