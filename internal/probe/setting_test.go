@@ -109,7 +109,7 @@ func TestProbe_WALLevelOfPrimary(t *testing.T) {
 	}
 	// A lower wal_level has cost the slot. Each failure's fix mends it.
 	for range 3 {
-		for _, fix := range s.applyOnce(s.probe()) {
+		for _, fix := range s.applyAll(s.probe()) {
 			t.Log(fix)
 		}
 	}

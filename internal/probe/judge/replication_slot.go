@@ -23,11 +23,12 @@ func judgeSlot(s subject) []check.Entry {
 }
 
 func slotMissing(s subject) check.Entry {
+	message := slotName(s.slot) + " does not exist on " + s.noun()
 	fix := s.createSlot(s.slot.SlotName)
-	if s.inRecovery() && s.Facts.Server.Major() < minStandbyMajor {
-		fix = "" // no slot can be made here
+	if !s.canCreateSlots() {
+		message, fix = message+", and can't be created before the failure above is mended", ""
 	}
-	return check.Fail(check.ReplicationSlot, check.SlotNotFound, slotName(s.slot)+" does not exist on "+s.noun(), fix)
+	return check.Fail(check.ReplicationSlot, check.SlotNotFound, message, fix)
 }
 
 // noSlotAvailable reports that a slot that is yet to be made finds no place.
@@ -45,14 +46,17 @@ func noSlotAvailable(s subject) []check.Entry {
 		s.setting("max_replication_slots", strconv.Itoa(max(defaultLimit, 2*limit))))}
 }
 
-// slotFailures returns why the slot, which exists, can't be used. All of them have the
-// same fix: a new slot. It replaces the one that is there only if that can't belong
-// to somebody else.
+// slotFailures returns why the slot, which exists, can't be used. One fix mends all of
+// them, a new slot, and the first finding has it. It replaces the slot that is there
+// only if that can't belong to somebody else.
 func slotFailures(s subject) []check.Entry {
 	slot := s.Facts.FoundSlot()
 	var findings []check.Entry
 	fix := s.otherSlot()
 	fail := func(code check.Code, message string) {
+		if len(findings) > 0 || strings.HasPrefix(fix, "SELECT") && !s.canCreateSlots() {
+			fix = ""
+		}
 		findings = append(findings, check.Fail(check.ReplicationSlot, code, slotName(s.slot)+message, fix))
 	}
 	if s.wrongDatabase() {
@@ -82,7 +86,7 @@ func slotFailures(s subject) []check.Entry {
 	switch {
 	case len(findings) == 0 && slot.BeingCreated():
 		return []check.Entry{slotBeingCreated(s)}
-	case len(findings) > 0 && strings.HasPrefix(fix, "SELECT pg_create"):
+	case len(findings) > 0 && strings.HasPrefix(findings[0].Fix, "SELECT pg_create"):
 		return append(noSlotAvailable(s), findings...)
 	}
 	return findings

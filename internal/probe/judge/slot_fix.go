@@ -6,6 +6,15 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
+// canCreateSlots reports whether a logical slot can be created on the server as it is
+// set up now.
+func (s *subject) canCreateSlots() bool {
+	if s.Facts.Server == nil {
+		return true
+	}
+	return len(judgeWALLevel(*s)) == 0 && (!s.inRecovery() || s.Facts.Server.Major() >= minStandbyMajor)
+}
+
 // createSlot returns how to create a slot that can be used here.
 func (s *subject) createSlot(name string, notes ...string) string {
 	return annotate("SELECT "+createSlotCall(name, false), append(notes, s.slotNotes()...)...)

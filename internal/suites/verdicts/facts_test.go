@@ -71,7 +71,7 @@ func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
 'senders', (SELECT count(*) FROM pg_stat_replication),
 'in_recovery', pg_is_in_recovery(),
 'settings', (SELECT jsonb_object_agg(name, setting) FROM pg_settings WHERE name IN
-  ('wal_level', 'max_wal_senders', 'max_replication_slots', 'ssl', 'hot_standby_feedback', 'max_slot_wal_keep_size', 'idle_replication_slot_timeout', 'max_prepared_transactions')))`,
+  ('wal_level', 'max_wal_senders', 'max_replication_slots', 'ssl', 'hot_standby_feedback', 'max_slot_wal_keep_size', 'idle_replication_slot_timeout', 'max_prepared_transactions', 'synchronized_standby_slots')))`,
 		literal(t.Slot.SlotName), literal(t.Slot.PublicationName), literal(t.Endpoint.Username))
 	text, err := w.ask(ctx, w.lease.target(), w.database(), sql)
 	if err != nil {

@@ -204,8 +204,11 @@ func (w *world) settingTroubles(o *observation) []trouble {
 		add(s.TwoPhase && f.number("max_prepared_transactions") > 0, false, "the slot is two-phase", slotTwoPhase)
 		add(s.Retained != nil && *s.Retained > 200<<20, s.Retained != nil && *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
 	}
+	// A slot without pending changes is held back too, from the next change on.
+	waits := f.Settings["synchronized_standby_slots"] != ""
+	add(waits, true, "standbys are waited for", slotHeldBack)
 	const muchToRead = 16 << 20 // from where headgate may leave it untried
-	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || errors.Is(o.stream, errHeld)
+	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
 	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser, "a table can't be read", check.TablesUnreadable, notChecked)
 	add(w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["obstacle"] != "", true, "settings can't be read", notChecked)
