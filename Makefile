@@ -101,6 +101,10 @@ SEED = 0
 test-verdicts: ## random targets, judged by what a real consumer meets, with every fix run: SCENES=150 SEED=0 PG_MAJOR=17
 	PG_MAJOR=$(PG_MAJOR) go test -count 1 -v -timeout 0 ./internal/suites/verdicts -scenes $(SCENES) -seed $(SEED)
 
+.PHONY: test-verdicts-matrix
+test-verdicts-matrix: test-verdicts ## the same on this machine's Postgres, and 20 scenes on each major
+	@for major in $(MAJORS); do $(MAKE) --no-print-directory test-verdicts SCENES=20 SEED=$(SEED) PG_MAJOR=$$major || exit 1; done
+
 .PHONY: bench
 bench: ## headgate's figures, their goals, and those of a naive implementation; takes some minutes
 	@go run ./internal/suites/bench/run

@@ -19,9 +19,10 @@ import (
 var errNoForm = errors.New("the fix has no form that a machine can apply")
 
 // applyAll runs the fixes of a report in order, and returns the findings whose fix
-// was run.
+// was run. Where one could not be applied, those after it may fail for want of it.
 func (w *world) applyAll(ctx context.Context, report check.Report, o *outcome) []check.Entry {
 	var applied []check.Entry
+	incomplete := false
 	for _, f := range findings(report) {
 		// Nobody runs one statement twice.
 		if f.Fix == "" || slices.ContainsFunc(applied, func(e check.Entry) bool { return e.Fix == f.Fix }) {
@@ -32,6 +33,9 @@ func (w *world) applyAll(ctx context.Context, report check.Report, o *outcome) [
 		switch {
 		case errors.Is(err, errNoForm):
 			o.notApplied = append(o.notApplied, string(f.Code)+": "+f.Fix)
+			incomplete = true
+			continue
+		case err != nil && incomplete:
 			continue
 		case err != nil:
 			o.disagreements = append(o.disagreements, disagreement{fixRefused, string(f.Code), fmt.Sprintf("%q: %v", f.Fix, err)})

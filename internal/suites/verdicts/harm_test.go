@@ -18,7 +18,8 @@ func (w *world) harmless() map[string]string {
 		"publication":         `SELECT pubname, concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_publication WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || tablename, '' FROM pg_publication_tables WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type,
-CASE WHEN EXISTS (SELECT FROM pg_publication_tables pt WHERE pubname = ` + literal(w.target.Slot.PublicationName) + ` AND to_regclass(format('%I.%I', schemaname, tablename)) = c.oid) THEN 'published' END
+CASE WHEN EXISTS (SELECT FROM pg_publication_tables pt WHERE pubname = ` + literal(w.target.Slot.PublicationName) + ` 
+  AND (to_regclass(format('%I.%I', schemaname, tablename)) = c.oid OR to_regclass(format('%I.%I', schemaname, tablename)) IN (SELECT relid FROM pg_partition_ancestors(c.oid)))) THEN 'published' END
 FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE c.relnamespace::regnamespace::text NOT LIKE 'pg_%'`,
 		"role":  `SELECT rolname, concat_ws(' ', rolcanlogin, rolreplication, rolsuper, rolbypassrls) FROM pg_roles WHERE rolname <> ` + literal(w.names.role),

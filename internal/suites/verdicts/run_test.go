@@ -160,7 +160,7 @@ func persisting(applied []check.Entry, report check.Report) []disagreement {
 	var all []disagreement
 	for _, a := range applied {
 		for _, f := range findings(report) {
-			if f.Code == a.Code && f.Message == a.Message && f.Fix == a.Fix {
+			if f.Code == a.Code && f.Message == a.Message {
 				all = append(all, disagreement{fixUseless, string(a.Code), fmt.Sprintf("after %q the finding %s is still there", a.Fix, a.Code)})
 				break
 			}
