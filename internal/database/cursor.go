@@ -38,7 +38,8 @@ func (s *Service) openCursor(ctx context.Context, account, cursor string) (strin
 	}
 	invalid := apierror.FieldErrors{"cursor": {"is not one that this API gave to this account"}}.AsError()
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != len(uuid.UUID{})+macBytes {
+	// The decoder skips line ends.
+	if err != nil || len(b) != len(uuid.UUID{})+macBytes || base64.RawURLEncoding.EncodeToString(b) != cursor {
 		return "", invalid
 	}
 	id := uuid.UUID(b[:len(uuid.UUID{})])

@@ -70,6 +70,7 @@ func TestList_Cursors(t *testing.T) {
 	cursor := f.cursor(first)
 	for name, bad := range map[string]string{
 		"a changed signature": cursor[:len(cursor)-2] + "AA", "another form": "x", "a longer one": cursor + "A", "a shorter one": cursor[:20],
+		"a line end in it": cursor[:5] + "\n" + cursor[5:], "a line end after it": cursor + "\r\n", "padding": cursor + "=",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			if _, err := f.list("acme", 0, database.ListOptions{Cursor: bad}); code(err) != apierror.InvalidPayload {

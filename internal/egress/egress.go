@@ -49,8 +49,9 @@ type runtimeAPI struct {
 }
 
 // New returns a policy. allow is a comma-separated list of CIDRs or addresses, which
-// can allow private, carrier-grade NAT, unique-local and loopback ranges. runtime is
-// the host:port in AWS_LAMBDA_RUNTIME_API, which is never allowed. Both may be empty.
+// can allow private, carrier-grade NAT, unique-local and loopback ranges. An entry
+// without any effect is an error, since it does not do what it was written for.
+// runtime is the host:port in AWS_LAMBDA_RUNTIME_API, which is never allowed. Both may be empty.
 func New(allow, runtime string) (Policy, error) {
 	var p Policy
 	for item := range strings.SplitSeq(allow, ",") {
@@ -60,6 +61,9 @@ func New(allow, runtime string) (Policy, error) {
 		prefix, err := parsePrefix(item)
 		if err != nil {
 			return Policy{}, fmt.Errorf("parse allowed range %q: not a CIDR such as 10.0.0.0/8", item)
+		}
+		if !effective(prefix) {
+			return Policy{}, fmt.Errorf("parse allowed range %q: it has no effect, because its addresses are allowed anyway or never", item)
 		}
 		p.allow = append(p.allow, prefix)
 	}
@@ -87,6 +91,34 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, err
 	}
 	return prefix.Masked(), nil
+}
+
+// effective reports whether prefix has addresses that only an entry of the list
+// allows.
+func effective(prefix netip.Prefix) bool {
+	for _, s := range private() {
+		common := netip.MustParsePrefix(s)
+		if !common.Overlaps(prefix) {
+			continue
+		}
+		if prefix.Bits() > common.Bits() {
+			common = prefix
+		}
+		if !covered(common, services()) {
+			return true
+		}
+	}
+	return false
+}
+
+// covered reports whether one of ranges has all of prefix.
+func covered(prefix netip.Prefix, ranges []string) bool {
+	for _, s := range ranges {
+		if r := netip.MustParsePrefix(s); r.Bits() <= prefix.Bits() && r.Contains(prefix.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 // Judge decides whether addr may be dialled at port. An IPv6 address that embeds an

@@ -2,6 +2,7 @@ package egress_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/headgate/headgate/internal/egress"
@@ -63,7 +64,7 @@ func TestJudge(t *testing.T) {
 		{"6to4 of a private address is private", "", "2002:a00:1::", egress.Private},
 		{"6to4 of the metadata service is forbidden", everything, "2002:a9fe:a9fe::", egress.Forbidden},
 		{"6to4 of a public address is allowed", "", "2002:808:808::", egress.Allowed},
-		{"Teredo of a private address is private", "", "2001:0:1::f5ff:fffe", egress.Private},
+		{"Teredo is forbidden", everything, "2001:0:1::f5ff:fffe", egress.Forbidden},
 		{"an address with a zone is forbidden", everything, "fe80::1%eth0", egress.Forbidden},
 	}
 	for _, tt := range tests {
@@ -74,6 +75,64 @@ func TestJudge(t *testing.T) {
 				t.Errorf("Judge(%s) with %q allowed = %v, want %v", tt.addr, tt.allow, got, tt.want)
 			}
 		})
+	}
+}
+
+// TestSafety_JudgeIPv6 has the addresses outside the assigned part of IPv6, the forms
+// that embed IPv4, and the clouds' own services.
+func TestSafety_JudgeIPv6(t *testing.T) {
+	t.Parallel()
+	const everything = "0.0.0.0/0,::/0"
+	tests := map[string][]string{
+		"SIIT of the metadata service":   {"::ffff:0:169.254.169.254"},
+		"SIIT of a public address":       {"::ffff:0:8.8.8.8"},
+		"outside the assigned part":      {"4000::1", "1::1", "5f00::1", "8000::1", "e000::1", "fbff::1", "fe00::1", "200::1", "100::1"},
+		"protocol assignments":           {"2001::1", "2001:1ff:ffff::1", "2001:2::1", "2001:20::1", "2001:10::1"},
+		"documentation":                  {"2001:db8:ffff::1", "3fff:fff::1"},
+		"services of AWS":                {"fd00:ec2::23", "fd00:ec2::253", "fd00:ec2:ffff::1", "169.254.0.1", "169.254.170.2", "169.254.170.23", "::ffff:169.254.170.2"},
+		"services of other clouds":       {"100.100.100.200", "fd20:ce::254", "168.63.129.16"},
+		"6to4 of a service":              {"2002:a9fe:aa02::1", "2002:6464:64c8::1"},
+		"ISATAP of a service":            {"2600::5efe:169.254.169.254", "2600::200:5efe:169.254.169.254"},
+		"NAT64 and IPv4-compatible":      {"64:ff9b::8.8.8.8", "64:ff9b:1::8.8.8.8", "::8.8.8.8"},
+		"link-local and multicast, IPv6": {"fe80::1", "febf::1", "fec0::1", "ff02::1"},
+	}
+	for name, addresses := range tests {
+		t.Run(name+" is forbidden whatever is allowed", func(t *testing.T) {
+			t.Parallel()
+			for _, a := range addresses {
+				for _, allow := range []string{"", everything, "fc00::/7,100.64.0.0/10,::1"} {
+					if got := policy(t, allow, "").Judge(netip.MustParseAddr(a), 5432); got != egress.Forbidden {
+						t.Errorf("Judge(%s) with %q allowed = %v", a, allow, got)
+					}
+				}
+			}
+		})
+	}
+	for _, a := range []string{"2001:200::1", "2400::1", "2a05:d018::1", "3ffe::1", "2600::5efe:8.8.8.8"} {
+		if got := policy(t, "", "").Judge(netip.MustParseAddr(a), 5432); got != egress.Allowed {
+			t.Errorf("Judge(%s) = %v", a, got)
+		}
+	}
+	if got := policy(t, "", "").Judge(netip.MustParseAddr("2600::5efe:10.0.0.1"), 5432); got != egress.Private {
+		t.Errorf("ISATAP of a private address is %v", got)
+	}
+}
+
+func TestSafety_NewRefusesEntriesWithoutEffect(t *testing.T) {
+	t.Parallel()
+	for _, item := range []string{
+		"8.8.8.8", "8.8.8.0/24", "169.254.0.0/16", "169.254.169.254", "fd00:ec2::/32", "fd00:ec2::254/128", "100.100.100.200",
+		"fd20:ce::254", "2001:db8::/32", "64:ff9b::/96", "2002:a00::/24", "fe80::/10", "224.0.0.0/4", "4000::/3", "::ffff:10.0.0.0/104",
+	} {
+		_, err := egress.New("10.0.0.0/8, "+item, "")
+		if err == nil || !strings.Contains(err.Error(), `"`+item+`"`) {
+			t.Errorf("New with %s: %v", item, err)
+		}
+	}
+	for _, item := range []string{"0.0.0.0/0", "::/0", "10.1.2.3", "fd00::/8", "fd00::/16", "100.100.0.0/16", "127.0.0.1", "::1", "fc00::/7", "::ffff:10.0.0.1"} {
+		if _, err := egress.New(item, ""); err != nil {
+			t.Errorf("New with %s: %v", item, err)
+		}
 	}
 }
 

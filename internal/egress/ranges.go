@@ -6,31 +6,39 @@ import "net/netip"
 // in a range that a deployment can allow, and Forbidden for any other. The ranges are
 // those of IANA's special-purpose registries (RFC 6890 and its successors).
 func classify(addr netip.Addr) Verdict {
-	for _, s := range metadata() {
-		if addr == netip.MustParseAddr(s) {
-			return Forbidden
-		}
-	}
-	for _, s := range private() {
-		if netip.MustParsePrefix(s).Contains(addr) {
-			return Private
-		}
-	}
-	for _, s := range reserved() {
-		if netip.MustParsePrefix(s).Contains(addr) {
-			return Forbidden
-		}
-	}
-	if !addr.IsGlobalUnicast() {
+	switch {
+	case within(addr, services()):
+		return Forbidden
+	case within(addr, private()):
+		return Private
+	case within(addr, reserved()):
+		return Forbidden
+	case addr.Is6() && !within(addr, global()):
 		return Forbidden
 	}
 	return Allowed
 }
 
-// metadata returns the addresses of instance metadata services, which serve
-// credentials without authentication.
-func metadata() []string {
-	return []string{"169.254.169.254", "fd00:ec2::254"}
+// within reports whether addr is in one of the ranges.
+func within(addr netip.Addr, ranges []string) bool {
+	for _, s := range ranges {
+		if netip.MustParsePrefix(s).Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// services returns the addresses of the services that clouds give to each instance,
+// such as those of metadata, which serve credentials without authentication. They
+// are never allowed, although some are in private ranges.
+func services() []string {
+	return []string{
+		"169.254.0.0/16", "fd00:ec2::/32", // AWS
+		"100.100.100.200/32", // Alibaba Cloud
+		"fd20:ce::254/128",   // Google Cloud
+		"168.63.129.16/32",   // Azure
+	}
 }
 
 // private returns the ranges in which a deployment can have databases of its own.
@@ -43,35 +51,34 @@ func private() []string {
 	}
 }
 
-// reserved returns the ranges that are never allowed.
+// reserved returns the ranges that are never allowed. IPv6 addresses outside global
+// are not allowed either.
 func reserved() []string {
 	return []string{
-		"0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
+		"0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
 		"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", // documentation (RFC 5737)
-		"192.88.99.0/24", // deprecated 6to4 relays (RFC 7526)
-		"::/96",          // unspecified, and IPv4-compatible
-		"64:ff9b::/96",   // NAT64: the address that is reached is not known here
-		"64:ff9b:1::/48",
-		"100::/64",                   // discard-only (RFC 6666)
+		"192.88.99.0/24",             // deprecated 6to4 relays (RFC 7526)
+		"2001::/23",                  // protocol assignments, with Teredo
 		"2001:db8::/32", "3fff::/20", // documentation
-		"fe80::/10", "fec0::/10", "ff00::/8",
 	}
 }
 
-// embedded returns the IPv4 address in an IPv6 address of 6to4 (2002::/16), Teredo
-// (2001::/32), NAT64 or the IPv4-compatible form, and whether there is one.
+// global returns the ranges of IPv6 in which addresses are assigned to networks.
+func global() []string { return []string{"2000::/3"} }
+
+// embedded returns the IPv4 address in an IPv6 address of 6to4 (2002::/16) or ISATAP
+// (RFC 5214), and whether there is one. The ranges of other forms (NAT64, SIIT,
+// Teredo, IPv4-compatible) are never allowed.
 func embedded(addr netip.Addr) (netip.Addr, bool) {
-	if !addr.Is6() || addr.IsLoopback() {
+	if !addr.Is6() {
 		return netip.Addr{}, false
 	}
 	b := addr.As16()
-	in := func(prefix string) bool { return netip.MustParsePrefix(prefix).Contains(addr) }
+	const universal = 0x02 // the bit that an interface identifier may have set
 	switch {
-	case in("2002::/16"):
+	case b[0] == 0x20 && b[1] == 0x02:
 		return netip.AddrFrom4([4]byte(b[2:6])), true
-	case in("2001::/32"):
-		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]}), true
-	case in("64:ff9b::/96"), in("::/96"):
+	case b[8]&^universal == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe:
 		return netip.AddrFrom4([4]byte(b[12:16])), true
 	}
 	return netip.Addr{}, false

@@ -1,17 +1,21 @@
 package probe_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // watched records what a Prober looks up and dials. Each look-up of a host can have
@@ -34,7 +38,11 @@ func (w *watched) prober(t *testing.T, allow string) *probe.Prober {
 	p.Client.Resolver = resolverFunc(func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		answers := w.answers[host]
+		name, absolute := strings.CutSuffix(host, ".")
+		if !absolute {
+			t.Errorf("%s is looked up as a relative name", host)
+		}
+		answers := w.answers[name]
 		answer := answers[min(w.lookups[host], len(answers)-1)]
 		w.lookups[host]++
 		var found []netip.Addr
@@ -125,12 +133,47 @@ func TestProbe_ForbiddenPrimary(t *testing.T) {
 	primary.Hostname = "primary"
 	s.target.Primary = &primary
 	report := s.probe()
-	const want = `primary.hostname "primary" resolves to 10.0.0.1, which is not on the public internet, and this deployment does not allow its range`
+	const want = `primary.hostname "primary" leads to an address that is not on the public internet, and this deployment does not allow its range`
 	if c, _ := report.FirstFailure(); c.Message != want {
 		t.Errorf("got %q, want %q", c.Message, want)
 	}
 	if got := status(report, check.Connection); got != check.Skipped {
 		t.Errorf("the connection is %s", got)
+	}
+}
+
+// TestSafety_AddressesAreLoggedNotAnswered looks up names that lead to addresses of
+// the deployment's network, allowed and not.
+func TestSafety_AddressesAreLoggedNotAnswered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		allow, address string
+		want           check.Code
+	}{
+		{"", "10.0.0.7", check.AddressNotAllowed},
+		{"", "169.254.169.254", check.AddressNotAllowed},
+		{"10.0.0.0/8", "10.0.0.7", check.ConnectionLost},
+	} {
+		t.Run(c.address+" with "+c.allow, func(t *testing.T) {
+			t.Parallel()
+			s := newTargetSource(t, 5433)
+			w := &watched{answers: map[string][][]string{"main": {{c.address}}}}
+			s.prober = w.prober(t, c.allow)
+			s.target.Endpoint.Hostname = "main"
+			ctx := requestlog.Start(t.Context())
+			report := s.prober.Probe(ctx, s.target)
+			if found, ok := entry(report, c.want); !ok || !strings.Contains(found.Message, "main") {
+				t.Errorf("no %s about main in%s", c.want, describe(report))
+			}
+			if strings.Contains(describe(report), c.address) {
+				t.Errorf("the address is in%s", describe(report))
+			}
+			var line bytes.Buffer
+			requestlog.Entry{Kind: requestlog.Request}.Write(ctx, slog.New(slog.NewJSONHandler(&line, nil)), "")
+			if !strings.Contains(line.String(), `"addresses":["`+c.address) {
+				t.Errorf("the line is %s", line.String())
+			}
+		})
 	}
 }
 
@@ -146,6 +189,7 @@ func TestProbe_AllowedLocalhost(t *testing.T) {
 func TestProbe_NextAddress(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
+	s.target.Endpoint.Hostname = "two-addresses"
 	s.prober = resolvingTo(t, "127.9.9.9", "127.0.0.1")
 	if failure, failed := s.probe().FirstFailure(); failed {
 		t.Errorf("%s: %s", failure.Code, failure.Message)

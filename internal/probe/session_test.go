@@ -3,17 +3,38 @@ package probe_test
 import (
 	"context"
 	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/headgate/headgate/internal/check"
 )
 
-// TestProbe_ClientEnvironment is not parallel: it sets the environment variables that
+// TestSafety_ClientEnvironment is not parallel: it sets the environment variables that
 // Postgres clients take defaults from.
-func TestProbe_ClientEnvironment(t *testing.T) {
+func TestSafety_ClientEnvironment(t *testing.T) {
+	for name, content := range map[string]string{
+		"a service":              "[theirs]\nhost=203.0.113.1\nsslmode=verify-full\n",
+		"no such service":        "[other]\nhost=203.0.113.1\n",
+		"a malformed file":       "[theirs\nno pair",
+		"a file that is a trick": "[theirs]\npassfile=/etc/passwd\nsslrootcert=/absent\ntarget_session_attrs=standby\noptions=-c statement_timeout=1\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "services")
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			testClientEnvironment(t, file)
+		})
+	}
+}
+
+func testClientEnvironment(t *testing.T, file string) {
+	t.Helper()
 	s := newSource(t, shared)
 	for name, value := range map[string]string{
+		"PGSERVICE": "theirs", "PGSERVICEFILE": file, "PGSYSCONFDIR": t.TempDir(), "PGSSLSNI": "0", "PGGSSENCMODE": "require", "PGKRBSRVNAME": "x",
 		"PGHOST": "203.0.113.1", "PGPORT": "1", "PGDATABASE": "other", "PGUSER": "other", "PGPASSWORD": "other",
 		"PGPASSFILE": "/absent", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/absent", "PGSSLCERT": "/absent", "PGSSLKEY": "/absent",
 		"PGSSLNEGOTIATION": "direct", "PGSSLCERTMODE": "require", "PGTARGETSESSIONATTRS": "standby", "PGAPPNAME": "other", "PGOPTIONS": "-c statement_timeout=1",

@@ -87,6 +87,9 @@ func (e Entry) attrs(r *record) []slog.Attr {
 	if len(e.Findings) > 0 {
 		attrs = append(attrs, slog.Any("checks", e.Findings))
 	}
+	if addresses := r.noted(); len(addresses) > 0 {
+		attrs = append(attrs, slog.Any("addresses", addresses))
+	}
 	if len(e.Revealed) > 0 {
 		attrs = append(attrs, slog.Any("passwords_shown", e.Revealed))
 	}

@@ -19,6 +19,11 @@ func callError(operation string, err error) error {
 	if isNotFound(err) {
 		return notFound(operation, err)
 	}
+	// A secret has too many versions, or the account too many secrets: neither is a
+	// defect, and the first one ends within a day.
+	if _, ok := errors.AsType[*types.LimitExceededException](err); ok {
+		return apierror.New(apierror.Throttled, "the store throttles requests for now", redact(operation, err))
+	}
 	return awsretry.DomainError(err, redact(operation, err), apierror.Unavailable)
 }
 

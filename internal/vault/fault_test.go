@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/testkit/faultwire"
@@ -167,7 +169,7 @@ func TestCreate_ErrorKind(t *testing.T) {
 		"no response":                   {faultwire.Hang, apierror.Unavailable},
 		"internal error":                {broken, apierror.Unavailable},
 		"denied":                        {refusal("AccessDeniedException"), apierror.Internal},
-		"quota exceeded":                {refusal("LimitExceededException"), apierror.Internal},
+		"quota exceeded":                {refusal("LimitExceededException"), apierror.Throttled},
 		"no such KMS key":               {missing, apierror.Internal},
 		"name scheduled for deletion":   {invalid, apierror.Internal},
 		"error that quotes the request": {quoting, apierror.Internal},
@@ -233,6 +235,33 @@ func TestVault_InvalidRequest(t *testing.T) {
 	b.wire.Script("GetSecretValue", invalid)
 	_, err := b.Read(storetest.Context(t), d.Account, d.ID, d.ID)
 	wantKind(t, err, apierror.Internal)
+}
+
+// TestSafety_VersionLimit has Secrets Manager's limit of the versions of a secret,
+// which a caller reaches by many updates.
+func TestSafety_VersionLimit(t *testing.T) {
+	t.Parallel()
+	for operation, call := range map[string]func(bench, database.Database, database.Passwords) error{
+		"PutSecretValue": func(b bench, d database.Database, p database.Passwords) error {
+			_, err := b.AddVersion(quick(t), d, p, uuid.NewString())
+			return err
+		},
+		"UpdateSecretVersionStage": func(b bench, d database.Database, p database.Passwords) error {
+			version, err := b.AddVersion(quick(t), d, p, uuid.NewString())
+			if err != nil {
+				return err
+			}
+			return b.Promote(quick(t), d.Account, d.ID, version)
+		},
+	} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			b, d, p := newBench(t), storetest.Database(storetest.Account(), "orders"), storetest.Passwords()
+			mustCreate(t, b, d, p)
+			b.wire.Script(operation, refusal("LimitExceededException"))
+			wantKind(t, call(b, d, p), apierror.Throttled)
+		})
+	}
 }
 
 func TestAddVersion_ScheduledSecret(t *testing.T) {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 func (c *Client) resolve(ctx context.Context, e database.Endpoint) ([]netip.AddrPort, *facts.Failure) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	all, err := c.Resolver.LookupNetIP(ctx, "ip", e.Hostname)
+	all, err := c.lookUp(ctx, e.Hostname)
 	if err != nil {
 		return nil, lookupFailure(err)
 	}
@@ -43,6 +45,7 @@ func (c *Client) resolve(ctx context.Context, e database.Endpoint) ([]netip.Addr
 	}
 	for _, a := range candidates {
 		if failure := c.forbidden(a, e.Port); failure != nil {
+			requestlog.AddAddress(ctx, a.String())
 			return nil, failure
 		}
 	}
@@ -56,6 +59,19 @@ func (c *Client) resolve(ctx context.Context, e database.Endpoint) ([]netip.Addr
 	return addrs, nil
 }
 
+// lookUp returns the addresses of host. A name is absolute: with the search list of
+// the system's resolver, a caller would reach names of this deployment's network.
+func (c *Client) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	name := strings.TrimSuffix(host, ".")
+	if strings.EqualFold(name, "localhost") { // RFC 6761; it has no absolute form in the hosts file
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+	}
+	return c.Resolver.LookupNetIP(ctx, "ip", name+".")
+}
+
 func lookupFailure(err error) *facts.Failure {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return &facts.Failure{Kind: facts.NoAddress}
@@ -65,7 +81,7 @@ func lookupFailure(err error) *facts.Failure {
 
 // forbidden returns why a may not be dialled, or nil.
 func (c *Client) forbidden(a netip.Addr, port int) *facts.Failure {
-	failure := facts.Failure{Address: a.String(), IPv6: a.Is6()}
+	failure := facts.Failure{IPv6: a.Is6()}
 	switch v := c.Egress.Judge(a, port); v {
 	case egress.Allowed:
 		return nil

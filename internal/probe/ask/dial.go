@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/requestlog"
 )
 
 // dialTimeout bounds the wait for one address to accept a TCP connection.
@@ -26,6 +27,7 @@ func (c *Client) dial(ctx context.Context, addrs []netip.AddrPort) (*wire, *fact
 			}
 			err = errors.Join(err, conn.Close())
 		}
+		requestlog.AddAddress(ctx, a.String())
 	}
 	return nil, dialFailure(addrs[len(addrs)-1], err)
 }
@@ -43,7 +45,7 @@ func (c *Client) dialOne(ctx context.Context, a netip.AddrPort, left int) (net.C
 }
 
 func dialFailure(a netip.AddrPort, err error) *facts.Failure {
-	failure := facts.Failure{Kind: facts.DialFailed, Address: a.String(), IPv6: a.Addr().Is6()}
+	failure := facts.Failure{Kind: facts.DialFailed, IPv6: a.Addr().Is6()}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		failure.Kind = facts.DialRefused

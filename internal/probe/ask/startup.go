@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,6 +24,10 @@ const fixedConfig = "host=localhost port=5432 user=none password=none dbname=non
 // nothing that the caller sent; then everything that the environment can set is
 // overwritten.
 func (h *Host) startup(a attempt) (*pgconn.Config, error) {
+	// A service is read from its file even where all of its settings are given.
+	if err := os.Unsetenv("PGSERVICE"); err != nil {
+		return nil, err
+	}
 	config, err := pgconn.ParseConfig(fixedConfig)
 	if err != nil {
 		return nil, errors.New("parse session configuration: rejected") // the cause can hold the environment's password

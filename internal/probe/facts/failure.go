@@ -4,9 +4,8 @@ package facts
 // the Kind does not mention are empty.
 type Failure struct {
 	Kind Kind
-	// Address is the IP address, with the port once it was dialled.
-	Address string
-	// IPv6 is the family of Address.
+	// IPv6 is the family of the address. The address itself is logged only: it tells
+	// what a name leads to in this deployment's network.
 	IPv6 bool
 	// Detail is printable text about the cause.
 	Detail string
@@ -48,15 +47,15 @@ const (
 	// NoAddress and the kinds up to WrongFamily prevent Resolved.
 	NoAddress         Kind = iota + 1 // DNS has no address for the name
 	LookupFailed                      // the name server did not answer
-	AddressNotAllowed                 // Address, never allowed; Detail says why
-	AddressPrivate                    // Address, refused unless EGRESS_ALLOW has it; Detail says why
+	AddressNotAllowed                 // never allowed; Detail says why
+	AddressPrivate                    // refused unless EGRESS_ALLOW has the address; Detail says why
 	WrongFamily                       // all addresses are of the other family
 
 	// DialRefused and the kinds up to NotPostgres prevent Connected.
-	DialRefused      // Address
-	DialUnreachable  // Address
-	DialTimedOut     // Address
-	DialFailed       // Address; any other error
+	DialRefused
+	DialUnreachable
+	DialTimedOut
+	DialFailed       // any other error
 	NeverAnswered    // connected, and then timed out before the first byte
 	FellSilent       // timed out later
 	Flooded          // sent more than the limits of a session

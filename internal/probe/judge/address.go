@@ -29,10 +29,10 @@ func addressFindings(s server) []check.Entry {
 	case facts.NoAddress:
 		return fail(check.HostnameNotFound, " has no address in DNS", "")
 	case facts.AddressNotAllowed:
-		return fail(check.AddressNotAllowed, " resolves to "+f.Address+", which is "+f.Detail, "")
+		return fail(check.AddressNotAllowed, " leads to an address that is "+f.Detail, "")
 	case facts.AddressPrivate:
-		return fail(check.AddressNotAllowed, " resolves to "+f.Address+", which is "+f.Detail,
-			"add "+f.Address+" or its range to EGRESS_ALLOW of this deployment, if it may reach it")
+		return fail(check.AddressNotAllowed, " leads to an address that is "+f.Detail,
+			"add the address or its range to EGRESS_ALLOW of this deployment, if it may reach it: the address is in the line of this request in the deployment's log")
 	case facts.WrongFamily:
 		if s.endpoint.IPv6 {
 			return fail(check.NoIPv6Address, " has only IPv4 addresses, and "+s.path+"ipv6 is true", `send "ipv6": false`)

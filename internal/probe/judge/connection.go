@@ -1,6 +1,9 @@
 package judge
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe/facts"
 )
@@ -11,40 +14,49 @@ func judgeConnection(s subject) []check.Entry { return connectionFindings(s.serv
 
 func connectionFindings(s server) []check.Entry {
 	if f := s.StoppedAt(facts.Connected); f != nil {
-		return []check.Entry{connectionFailure(*f)}
+		return []check.Entry{connectionFailure(s, *f)}
 	}
 	if s.Lost != nil {
-		return []check.Entry{connectionFailure(*s.Lost)}
+		return []check.Entry{connectionFailure(s, *s.Lost)}
 	}
 	return nil
 }
 
-func connectionFailure(f facts.Failure) check.Entry {
+func connectionFailure(s server, f facts.Failure) check.Entry {
 	fail := func(code check.Code, message, fix string) check.Entry {
 		return check.Fail(check.Connection, code, message, fix)
 	}
 	switch f.Kind {
 	case facts.DialRefused:
-		return fail(check.ConnectionRefused, "nothing listens at "+f.Address+": the connection was refused",
+		return fail(check.ConnectionRefused, "nothing listens at "+s.address()+": the connection was refused",
 			"check hostname and port, and listen_addresses on the server")
 	case facts.DialUnreachable:
-		return fail(check.NetworkUnreachable, "there is no route to "+f.Address+" from here"+ipv6Hint(f), "")
+		return fail(check.NetworkUnreachable, "there is no route to "+s.address()+" from here"+ipv6Hint(f), "")
 	case facts.DialTimedOut:
-		return fail(check.ConnectionTimeout, f.Address+" did not answer in time",
+		return fail(check.ConnectionTimeout, s.address()+" did not answer in time",
 			"let this service's addresses through the firewall or security group in front of the server")
 	case facts.NeverAnswered:
 		return fail(check.ConnectionTimeout, "the server accepted the connection and then did not answer in time", checkHostAndPort)
 	case facts.NotPostgres:
 		return fail(check.NotPostgres, "the server does not speak the Postgres protocol", checkHostAndPort)
 	}
-	return fail(check.ConnectionLost, lost(f), "")
+	return fail(check.ConnectionLost, lost(s, f), "")
+}
+
+// address returns the server's host and port as the caller sent them.
+func (s *server) address() string {
+	host := s.endpoint.Hostname
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(s.endpoint.Port)
 }
 
 // lost says how the connection ended.
-func lost(f facts.Failure) string {
+func lost(s server, f facts.Failure) string {
 	switch f.Kind {
 	case facts.DialFailed:
-		return "the connection to " + f.Address + " could not be opened"
+		return "the connection to " + s.address() + " could not be opened"
 	case facts.FellSilent:
 		return "the server stopped answering"
 	case facts.Flooded:
