@@ -9,25 +9,15 @@ import (
 
 // The codes of the contract that the tables of codes do not have yet.
 const (
-	clientCertificateRequired check.Code = "client_certificate_required"
-	tlsNotUsed                check.Code = "tls_not_used"
-	noSlotAvailable           check.Code = "no_replication_slot_available"
-	slotBeingCreated          check.Code = "replication_slot_being_created"
-	slotHeldBack              check.Code = "replication_slot_held_back"
-	slotTwoPhase              check.Code = "replication_slot_two_phase"
-	decodingFailed            check.Code = "decoding_failed"
-	identityNotPublished      check.Code = "replica_identity_not_published"
-	rowFilterOutsideIdentity  check.Code = "row_filter_outside_identity"
-	rowSecurityActive         check.Code = "row_security_active"
-	notChecked                check.Code = "not_checked"
+	identityNotPublished     check.Code = "replica_identity_not_published"
+	rowFilterOutsideIdentity check.Code = "row_filter_outside_identity"
+	rowSecurityActive        check.Code = "row_security_active"
+	notChecked               check.Code = "not_checked"
 )
 
 // newCodes are those, by their check.
 func newCodes() map[check.Code]string {
 	return map[check.Code]string{
-		clientCertificateRequired: check.Authentication, tlsNotUsed: check.TLS,
-		noSlotAvailable: check.ReplicationSlot, slotBeingCreated: check.ReplicationSlot, slotHeldBack: check.ReplicationSlot, slotTwoPhase: check.ReplicationSlot,
-		decodingFailed:       check.PublicationOrder,
 		identityNotPublished: check.Tables, rowFilterOutsideIdentity: check.Tables, rowSecurityActive: check.Tables,
 		notChecked: "",
 	}

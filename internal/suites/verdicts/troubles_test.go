@@ -89,7 +89,7 @@ func (o *observation) refusalCodes(e *pgconn.PgError) []check.Code {
 	case "28000":
 		switch {
 		case strings.Contains(e.Message, "valid client certificate"):
-			return []check.Code{clientCertificateRequired}
+			return []check.Code{check.ClientCertificateRequired}
 		case e.Routine == "auth_failed":
 			return []check.Code{check.AuthenticationFailed, check.ConnectionNotPermitted}
 		}
@@ -132,7 +132,7 @@ func (o *observation) startCodes(w *world) []check.Code {
 	add(check.SlotTemporary, s.Temporary)
 	add(check.SlotSynced, s.Synced && o.facts.InRecovery)
 	made := s.Type == "physical" || s.ConfirmedFlush != nil
-	add(slotBeingCreated, !made)
+	add(check.SlotBeingCreated, !made)
 	add(check.SlotInvalidated, made && s.Type == "logical" && s.invalid())
 	add(check.SlotActive, s.Active && made && !s.Temporary)
 	return codes
@@ -145,13 +145,13 @@ func (w *world) streamTroubles(o *observation) []trouble {
 	case p == nil:
 		return []trouble{{what: "there is no such publication", codes: []check.Code{check.PublicationNotFound}}}
 	case errors.Is(o.stream, errHeld):
-		return []trouble{{what: "changes are held back", codes: []check.Code{slotHeldBack}}}
+		return []trouble{{what: "changes are held back", codes: []check.Code{check.SlotHeldBack}}}
 	case stateOf(o.stream) == "42704":
 		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: []check.Code{check.PublicationAfterSlot}}}
 	case o.skipped:
 		return []trouble{{what: "changes are skipped for want of the publication", codes: []check.Code{check.PublicationAfterSlot}}}
 	case o.stream != nil:
-		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{decodingFailed}}}
+		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{check.DecodingFailed}}}
 	}
 	return nil
 }
@@ -182,10 +182,10 @@ func (w *world) settingTroubles(o *observation) []trouble {
 		}
 	}
 	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
-	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", tlsNotUsed, check.TLSRequired)
+	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", check.TLSNotUsed, check.TLSRequired)
 	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
 	// A slot that can't be used needs another one in its place.
-	add(int64(f.Slots) >= f.number("max_replication_slots"), f.Slot != nil, "no slot is left to make", noSlotAvailable)
+	add(int64(f.Slots) >= f.number("max_replication_slots"), f.Slot != nil, "no slot is left to make", check.NoSlotAvailable)
 	add(f.InRecovery && w.target.Primary == nil, false, "a standby without its primary", check.PrimaryRequired)
 	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
 	reached := f.primary != nil && f.primary.login == nil
@@ -201,12 +201,12 @@ func (w *world) settingTroubles(o *observation) []trouble {
 		// In seconds; the scene's slot has been idle for a moment.
 		idle := f.number("idle_replication_slot_timeout")
 		add(idle > 0 && idle < 60*60, false, "the slot is lost when it is idle", check.SlotAtRisk)
-		add(s.TwoPhase && f.number("max_prepared_transactions") > 0, false, "the slot is two-phase", slotTwoPhase)
+		add(s.TwoPhase && f.number("max_prepared_transactions") > 0, false, "the slot is two-phase", check.SlotTwoPhase)
 		add(s.Retained != nil && *s.Retained > 200<<20, s.Retained != nil && *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
 	}
 	// A slot without pending changes is held back too, from the next change on.
 	waits := f.Settings["synchronized_standby_slots"] != ""
-	add(waits, true, "standbys are waited for", slotHeldBack)
+	add(waits, true, "standbys are waited for", check.SlotHeldBack)
 	const muchToRead = 16 << 20 // from where headgate may leave it untried
 	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
@@ -251,7 +251,7 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 		case stateOf(c.err) == "42501":
 			add("a copy of "+c.relation+" fails: "+c.err.Error(), check.TablesUnreadable)
 		case c.err != nil:
-			all = append(all, trouble{what: "a copy fails: " + c.err.Error(), codes: []check.Code{decodingFailed}, optional: true})
+			all = append(all, trouble{what: "a copy fails: " + c.err.Error(), codes: []check.Code{check.DecodingFailed}, optional: true})
 		}
 	}
 	return all
