@@ -6,7 +6,6 @@ package hostile_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 var (
@@ -26,15 +26,46 @@ var (
 
 	seed uint64
 
-	// machine has the servers and the functions. It takes some time to open, so the
-	// first test that needs it does that.
-	machine = sync.OnceValues(func() (*deployment.Machine, error) {
-		return deployment.Open(context.Background(), pgserver.Options{
-			Settings: map[string]string{"max_wal_senders": "60", "max_replication_slots": "60"},
+	// postgres is opened by the first test that needs it, and so is machine, which has
+	// the functions and its own Postgres.
+	postgres = onDemand[*pgserver.Server]{open: func(ctx context.Context) (*pgserver.Server, error) {
+		installation, err := pgtest.Installation(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return pgserver.Start(ctx, pgserver.Options{
+			Installation: installation,
+			Settings:     map[string]string{"max_wal_senders": "80", "max_replication_slots": "80"},
 		})
-	})
-	opened bool
+	}}
+	machine = onDemand[*deployment.Machine]{open: func(ctx context.Context) (*deployment.Machine, error) {
+		return deployment.Open(ctx, pgserver.Options{})
+	}}
 )
+
+// onDemand is what the first test that needs it opens.
+type onDemand[T any] struct {
+	open func(context.Context) (T, error)
+
+	once   sync.Once
+	opened bool
+	value  T
+	err    error
+}
+
+func (d *onDemand[T]) get(t *testing.T) T {
+	t.Helper()
+	d.once.Do(func() {
+		// The value outlives the test.
+		if d.value, d.err = d.open(context.Background()); d.err == nil {
+			d.opened = true
+		}
+	})
+	if d.err != nil {
+		t.Fatal(d.err)
+	}
+	return d.value
+}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -48,28 +79,16 @@ func run(m *testing.M) int {
 	status := m.Run()
 	stop()
 	fmt.Print(total.table())
-	if opened {
-		m, err := machine()
-		if m != nil {
-			err = errors.Join(err, m.Close())
-		}
-		if err != nil {
+	if postgres.opened {
+		postgres.value.Stop()
+	}
+	if machine.opened {
+		if err := machine.value.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 	}
 	return status
-}
-
-// servers returns the machine's servers and functions.
-func servers(t *testing.T) *deployment.Machine {
-	t.Helper()
-	opened = true
-	m, err := machine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 // random returns a source of random choices that follow from the seed, what they

@@ -30,7 +30,7 @@ func unprintable(text string) (rune, bool) {
 		if r == utf8.RuneError && text[i] != "\uFFFD"[0] {
 			return r, true
 		}
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return r, true
 		}
 	}
