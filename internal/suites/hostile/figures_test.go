@@ -2,7 +2,11 @@ package hostile_test
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -14,13 +18,16 @@ type figures struct {
 	mu     sync.Mutex
 	counts map[string]int
 	modes  map[string]bool
+	// statuses and codes count the answers and the findings in them.
+	statuses map[int]int
+	codes    map[string]int
 
 	longest, longestTarget time.Duration
 	largest, peak          int
 }
 
 // total has the figures of all tests.
-var total = &figures{counts: map[string]int{}, modes: map[string]bool{}}
+var total = &figures{counts: map[string]int{}, modes: map[string]bool{}, statuses: map[int]int{}, codes: map[string]int{}}
 
 // The counts that have a line of their own.
 const (
@@ -64,6 +71,16 @@ func (f *figures) answer(status, size int, took time.Duration, target bool) {
 	}
 }
 
+// outcome notes the status of an answer and the codes of its findings.
+func (f *figures) outcome(status int, codes []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.statuses[status]++
+	for _, code := range codes {
+		f.codes[code]++
+	}
+}
+
 func (f *figures) table() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -80,6 +97,10 @@ func (f *figures) table() string {
 	fmt.Fprintf(w, "longest answer about a target\t%v\t\n", f.longestTarget.Round(time.Millisecond))
 	fmt.Fprintf(w, "largest answer\t%d bytes\t\n", f.largest)
 	fmt.Fprintf(w, "peak memory in use\t%d MiB\t\n", f.peak>>20)
+	for _, status := range slices.Sorted(maps.Keys(f.statuses)) {
+		fmt.Fprintf(w, "answers of %d\t%d\t\n", status, f.statuses[status])
+	}
+	fmt.Fprintf(w, "codes of findings\t%d\t\n", len(f.codes))
 	_ = w.Flush() // a builder takes everything
 	return text.String()
 }
@@ -94,7 +115,11 @@ func watchMemory() (stop func()) {
 		ticks := time.NewTicker(10 * time.Millisecond)
 		defer ticks.Stop()
 		for {
-			total.notePeak(memoryInUse())
+			inUse := memoryInUse()
+			total.notePeak(inUse)
+			if inUse > memoryToEnd {
+				endForMemory(inUse)
+			}
 			select {
 			case <-ticks.C:
 			case <-done:
@@ -106,6 +131,17 @@ func watchMemory() (stop func()) {
 		close(done)
 		ended.Wait()
 	}
+}
+
+// memoryToEnd is how many bytes in use end the run at once: the machine has other
+// work.
+const memoryToEnd = 1 << 30
+
+// endForMemory ends the process, and prints what it was doing.
+func endForMemory(inUse int) {
+	stacks := make([]byte, 1<<20)
+	fmt.Fprintf(os.Stderr, "%d MiB of memory in use\n%s\n", inUse>>20, stacks[:runtime.Stack(stacks, true)])
+	os.Exit(1)
 }
 
 func (f *figures) notePeak(bytes int) {

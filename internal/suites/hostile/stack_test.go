@@ -139,6 +139,7 @@ func (s *stack) note(r gateway.Request, a answer) {
 	s.t.Helper()
 	target := r.Method == "POST" || r.Method == "PATCH" || r.Method == "PUT"
 	total.answer(a.status, a.size, a.took, target)
+	total.outcome(a.status, a.codes())
 	if a.status >= 500 {
 		s.fail("5xx", "%s %s: %d %s", r.Method, r.Target, a.status, cut(a.body))
 	}
@@ -197,4 +198,13 @@ func (a answer) findings() []finding {
 func cut(text string) string {
 	const maxShown = 2000
 	return strings.ToValidUTF8(text[:min(len(text), maxShown)], "?")
+}
+
+// rawWarnings returns the size of a database object's warnings as they were sent.
+func (a answer) rawWarnings() int {
+	var object struct{ Warnings json.RawMessage }
+	if err := json.Unmarshal([]byte(a.body), &object); err != nil {
+		return 0
+	}
+	return len(object.Warnings)
 }
