@@ -86,6 +86,11 @@ func FuzzReport(f *testing.F) {
 	f.Add(`{"server":{"version":-1,"in_recovery":true,"settings":{"max_wal_senders":"1"},"superuser":false},"walsenders":9,
 "publication":{"found":{"puballtables":true,"age":-5}},"identity":"1",
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput","age":3,"active":true,"active_pid":7,"retained":999999999999,"safe_wal_size":-1}}}`)
+	f.Add(`{"publication":{"found":null},"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1","wal_status":"unreserved"}}}`)
+	f.Add(`{"server":{"settings":{"max_replication_slots":"-1","max_slot_wal_keep_size":"9223372036854775807","idle_replication_slot_timeout":"1"}},
+"publication":{"found":{}},"replication slots":{"in_use":9,"free_suffix":7,"standbys":[{"name":"s"}]},"row filters":true,
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1","failover":true,"two_phase":true,"idle":-9223372036854775808,"safe_wal_size":0}}}`)
+	f.Add(`{"server":{},"publication":{"found":null},"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","active":true,"waits_for":[-1,0,7]}}}`)
 	f.Fuzz(func(t *testing.T, answer string) {
 		if len(answer) > 1<<20 {
 			return

@@ -82,6 +82,8 @@ func TestProbe_HostileServer(t *testing.T) {
 		{name: "answers with names without parts", serve: answeringQueries("16.1", tablesAnswer(`[[],[],[],[]]`)), want: check.ServerError},
 		{name: "answers with more names than were asked for", serve: answeringQueries("16.1", tablesAnswer("["+strings.Repeat(`["a","b"],`, 100)+`["a","b"]]`)), want: check.ServerError},
 		{name: "answers with a huge name", serve: answeringQueries("16.1", tablesAnswer(`[["a","`+strings.Repeat("b", 100000)+`"]]`)), want: check.ServerError},
+		{name: "answers with more standbys than were asked for", serve: answeringQueries("16.1", slotsAnswer("["+strings.Repeat(`{"name":"a"},`, 100)+`{"name":"a"}]`, "2")), want: check.ServerError},
+		{name: "answers with a slot's name that is too long", serve: answeringQueries("16.1", slotsAnswer("null", "1000000000000000000")), want: check.ServerError},
 		{name: "answers with fewer names than it counts", serve: answeringQueries("16.1", tablesAnswer(`[["a","b"]]`)), want: check.PublicationOperationsMissing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -226,6 +228,12 @@ func tablesAnswer(names string) string {
 	return fmt.Sprintf(`{"server":{"version":160001,"database":"d","role":"r","backend_type":"walsender","settings":{"wal_level":"logical"}},
 "publication":{"found":{"age":10}},"slot":{"found":null},
 "tables":{"count":9,"unreadable":%s,"no_identity":%s,"totals":{"unreadable":1000,"no_identity":1000}}}`, names, names)
+}
+
+// slotsAnswer returns an answer with these standbys and this free suffix, as JSON.
+func slotsAnswer(standbys, suffix string) string {
+	return fmt.Sprintf(`{"server":{"version":160001,"database":"d","role":"r","backend_type":"walsender","settings":{"wal_level":"logical"}},
+"publication":{"found":null},"slot":{"found":null},"replication slots":{"in_use":1,"free_suffix":%s,"standbys":%s}}`, suffix, standbys)
 }
 
 func TestProbe_WebServer(t *testing.T) {

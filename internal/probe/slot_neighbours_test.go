@@ -225,3 +225,21 @@ func TestProbe_StandbyThatCannotDecode(t *testing.T) {
 		t.Errorf("the fix is %q", c.Fix)
 	}
 }
+
+func TestProbe_SimilarSlot(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	exists := s.target.Slot.SlotName
+	for _, asked := range []string{exists + "_x", strings.ReplaceAll(exists, "_", ""), strings.Replace(exists, "_", "__", 1)} {
+		s.target.Slot.SlotName = asked
+		c, ok := entry(s.probe(), check.SlotNotFound)
+		if !ok || !strings.Contains(c.Message, `this database has "`+exists+`"`) || !strings.HasPrefix(c.Fix, "SELECT pg_create") {
+			t.Errorf("%s: got %+v", asked, c)
+		}
+	}
+	s.target.Slot.SlotName = "absent"
+	if c, _ := entry(s.probe(), check.SlotNotFound); strings.Contains(c.Message, exists) {
+		t.Errorf("got %+v", c)
+	}
+	s.target.Slot.SlotName = exists
+}

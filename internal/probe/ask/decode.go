@@ -50,12 +50,17 @@ func slotsBounded(s *facts.Slots) bool {
 	if s == nil {
 		return true
 	}
+	for _, name := range s.Similar {
+		if len(name) > maxName {
+			return false
+		}
+	}
 	for _, standby := range s.Standbys {
 		if len(standby.Name) > maxName {
 			return false
 		}
 	}
-	return len(s.Standbys) <= maxListed
+	return len(s.Similar) <= maxSimilar && len(s.Standbys) <= maxListed && s.FreeSuffix >= 0 && s.FreeSuffix <= maxFreeSuffix
 }
 
 // namesBounded reports whether l is no longer than the statement's limit, and each

@@ -2,12 +2,19 @@ package ask
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
 // currentLSN is the end of the WAL. pg_current_wal_lsn() fails in recovery.
 const currentLSN = `CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END`
+
+// maxFreeSuffix bounds the numbers that are tried to make a name that no slot has.
+const maxFreeSuffix = 99
+
+// maxSimilar bounds the slots with similar names.
+const maxSimilar = 3
 
 // slotSQL selects the slot. The locks that its creation waits for are looked up only
 // while it is being created.
@@ -24,12 +31,17 @@ FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = ` + quote.Literal(nam
 // slotsSQL selects what concerns all slots. synchronized_standby_slots has names that
 // may be quoted; before 17 it does not exist.
 func slotsSQL(name string) string {
-	const maxBase, maxSuffix = 60, "99" // of a name of 63 bytes
+	const maxBase = 60 // of a name of 63 bytes
 	base := name[:min(len(name), maxBase)]
 	return `(SELECT pg_catalog.jsonb_build_object(
 'in_use', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
-'free_suffix', (SELECT pg_catalog.min(n.i) FROM pg_catalog.generate_series(2, ` + maxSuffix + `) n(i)
+'free_suffix', (SELECT pg_catalog.min(n.i) FROM pg_catalog.generate_series(2, ` + strconv.Itoa(maxFreeSuffix) + `) n(i)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.slot_name::text = ` + quote.Literal(base) + ` || '_' || n.i::text)),
+'similar', (SELECT pg_catalog.jsonb_agg(x.name) FROM (SELECT s.slot_name::text AS name FROM pg_catalog.pg_replication_slots s
+WHERE s.database = pg_catalog.current_database() AND s.plugin = 'pgoutput' AND (
+pg_catalog.strpos(s.slot_name::text, ` + quote.Literal(name) + `) > 0 OR pg_catalog.strpos(` + quote.Literal(name) + `, s.slot_name::text) > 0
+OR pg_catalog.replace(s.slot_name::text, '_', '') = ` + quote.Literal(strings.ReplaceAll(name, "_", "")) + `)
+ORDER BY 1 LIMIT ` + strconv.Itoa(maxSimilar) + `) x),
 'standbys', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 'name', l.name, 'exists', s.slot_name IS NOT NULL, 'physical', s.slot_type = 'physical', 'active', s.active,
 'invalidated', pg_catalog.to_jsonb(s) ->> 'wal_status' = 'lost' OR pg_catalog.to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL,

@@ -50,6 +50,9 @@ type Slots struct {
 	// FreeSuffix is the smallest number from 2 on that makes the slot's name one that
 	// no slot has. It is 0 if there is none.
 	FreeSuffix int `json:"free_suffix"`
+	// Similar are slots of pgoutput in this database whose name contains the slot's or
+	// is contained in it, or differs in underscores only.
+	Similar []string `json:"similar"`
 	// Standbys are the first slots that synchronized_standby_slots names (from 17).
 	Standbys []StandbySlot `json:"standbys"`
 }

@@ -24,6 +24,13 @@ func judgeSlot(s subject) []check.Entry {
 
 func slotMissing(s subject) check.Entry {
 	message := slotName(s.slot) + " does not exist on " + s.noun()
+	if s.Facts.Slots != nil && len(s.Facts.Slots.Similar) > 0 {
+		var names []string
+		for _, name := range s.Facts.Slots.Similar {
+			names = append(names, quote.Name(quote.Printable(name)))
+		}
+		message += ", where this database has " + strings.Join(names, ", ")
+	}
 	fix := s.createSlot(s.slot.SlotName)
 	if !s.canCreateSlots() {
 		message, fix = message+", and can't be created before the failure above is mended", ""

@@ -1,6 +1,10 @@
 package judge
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/headgate/headgate/internal/probe/facts"
+)
 
 // commandLine is pg_settings.source of a setting that no file changes.
 const commandLine = "command line"
@@ -8,33 +12,39 @@ const commandLine = "command line"
 // alterSystem returns how to change a setting of a server that its owner runs: with
 // ALTER SYSTEM where that has an effect.
 func (s *server) alterSystem(name, value string, notes ...string) string {
-	facts := s.Facts.Server
-	origin := facts.SettingOrigins[name]
+	if s.pendingRestart(name) {
+		return s.restart(name)
+	}
 	then := "then restart " + s.noun()
-	if origin.Context == "sighup" {
+	if s.origin(name).Context == "sighup" {
 		then = "then SELECT pg_reload_conf()"
 	}
+	server := s.Facts.Server
 	switch {
-	case s.pendingRestart(name):
-		return s.restart(name)
-	case origin.Source == commandLine:
+	case s.origin(name).Source == commandLine:
 		return "set " + name + " = " + value + " on the command line that starts " + s.noun() +
 			", such as postgres -c or Patroni's configuration, where it wins over ALTER SYSTEM; " + strings.Join(append(notes, then), ", ")
-	case facts.Settings["allow_alter_system"] == "off":
+	case server != nil && server.Settings["allow_alter_system"] == "off":
 		return "set " + name + " = " + value + " in the configuration of " + s.noun() +
 			", such as postgresql.conf or the operator's manifest, because allow_alter_system is off; " + strings.Join(append(notes, then), ", ")
 	}
-	var who string
-	if !facts.Superuser || facts.Role != facts.SessionRole {
-		who = "as a superuser"
+	who := "as a superuser"
+	if server != nil && server.Superuser && server.Role == server.SessionRole {
+		who = "" // the caller's role is one
 	}
 	return annotate("ALTER SYSTEM SET "+name+" = "+value, append(append([]string{who, s.where()}, notes...), then)...)
 }
 
-// pendingRestart reports whether a new value of the setting waits for a restart.
-func (s *server) pendingRestart(name string) bool {
-	return s.Facts.Server.SettingOrigins[name].PendingRestart
+// origin returns where the value of a setting comes from, as far as is known.
+func (s *server) origin(name string) facts.SettingOrigin {
+	if s.Facts.Server == nil {
+		return facts.SettingOrigin{}
+	}
+	return s.Facts.Server.SettingOrigins[name]
 }
+
+// pendingRestart reports whether a new value of the setting waits for a restart.
+func (s *server) pendingRestart(name string) bool { return s.origin(name).PendingRestart }
 
 // restart returns the fix for a setting whose new value waits for a restart.
 func (s *server) restart(name string) string {
