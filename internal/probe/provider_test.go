@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/ask"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/judge"
 )
 
 // TestReport_ProviderFixes judges answers, because no server of these providers is at
@@ -83,6 +86,20 @@ func TestReport_InvalidatedSlot(t *testing.T) {
 		if _, got := entry(report, check.SlotInvalidated); got != dead {
 			t.Errorf("%s: dead is %v, want %v", slot, got, dead)
 		}
+	}
+}
+
+// TestReport_SlotOfUnknownDatabase drops no slot that may be one of another database.
+func TestReport_SlotOfUnknownDatabase(t *testing.T) {
+	t.Parallel()
+	e := facts.Evidence{Reached: facts.LoggedIn}
+	answer := `{"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","wal_status":"lost"}}}`
+	if err := ask.Decode(&e.Facts, []byte(answer), []facts.Part{facts.PartSlot}); err != nil {
+		t.Fatal(err)
+	}
+	c, ok := entry(judge.Report(newTarget(1, 5432), e, nil), check.SlotInvalidated)
+	if !ok || strings.Contains(c.Fix, "drop") {
+		t.Errorf("got %+v", c)
 	}
 }
 

@@ -85,7 +85,7 @@ func slotFailures(s subject) []check.Entry {
 		fail(check.SlotSynced, " is a copy that the standby keeps of a slot on the primary; it can't be read before a failover")
 	}
 	if slot.Invalidated() {
-		if len(findings) == 0 && !slot.Active {
+		if len(findings) == 0 && !slot.Active && s.Facts.Server != nil { // known to be of this database
 			fix = s.recreateSlot()
 		}
 		fail(check.SlotInvalidated, " is invalidated"+reason(slot)+": it can't be read any more, and the changes that it had not sent are lost to its consumer")
