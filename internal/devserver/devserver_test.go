@@ -3,6 +3,7 @@ package devserver_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -73,17 +74,30 @@ func dial(t *testing.T, s *devserver.Server) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// exchange sends text as it is, and nothing after it, and returns the response's
-// status and body.
+// exchange sends text as it is and returns the response's status and body.
 func exchange(t *testing.T, s *devserver.Server, text string) (int, string) {
 	t.Helper()
 	conn := dial(t, s)
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.CloseWrite(); err != nil {
+	return receive(t, conn)
+}
+
+// exchangeCut is exchange, but ends the sent bytes after text. The server then ends
+// the context of a request that it is answering.
+func exchangeCut(t *testing.T, s *devserver.Server, text string) (int, string) {
+	t.Helper()
+	conn := dial(t, s)
+	_, err := io.WriteString(conn, text)
+	if err := errors.Join(err, conn.CloseWrite()); err != nil {
 		t.Fatal(err)
 	}
+	return receive(t, conn)
+}
+
+func receive(t *testing.T, conn net.Conn) (int, string) {
+	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +196,7 @@ func TestServer_BodyCutShort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, nil)
-			status, body := exchange(t, s, fmt.Sprintf("POST /api/postgres_databases HTTP/1.1\r\nHost: localhost:%s\r\n"+
+			status, body := exchangeCut(t, s, fmt.Sprintf("POST /api/postgres_databases HTTP/1.1\r\nHost: localhost:%s\r\n"+
 				"Authorization: Bearer the-key\r\nContent-Type: application/json\r\n%s", portOf(t, s), rest))
 			if status != http.StatusBadRequest {
 				t.Errorf("status %d, want 400", status)

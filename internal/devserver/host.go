@@ -14,15 +14,11 @@ const maxLoggedHost = 100
 
 // hostCheck rejects requests for another host than the server's own, so that a
 // web page whose name resolves to this machine (DNS rebinding) cannot use the API
-// through the browser of whoever visits it.
+// through a visitor's browser.
 type hostCheck struct {
 	next    http.Handler
 	address netip.AddrPort
 	log     *slog.Logger
-}
-
-func newHostCheck(next http.Handler, address netip.AddrPort, log *slog.Logger) *hostCheck {
-	return &hostCheck{next: next, address: address, log: log}
 }
 
 // ServeHTTP answers 421 to a request for another host.

@@ -53,7 +53,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
 	s.http = &http.Server{
-		Handler:        newHostCheck(newHandler(c, store, log), s.address(), log),
+		Handler:        &hostCheck{next: newHandler(c, store, log), address: s.address(), log: log},
 		ReadTimeout:    c.ReadTimeout,
 		WriteTimeout:   c.ReadTimeout + database.Budget + sendTimeout,
 		IdleTimeout:    idleTimeout,

@@ -54,7 +54,7 @@ func serve(ctx context.Context, out io.Writer) (err error) {
 }
 
 // register starts the sample source and registers it. Without a source it says
-// why and returns no error: the API serves all the same.
+// why and returns no error: the API works without one.
 func register(ctx context.Context, out io.Writer, api sample.API) (remove func() error, err error) {
 	source, err := sample.Start(ctx, out)
 	if err != nil {

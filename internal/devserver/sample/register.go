@@ -24,7 +24,7 @@ type API struct {
 	Key apikey.Text
 }
 
-// Registration is a source that the API holds. The zero value is none.
+// Registration is a source that the API holds. The zero value stands for none.
 type Registration struct {
 	api  API
 	path string
