@@ -61,10 +61,14 @@ func refusal(err error) (problem string, ok bool) {
 	return "", false
 }
 
-// fill completes e by what the secret says, or returns why it can't be e's.
+// fill completes e with the secret's user name, or returns why the secret can't be
+// e's.
 func (r Referenced) fill(e *Endpoint) (problem string) {
 	if r.Host != "" && !sameHost(r.Host, e.Hostname) || r.Port != 0 && r.Port != e.Port {
 		return "names a secret of another host or port than the request's"
+	}
+	if problem := passwordRule(r.Password.Reveal()); problem != "" {
+		return "names a secret whose password " + problem
 	}
 	if !e.UsernameFromSecret {
 		return ""

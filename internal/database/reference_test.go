@@ -22,8 +22,8 @@ func (r references) Open(_ context.Context, account, arn string) (database.Refer
 	if !ok || account != "acme" {
 		return secret, apierror.New(apierror.NotFound, "none", nil)
 	}
-	if secret.Password == "" {
-		return secret, apierror.New(apierror.Invalid, "names a secret that has no password", nil)
+	if secret == (database.Referenced{}) {
+		return secret, apierror.New(apierror.Invalid, "names a secret that is not in RDS's form", nil)
 	}
 	return secret, nil
 }
@@ -130,7 +130,9 @@ func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 	}{
 		{"no such secret", "acme", with(referencing(), "password_secret_arn", arn+"x"), "password_secret_arn", "no secret that is shared"},
 		{"a secret shared with another account", "globex", referencing(), "password_secret_arn", "no secret that is shared"},
-		{"a secret of another form", "acme", with(referencing(), "password_secret_arn", arn+"-empty"), "password_secret_arn", "no password"},
+		{"a secret of another form", "acme", with(referencing(), "password_secret_arn", arn+"-empty"), "password_secret_arn", "not in RDS's form"},
+		{"a secret without a password", "acme", with(referencing(), "password_secret_arn", arn+"-none"), "password_secret_arn", "password must not be empty"},
+		{"a secret with a long password", "acme", with(referencing(), "password_secret_arn", arn+"-long"), "password_secret_arn", "password must be at most 4096 bytes"},
 		{"a secret for another host", "acme", with(referencing(), "hostname", "other.example.com"), "password_secret_arn", "another host"},
 		{"a secret for another port", "acme", with(referencing(), "port", 1), "password_secret_arn", "another host or port"},
 		{"the primary's secret", "acme", primary(arn + "x"), "primary.password_secret_arn", "no secret that is shared"},
@@ -145,6 +147,8 @@ func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 			f.service.References = references{
 				arn:            {Username: "u", Password: "their-password", Host: "db.example.com", Port: 5432},
 				arn + "-empty": {},
+				arn + "-none":  {Username: "u"},
+				arn + "-long":  {Username: "u", Password: database.Password(strings.Repeat("their-password", 300))},
 			}
 			p, err := parse(t, tt.payload)
 			if err == nil {

@@ -19,9 +19,6 @@ import (
 // this deployment. The functions' role may read only secrets with this tag.
 const TagSharedWith = "headgate:shared-with"
 
-// maxPasswordBytes is the limit of a password in a payload.
-const maxPasswordBytes = 4096
-
 // References reads secrets that belong to others. It is safe for concurrent use.
 type References struct{ client *secretsmanager.Client }
 
@@ -83,7 +80,7 @@ func openError(operation string, err error) error {
 }
 
 // parseReferenced reads a secret in RDS's form. The port may be a string, which
-// some tools write. Errors do not quote the secret.
+// some tools write. Its caller checks the values. Errors do not quote the secret.
 func parseReferenced(secret string) (database.Referenced, error) {
 	var s struct {
 		Engine   string      `json:"engine"`
@@ -106,13 +103,8 @@ func parseReferenced(secret string) (database.Referenced, error) {
 		}
 		port = int(n)
 	}
-	switch {
-	case s.Engine != "" && s.Engine != "postgres" && s.Engine != "aurora-postgresql":
+	if s.Engine != "" && s.Engine != "postgres" && s.Engine != "aurora-postgresql" {
 		return invalid("whose engine is not postgres or aurora-postgresql")
-	case s.Password == "":
-		return invalid("without a password")
-	case len(s.Password) > maxPasswordBytes:
-		return invalid("whose password is over 4096 bytes")
 	}
 	return database.Referenced{Username: s.Username, Password: database.Password(s.Password), Host: s.Host, Port: port}, nil
 }
