@@ -52,6 +52,23 @@ func New(k Kind, summary string, cause error) *Error {
 	return &Error{Kind: k, Summary: summary, cause: cause}
 }
 
+// OfStore returns an error of a store, with a summary for its kind. Summaries of
+// stores go into logs only.
+func OfStore(k Kind, cause error) *Error {
+	summary := "the request could not be completed"
+	switch k {
+	case NotFound:
+		summary = "not found"
+	case Throttled:
+		summary = "the store throttles requests for now"
+	case Unavailable:
+		summary = "the store is unavailable for now"
+	case UnknownOutcome:
+		summary = "the store did not answer in time; whether the change was made is unknown"
+	}
+	return New(k, summary, cause)
+}
+
 // Error returns the summary and the cause, for logs.
 func (e *Error) Error() string {
 	if e.cause == nil {

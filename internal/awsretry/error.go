@@ -15,8 +15,7 @@ func DomainError(err, cause error, ambiguous apierror.Kind) *apierror.Error {
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		outcome = failure.Outcome
 	}
-	kind := kindOf(outcome, ambiguous)
-	return apierror.New(kind, summary(kind), cause)
+	return apierror.OfStore(kindOf(outcome, ambiguous), cause)
 }
 
 func kindOf(outcome Outcome, ambiguous apierror.Kind) apierror.Kind {
@@ -29,16 +28,4 @@ func kindOf(outcome Outcome, ambiguous apierror.Kind) apierror.Kind {
 		return ambiguous
 	}
 	return apierror.Internal
-}
-
-func summary(kind apierror.Kind) string {
-	switch kind {
-	case apierror.Throttled:
-		return "the store throttles requests for now"
-	case apierror.Unavailable:
-		return "the store is unavailable for now"
-	case apierror.UnknownOutcome:
-		return "the store did not answer in time; whether the change was made is unknown"
-	}
-	return "the request could not be completed"
 }

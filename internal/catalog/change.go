@@ -130,7 +130,7 @@ func (c *Catalog) deleteError(ctx context.Context, err error, d database.Databas
 	case changed && ambiguousAttempt(err) != nil:
 		return nil
 	case changed:
-		return apierror.New(apierror.NotFound, "not found", nil)
+		return apierror.OfStore(apierror.NotFound, nil)
 	}
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,9 +11,8 @@ import (
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/awsretry"
+	"github.com/headgate/headgate/internal/database"
 )
-
-const cursorKeyBytes = 32
 
 // CursorKey returns the account's key for signing cursors and creates it if there
 // is none. The error's kind is Throttled, Unavailable or Internal.
@@ -36,8 +34,8 @@ func (c *Catalog) readCursorKey(ctx context.Context, account string) ([]byte, er
 		return nil, err
 	}
 	key, ok := stored[attrCursorKey].(*types.AttributeValueMemberB)
-	if !ok || len(key.Value) != cursorKeyBytes {
-		return nil, broken(errors.New("read cursor key: not 32 bytes"))
+	if !ok || len(key.Value) != database.CursorKeyBytes {
+		return nil, broken(fmt.Errorf("read cursor key: not %d bytes", database.CursorKeyBytes))
 	}
 	return key.Value, nil
 }
@@ -45,7 +43,7 @@ func (c *Catalog) readCursorKey(ctx context.Context, account string) ([]byte, er
 // createCursorKey stores a new key if there is none. It is idempotent, so an
 // ambiguous outcome is safe.
 func (c *Catalog) createCursorKey(ctx context.Context, account string) error {
-	key := make([]byte, cursorKeyBytes)
+	key := make([]byte, database.CursorKeyBytes)
 	rand.Read(key) // never fails
 	stored := cursorItemKey(account)
 	stored[attrCursorKey] = &types.AttributeValueMemberB{Value: key}

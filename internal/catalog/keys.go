@@ -78,7 +78,7 @@ func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) err
 	cause := fmt.Errorf("revoke API key %s: %w", id, err)
 	if isConditionFailed(err) {
 		// DynamoDB has deleted the expired key, but not its index yet.
-		return apierror.New(apierror.NotFound, "not found", cause)
+		return apierror.OfStore(apierror.NotFound, cause)
 	}
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }

@@ -55,12 +55,12 @@ func (c *Catalog) get(ctx context.Context, k item) (item, error) {
 		return nil, awsretry.DomainError(err, fmt.Errorf("read item: %w", err), apierror.Unavailable)
 	}
 	if len(out.Item) == 0 {
-		return nil, apierror.New(apierror.NotFound, "not found", nil)
+		return nil, apierror.OfStore(apierror.NotFound, nil)
 	}
 	return out.Item, nil
 }
 
-// broken returns the error for an item that this package does not write so.
+// broken returns the error of an item that is not as this package writes it.
 func broken(cause error) error {
-	return apierror.New(apierror.Internal, "the request could not be completed", cause)
+	return apierror.OfStore(apierror.Internal, cause)
 }

@@ -6,14 +6,8 @@ import (
 	"github.com/headgate/headgate/internal/check"
 )
 
-// The fixed values of the database object, as in Sequin's API.
-const (
-	DefaultPort = 5432
-
-	PoolSize      = 10
-	QueueInterval = 1000
-	QueueTarget   = 50
-)
+// DefaultPort is the port of an endpoint that none was sent for.
+const DefaultPort = 5432
 
 // The values of ssl_mode. An endpoint without one follows its SSL field.
 const (
@@ -38,8 +32,8 @@ type Endpoint struct {
 	IPv6        bool   `json:"ipv6"`
 	SSLMode     string `json:"ssl_mode,omitempty"`
 	SSLRootCert string `json:"ssl_root_cert,omitempty"`
-	// PasswordSecretARN names the secret of somebody else that has the password.
-	// It is read when needed and never copied.
+	// PasswordSecretARN names a secret that belongs to somebody else and has the
+	// password. It is read when needed and never copied.
 	PasswordSecretARN string `json:"password_secret_arn,omitempty"`
 	// UsernameFromSecret says that the request left the user name to that secret,
 	// so that a rotation may change it.

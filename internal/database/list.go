@@ -8,8 +8,8 @@ import (
 
 // ListOptions says what List returns.
 type ListOptions struct {
-	// Cursor is of Service.Cursor: the list continues after the database that it
-	// was made for. It starts with the first database if Cursor is empty.
+	// Cursor is a result of Service.Cursor: the list continues after that database.
+	// It starts with the first database if Cursor is empty.
 	Cursor string
 	// BatchSize is how many databases List reads at a time, 1,000 if it is 0.
 	BatchSize     int
@@ -24,7 +24,7 @@ type Listed struct {
 }
 
 // List returns the account's databases in the order of their creation. It reads
-// them as the caller goes on, so that it holds no more than one batch. It ends
+// them as the caller iterates, and holds no more than one batch. It ends
 // with its first error, whose kind is Invalid (the cursor is not one of this
 // account), Throttled, Unavailable or Internal.
 func (s *Service) List(ctx context.Context, account string, o ListOptions) iter.Seq2[Listed, error] {

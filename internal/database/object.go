@@ -52,7 +52,7 @@ func (d Database) Object() Object {
 		ID: d.ID, Name: d.Name,
 		Hostname: e.Hostname, Port: e.Port, Database: e.Database, Username: e.Username,
 		Password: Mask, SSL: e.SSL, IPv6: e.IPv6, SSLMode: e.SSLMode, SSLRootCert: e.SSLRootCert,
-		PoolSize: PoolSize, QueueInterval: QueueInterval, QueueTarget: QueueTarget,
+		PoolSize: 10, QueueInterval: 1000, QueueTarget: 50, // fixed, as in Sequin's API
 		ReplicationSlots: []Slot{d.Slot},
 		Annotations:      json.RawMessage(d.Annotations),
 		Warnings:         d.Warnings,

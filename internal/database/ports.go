@@ -54,17 +54,19 @@ type Catalog interface {
 	Delete(ctx context.Context, d Database) error
 
 	// Claim takes c.Key for c.Owner and returns c, unless the key is claimed: then
-	// it returns that claim. A record does not count that is older than
-	// ReplayTime, or that has no result and is older than ClaimTime. Claim is
-	// idempotent for one owner.
+	// it returns that claim. A claim lapses after ReplayTime, and one without a
+	// result after ClaimTime. Claim is idempotent for one owner.
 	Claim(ctx context.Context, c Claim) (Claim, error)
 	// Release gives up c if c.Owner still holds it and it has no result.
 	Release(ctx context.Context, c Claim) error
 
-	// CursorKey returns the account's key for signing cursors: 32 random bytes,
-	// made by the first call.
+	// CursorKey returns the account's key for signing cursors: CursorKeyBytes random
+	// bytes, made by the first call.
 	CursorKey(ctx context.Context, account string) ([]byte, error)
 }
+
+// CursorKeyBytes is the length of a key for signing cursors.
+const CursorKeyBytes = 32
 
 const (
 	// ClaimTime is how long a claim without a result is valid. No request runs
@@ -74,7 +76,7 @@ const (
 	ReplayTime = 24 * time.Hour
 )
 
-// Claim is an idempotency key in use. Key and PayloadHash are hashes by which no
+// Claim is an idempotency key in use. Key and PayloadHash are hashes from which no
 // password can be guessed.
 type Claim struct {
 	Account     string    `json:"account"`

@@ -30,7 +30,8 @@ type Handler struct {
 	Log       *slog.Logger
 	// Now is the clock that keys expire by.
 	Now func() time.Time
-	// Namespace is that of the metrics in CloudWatch. Without it there are none.
+	// Namespace is the metrics' namespace in CloudWatch. If it is empty, no metrics
+	// are logged.
 	Namespace string
 }
 

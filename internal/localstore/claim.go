@@ -13,8 +13,6 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-const cursorKeyBytes = 32
-
 // Claim takes c.Key for c.Owner or returns the existing claim, as
 // database.Catalog says.
 func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Claim, error) {
@@ -116,7 +114,7 @@ func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error)
 		if err := read(tx); apierror.KindOf(err) != apierror.NotFound {
 			return err
 		}
-		key = make([]byte, cursorKeyBytes)
+		key = make([]byte, database.CursorKeyBytes)
 		rand.Read(key) // never fails
 		return put(tx, cursors, account, key)
 	})

@@ -128,7 +128,7 @@ func (s *Store) update(ctx context.Context, change func(*bolt.Tx) error) error {
 
 func (s *Store) run(ctx context.Context, transact func(func(*bolt.Tx) error) error, do func(*bolt.Tx) error, ambiguous apierror.Kind) error {
 	if err := ctx.Err(); err != nil {
-		return unavailable(err)
+		return apierror.OfStore(apierror.Unavailable, err)
 	}
 	var began bool
 	var doErr error
@@ -143,13 +143,9 @@ func (s *Store) run(ctx context.Context, transact func(func(*bolt.Tx) error) err
 	case err == nil:
 		return nil
 	case !began:
-		return unavailable(err)
+		return apierror.OfStore(apierror.Unavailable, err)
 	}
-	return apierror.New(ambiguous, "the data file could not be written", err)
-}
-
-func unavailable(cause error) error {
-	return apierror.New(apierror.Unavailable, "the store is unavailable for now", cause)
+	return apierror.OfStore(ambiguous, fmt.Errorf("write data file: %w", err))
 }
 
 // keyOf returns the key of an entry of an account.
@@ -159,7 +155,7 @@ func keyOf(account, name string) string { return account + "\x00" + name }
 func get(tx *bolt.Tx, bucket, key string, value any) error {
 	b := tx.Bucket([]byte(bucket)).Get([]byte(key))
 	if b == nil {
-		return apierror.New(apierror.NotFound, "not found", nil)
+		return apierror.OfStore(apierror.NotFound, nil)
 	}
 	return decode(bucket, b, value)
 }
@@ -196,6 +192,4 @@ func remove(tx *bolt.Tx, bucket, key string) error {
 	return nil
 }
 
-func broken(cause error) error {
-	return apierror.New(apierror.Internal, "the request could not be completed", cause)
-}
+func broken(cause error) error { return apierror.OfStore(apierror.Internal, cause) }

@@ -98,7 +98,7 @@ func (s *secret) checkSame(version string, p database.Passwords) error {
 func (v *Vault) Promote(ctx context.Context, account, id, version string) error {
 	return v.change(ctx, account, id, func(s *secret) error {
 		if _, ok := s.Versions[version]; !ok {
-			return notFound()
+			return apierror.OfStore(apierror.NotFound, nil)
 		}
 		if s.Current != version {
 			if s.Previous != "" {
@@ -174,7 +174,7 @@ func read(tx *bolt.Tx, account, id, version string) (database.Passwords, error) 
 	}
 	kept, ok := s.Versions[version]
 	if !ok || !s.DeletedAt.IsZero() {
-		return database.Passwords{}, notFound()
+		return database.Passwords{}, apierror.OfStore(apierror.NotFound, nil)
 	}
 	return database.Passwords{Main: database.Password(kept.Main), Primary: database.Password(kept.Primary)}, nil
 }
@@ -215,17 +215,13 @@ func (v *Vault) change(ctx context.Context, account, id string, do func(*secret)
 			return err
 		}
 		if !s.DeletedAt.IsZero() {
-			return notFound()
+			return apierror.OfStore(apierror.NotFound, nil)
 		}
 		if err := do(&s); err != nil {
 			return err
 		}
 		return put(tx, secrets, keyOf(account, id), s)
 	})
-}
-
-func notFound() error {
-	return apierror.New(apierror.NotFound, "the passwords were not found", nil)
 }
 
 // removeDeletedSecrets removes secrets whose recovery window has ended.

@@ -46,7 +46,8 @@ type Handler struct {
 	Service Creator
 	Bus     Publisher
 	Log     *slog.Logger
-	// Namespace is that of the metrics in CloudWatch. Without it there are none.
+	// Namespace is the metrics' namespace in CloudWatch. If it is empty, no metrics
+	// are logged.
 	Namespace string
 }
 

@@ -3,15 +3,15 @@ package strictjson
 import "strings"
 
 const (
-	// minPrefix is how many letters the beginning of a name must have to stand
-	// for it; fewer begin too many names.
+	// minPrefix is the minimum length of a prefix that is near a name; a shorter one
+	// is a prefix of too many names.
 	minPrefix = 3
 	// maxDistance is the largest edit distance of two names that are near.
 	maxDistance = 2
 )
 
-// Nearest returns the name in known that name was meant to be: the shortest one
-// that it begins, or the one at the smallest edit distance. Letter case and
+// Nearest returns the name in known that is nearest to name: the shortest one that
+// name is a prefix of, or the one at the smallest edit distance. Letter case and
 // separators do not count. It returns the empty string where none is near.
 func Nearest(name string, known []string) string {
 	best := ""

@@ -21,9 +21,9 @@ const (
 	// repeated.
 	MinAge = 15 * time.Minute
 
-	// A sweep that finds more than maxOrphans orphans which are more than
-	// maxOrphanPercent of all secrets deletes none: interrupted requests do not
-	// leave so many, a catalog that is not the secrets' own does.
+	// A sweep deletes nothing if it finds more than maxOrphans orphans and they are
+	// more than maxOrphanPercent of all secrets. So many mean that this is not the
+	// secrets' catalog, rather than that requests were interrupted.
 	maxOrphans       = 20
 	maxOrphanPercent = 5
 

@@ -216,7 +216,7 @@ func (c *counted) Get(_ context.Context, _, id string) (database.Database, error
 		return database.Database{}, err
 	}
 	if n < c.orphans {
-		return database.Database{}, apierror.New(apierror.NotFound, "not found", nil)
+		return database.Database{}, apierror.OfStore(apierror.NotFound, nil)
 	}
 	return database.Database{}, nil
 }

@@ -28,17 +28,13 @@ func callError(operation string, err error) error {
 }
 
 func notFound(operation string, err error) error {
-	return apierror.New(apierror.NotFound, "the passwords were not found", redact(operation, err))
+	return apierror.OfStore(apierror.NotFound, redact(operation, err))
 }
 
-func internal(cause error) error {
-	return apierror.New(apierror.Internal, "the request could not be completed", cause)
-}
+func internal(cause error) error { return apierror.OfStore(apierror.Internal, cause) }
 
 // unavailable returns the error of work that the end of its context interrupted.
-func unavailable(cause error) error {
-	return apierror.New(apierror.Unavailable, "the store is unavailable for now", cause)
-}
+func unavailable(cause error) error { return apierror.OfStore(apierror.Unavailable, cause) }
 
 func isNotFound(err error) bool {
 	_, ok := errors.AsType[*types.ResourceNotFoundException](err)
