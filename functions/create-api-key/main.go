@@ -14,9 +14,6 @@ import (
 )
 
 func main() {
-	service, err := keys.Open(awsenv.New(os.Getenv))
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(keys.Open(awsenv.New(os.Getenv)))
 	lambda.Start(apikey.Functions{Service: service, Log: lambdacontext.NewLogger()}.Create)
 }

@@ -14,9 +14,6 @@ import (
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service, err := targets.Open(awsenv.New(os.Getenv), log)
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(targets.Open(awsenv.New(os.Getenv), log))
 	lambda.Start(httpapi.Serve(log, httpapi.CreateDatabase, httpapi.Databases{Service: service}.Create))
 }

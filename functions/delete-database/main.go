@@ -15,9 +15,6 @@ import (
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service, err := databases.Open(awsenv.New(os.Getenv), log)
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(databases.Open(awsenv.New(os.Getenv), log))
 	lambda.Start(httpapi.Serve(log, httpapi.DeleteDatabase, httpapi.Databases{Service: service}.Delete))
 }

@@ -14,9 +14,6 @@ import (
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service, err := databases.Open(awsenv.New(os.Getenv), log)
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(databases.Open(awsenv.New(os.Getenv), log))
 	lambda.Start(httpapi.Serve(log, httpapi.ListDatabases, httpapi.Databases{Service: service}.List))
 }

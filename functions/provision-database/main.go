@@ -15,10 +15,7 @@ import (
 func main() {
 	log := lambdacontext.NewLogger()
 	env := awsenv.New(os.Getenv)
-	service, err := targets.Open(env, log)
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(targets.Open(env, log))
 	config, bus, err := env.Bus()
 	if err != nil {
 		awsenv.Fail(err)

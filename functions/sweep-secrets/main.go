@@ -13,9 +13,5 @@ import (
 )
 
 func main() {
-	service, err := sweeper.Open(awsenv.New(os.Getenv), lambdacontext.NewLogger())
-	if err != nil {
-		awsenv.Fail(err)
-	}
-	lambda.Start(service.Sweep)
+	lambda.Start(awsenv.Must(sweeper.Open(awsenv.New(os.Getenv), lambdacontext.NewLogger())).Sweep)
 }

@@ -15,9 +15,6 @@ import (
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service, err := targets.Open(awsenv.New(os.Getenv), log)
-	if err != nil {
-		awsenv.Fail(err)
-	}
+	service := awsenv.Must(targets.Open(awsenv.New(os.Getenv), log))
 	lambda.Start(httpapi.Serve(log, httpapi.UpdateDatabase, httpapi.Databases{Service: service}.Update))
 }

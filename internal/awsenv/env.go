@@ -41,6 +41,14 @@ func Fail(err error) {
 	os.Exit(1)
 }
 
+// Must returns what was configured, or calls Fail if err is not nil.
+func Must[T any](configured T, err error) T {
+	if err != nil {
+		Fail(err)
+	}
+	return configured
+}
+
 func (e *Env) required(name string) (string, error) {
 	v := e.lookup(name)
 	if v == "" {

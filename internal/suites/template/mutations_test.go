@@ -276,7 +276,7 @@ func resourceMutations() map[string]mutation {
 			t.properties("GetDatabaseLogs")["LogGroupName"] = "/headgate/get-database"
 		}, []string{
 			`the log group of get-database is named "/headgate/get-database"`,
-			`get-database puts its metrics in "", want headgate/${AWS::StackName}`,
+			`get-database puts its metrics in "headgate", want headgate/${AWS::StackName}`,
 		}},
 		"a metric filter has no alarm": {func(t template) {
 			t.remove("SweepSecretsFound")
