@@ -83,7 +83,7 @@ func replicationSlotCodes() []Definition {
 		{
 			Code: SlotTwoPhase, Status: Warned,
 			Meaning: "A consumer of protocol version 1 or 2 fails at the first prepared transaction, or applies one that is rolled back later.",
-			Cause:   "The slot was created with `two_phase`, and `max_prepared_transactions` permits prepared transactions.",
+			Cause:   "The slot was created with `two_phase`. It matters once `max_prepared_transactions` permits prepared transactions.",
 			Fix:     "Create a slot without `two_phase` of another name, unless the consumer asks for `two_phase`.",
 		},
 	}

@@ -75,7 +75,6 @@ func TestProbe_SlotThatWorks(t *testing.T) {
 	}{
 		"max_slot_wal_keep_size is far":                      {13, withSetting("max_slot_wal_keep_size", "200GB")},
 		"idle_replication_slot_timeout is far":               {18, withSetting("idle_replication_slot_timeout", "1d")},
-		"two_phase, and no transaction can be prepared":      {14, twoPhaseSlot("0")},
 		"all other slots are taken":                          {12, func(t *testing.T) *source { return slotsTaken(t) }},
 		"failover, and no standby is waited for":             {17, afterStatements(dropSlot, "SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput', failover => true)")},
 		"a standby is waited for, but not by this slot":      {17, withSetting("synchronized_standby_slots", "absent")},

@@ -182,6 +182,7 @@ func slotWarningFindings() map[check.Code]finding {
 		}},
 		check.SlotTwoPhase: {check.ReplicationSlot, check.Warned, []state{
 			{cause: "transactions can be prepared", fix: sql, minMajor: 14, setup: twoPhaseSlot("5")},
+			{cause: "no transaction can be prepared for now", fix: sql, minMajor: 14, setup: twoPhaseSlot("0")},
 		}},
 	}
 }

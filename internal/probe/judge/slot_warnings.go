@@ -37,16 +37,19 @@ func slotWarnings(s subject) []check.Entry {
 		warn(check.SlotHeldBack, name+" is held back by synchronized_standby_slots: it sends no change that these slots have not confirmed: "+strings.Join(held, ", "),
 			"start the standbys that use these slots, or take a standby that is gone for good out of synchronized_standby_slots")
 	}
-	if preparedTransactions(s) && slot.TwoPhase {
-		warn(check.SlotTwoPhase, name+" sends a transaction when it is prepared, before it is known whether it commits, in messages that consumers up to protocol version 2 do not understand",
+	if slot.TwoPhase {
+		warn(check.SlotTwoPhase, name+" sends a transaction when it is prepared, before it is known whether it commits, in messages that consumers up to protocol version 2 do not understand"+whenPrepared(s),
 			s.otherSlot())
 	}
 	return append(append(findings, walLimit(s)...), idleLimit(s)...)
 }
 
-// preparedTransactions reports whether transactions can be prepared on the server.
-func preparedTransactions(s subject) bool {
-	return s.Facts.Server != nil && s.Facts.Server.Settings["max_prepared_transactions"] != "0"
+// whenPrepared says if no transaction can be prepared on the server for now.
+func whenPrepared(s subject) string {
+	if s.Facts.Server == nil || s.Facts.Server.Settings["max_prepared_transactions"] != "0" {
+		return ""
+	}
+	return "; no transaction can be prepared as long as max_prepared_transactions is 0"
 }
 
 // heldBackBy returns the slots of standbys that the slot waits for, and why. Slots on

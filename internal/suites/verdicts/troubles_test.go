@@ -201,7 +201,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 		// In seconds; the scene's slot has been idle for a moment.
 		idle := f.number("idle_replication_slot_timeout")
 		add(idle > 0 && idle < 60*60, false, "the slot is lost when it is idle", check.SlotAtRisk)
-		add(s.TwoPhase && f.number("max_prepared_transactions") > 0, false, "the slot is two-phase", check.SlotTwoPhase)
+		add(s.TwoPhase, false, "the slot is two-phase", check.SlotTwoPhase)
 		add(s.Retained != nil && *s.Retained > 200<<20, s.Retained != nil && *s.Retained < 300<<20, "the slot lags", check.SlotLagging)
 	}
 	// A slot without pending changes is held back too, from the next change on.
