@@ -55,7 +55,7 @@ func (d Database) Object() Object {
 		PoolSize: 10, QueueInterval: 1000, QueueTarget: 50, // fixed, as in Sequin's API
 		ReplicationSlots: []Slot{d.Slot},
 		Annotations:      json.RawMessage(d.Annotations),
-		Warnings:         d.Warnings,
+		Warnings:         check.BoundedWarnings(d.Warnings),
 	}
 	if e.PasswordSecretARN != "" {
 		o.Password, o.SecretARN = "", e.PasswordSecretARN

@@ -10,6 +10,7 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/probe/quote"
+	"github.com/headgate/headgate/internal/redact"
 )
 
 // FuzzQuoteLiteral reads the literal back by the rules of Postgres's scanner.
@@ -19,7 +20,7 @@ func FuzzQuoteLiteral(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, conforming := range []bool{true, false} {
-			got, rest := readLiteral(quote.Literal(s)+", 'next'", conforming)
+			got, rest := readLiteral(quote.RawLiteral(s)+", 'next'", conforming)
 			if got != s || rest != ", 'next'" {
 				t.Errorf("%q is read as %q, and %q remains", s, got, rest)
 			}
@@ -33,9 +34,14 @@ func FuzzQuoteIdentifier(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, rest := readQuoted(quote.Identifier(s)+"; rest", '"', false)
+		got, rest := readQuoted(quote.RawIdentifier(s)+"; rest", '"', false)
 		if got != s || rest != "; rest" {
 			t.Errorf("%q is read as %q, and %q remains", s, got, rest)
+		}
+		for _, shown := range []string{quote.Identifier(s), quote.Literal(s), quote.JSON(s), quote.Name(s)} {
+			if shown != redact.Line(shown, len(shown)+3) {
+				t.Errorf("%q is shown as %q", s, shown)
+			}
 		}
 	})
 }
@@ -97,6 +103,7 @@ func FuzzReport(f *testing.F) {
 		}
 		target := newTarget(1, 5432)
 		report, err := judgeAnswer(target, []byte(answer))
+		wantDisplayable(t, report)
 		names := check.Names()
 		for _, c := range report {
 			if len(names) > 1 && c.Name == names[1] {

@@ -13,7 +13,7 @@ func awkward() []string {
 	return []string{
 		`'; DROP TABLE t; --`, `"; DROP TABLE t; --`, `\'; DROP TABLE t; --`, `x') OR 1=1 --`, `'||(SELECT 1)||'`,
 		`"`, `""`, `'`, `''`, `\`, `\\`, `\'`, `'\''`, `E'\\'`, `$$`, `$$; DROP TABLE t; $$`, `$x$`, `--`, `/*`, `*/`, `/* */`, `;`, `;;`,
-		"a b", "Tab\tand\nline", "\r\n", "\x01\x7f", `%s%d`, `{0}`, `$1`, `:name`, `?`, ",", `a,b`, ` leading`, `trailing `, `SELECT`, `Große`, "名前", "🐘", "e\u0301", "\u202e",
+		"a b", "Tab\tand\nline", "\r\n", "\x01\x7f", `%s%d`, `{0}`, `$1`, `:name`, `?`, ",", `a,b`, ` leading`, `trailing `, `SELECT`, `Große`, "名前", "🐘", "e\u0301", "\u202e", "x\x03\n\\! id", "\u2028\u00a0\u200b\ufeff", "\U000e0041\u3164", "\u2066abc\u2069\"\\'",
 		`U&"\0027"`, `x'00'`, strings.Repeat("x", 63), strings.Repeat("'", 63), strings.Repeat(`"`, 63), strings.Repeat(`\`, 63), strings.Repeat("名", 21),
 	}
 }

@@ -152,7 +152,9 @@ func (s *source) probe() check.Report {
 		ctx, cancel = context.WithTimeout(ctx, s.limit)
 		defer cancel()
 	}
-	return p.Probe(ctx, s.target)
+	report := p.Probe(ctx, s.target)
+	wantDisplayable(s.t, report)
+	return report
 }
 
 // apply does what a fix says: it executes a statement as it is printed, in the

@@ -8,34 +8,34 @@ import (
 	"github.com/headgate/headgate/internal/probe/facts"
 )
 
-// maxName bounds a name, in bytes. Names in PostgreSQL have at most 63, in the
-// server's encoding; forks have longer ones.
-const maxName = 512
-
-// Decode reads the answer about parts into f. It rejects an answer that lacks a
-// required part or that exceeds the statement's limits, and leaves f as it was.
+// Decode reads the answer about parts into f. The answer is decoded apart and checked
+// first: where it lacks a required part, or exceeds the statement's limits, f stays as
+// it was. What the answer says beyond parts is dropped.
 func Decode(f *facts.Facts, answer []byte, parts []facts.Part) error {
-	next := *f
-	if err := json.Unmarshal(answer, &next); err != nil {
+	var found facts.Facts
+	if err := json.Unmarshal(answer, &found); err != nil {
 		return err
 	}
 	for _, p := range parts {
-		if !p.Optional() && !next.Answered(p) {
+		if !p.Optional() && !found.Answered(p) {
 			return fmt.Errorf("decode answer: no %s", p)
 		}
 	}
-	if !bounded(&next) {
+	var asked facts.Facts
+	asked.Take(&found, parts)
+	if err := asked.Check(); err != nil {
+		return err
+	}
+	if !bounded(&asked) {
 		return errors.New("decode answer: more than was asked for")
 	}
-	*f = next
+	f.Take(&asked, parts)
 	return nil
 }
 
+// bounded reports whether the lists of f are no longer than the statement's limits.
 func bounded(f *facts.Facts) bool {
-	if s := f.Server; s != nil && (len(s.Database) > maxName || len(s.Role) > maxName || len(s.SessionRole) > maxName) {
-		return false
-	}
-	if s := f.FoundSlot(); s != nil && (len(s.Database) > maxName || len(s.WaitsFor) > maxListed) {
+	if s := f.FoundSlot(); s != nil && len(s.WaitsFor) > maxListed {
 		return false
 	}
 	if !slotsBounded(f.Slots) {
@@ -46,21 +46,9 @@ func bounded(f *facts.Facts) bool {
 		namesBounded(t.Unreadable, 2) && namesBounded(t.NoIdentity, 2)
 }
 
+// slotsBounded reports whether the facts about slots are within the statement's limits.
 func slotsBounded(s *facts.Slots) bool {
-	if s == nil {
-		return true
-	}
-	for _, name := range s.Similar {
-		if len(name) > maxName {
-			return false
-		}
-	}
-	for _, standby := range s.Standbys {
-		if len(standby.Name) > maxName {
-			return false
-		}
-	}
-	return len(s.Similar) <= maxSimilar && len(s.Standbys) <= maxListed && s.FreeSuffix >= 0 && s.FreeSuffix <= maxFreeSuffix
+	return s == nil || len(s.Similar) <= maxSimilar && len(s.Standbys) <= maxListed && s.FreeSuffix >= 0 && s.FreeSuffix <= maxFreeSuffix
 }
 
 // namesBounded reports whether l is no longer than the statement's limit, and each
@@ -69,11 +57,6 @@ func namesBounded(l facts.Names, parts int) bool {
 	for _, n := range l {
 		if len(n) != parts {
 			return false
-		}
-		for _, p := range n {
-			if len(p) > maxName {
-				return false
-			}
 		}
 	}
 	return len(l) <= maxListed

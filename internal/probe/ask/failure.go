@@ -9,11 +9,13 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/facts"
 	"github.com/headgate/headgate/internal/probe/quote"
+	"github.com/headgate/headgate/internal/redact"
 )
 
 var (
@@ -64,12 +66,23 @@ func connectionLost(k facts.Kind) bool {
 func serverMessage(password database.Password, e *pgconn.PgError) *facts.ServerMessage {
 	m := &facts.ServerMessage{
 		Severity: quote.Printable(e.SeverityUnlocalized),
-		SQLSTATE: quote.Printable(e.Code),
+		SQLSTATE: sqlstate(e.Code),
 		Routine:  quote.Printable(e.Routine),
 		Message:  quote.Printable(e.Message),
 	}
-	if p := password.Reveal(); p != "" && strings.Contains(e.Message, p) {
+	p := password.Reveal()
+	if p != "" && strings.Contains(e.Message, p) || redact.NewSecrets(p).In(e.Message) {
 		m.Message = "its message is not repeated here"
 	}
 	return m
+}
+
+// sqlstate returns code, or the code of an unknown error if it has another form.
+func sqlstate(code string) string {
+	const length = 5
+	odd := strings.ContainsFunc(code, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') })
+	if len(code) != length || odd {
+		return pgerrcode.InternalError
+	}
+	return code
 }

@@ -57,5 +57,5 @@ func asSessionUser() setting { return setting{"role", "none"} }
 // on would not show.
 func peekSQL(s database.Slot, upTo string) string {
 	return `SELECT pg_catalog.count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes(` + quote.Literal(s.SlotName) +
-		`, ` + upTo + `, NULL, 'proto_version', '1', 'publication_names', ` + quote.Literal(quote.Identifier(s.PublicationName)) + `)`
+		`, ` + upTo + `, NULL, 'proto_version', '1', 'publication_names', ` + quote.RawLiteral(quote.RawIdentifier(s.PublicationName)) + `)`
 }

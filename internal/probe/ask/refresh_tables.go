@@ -59,5 +59,5 @@ pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privile
 FROM pg_catalog.pg_publication_tables pt
 JOIN pg_catalog.pg_namespace n ON n.nspname = pt.schemaname
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = pt.tablename
-WHERE pt.pubname = ` + quote.Literal(publication) + ` ORDER BY 1, 2 LIMIT ` + strconv.Itoa(maxTables)
+WHERE pt.pubname = ` + quote.RawLiteral(publication) + ` ORDER BY 1, 2 LIMIT ` + strconv.Itoa(maxTables)
 }

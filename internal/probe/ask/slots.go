@@ -54,5 +54,5 @@ LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name::text = l.name)))`
 // rowFiltersSQL selects whether the publication has row filters (from 15).
 func rowFiltersSQL(publication string) string {
 	return `(SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-WHERE p.pubname = ` + quote.Literal(publication) + ` AND pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL)))`
+WHERE p.pubname = ` + quote.RawLiteral(publication) + ` AND pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL)))`
 }

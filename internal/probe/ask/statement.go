@@ -68,7 +68,7 @@ func serverSQL() string {
 'database', d.datname, 'database_oid', d.oid::bigint,
 'pid', pg_catalog.pg_backend_pid(),
 'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
-'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
+'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.left(s.setting, 100)) FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
 'setting_origins', (SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.jsonb_build_object('source', s.source, 'context', s.context, 'pending_restart', s.pending_restart))
 FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
 'role', r.rolname, 'may_use_slots', r.rolsuper OR r.rolreplication,
@@ -81,5 +81,5 @@ WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user AND
 
 func publicationSQL(name string) string {
 	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(p) || pg_catalog.jsonb_build_object('age', pg_catalog.age(p.xmin))
-FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.Literal(name) + `))`
+FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.RawLiteral(name) + `))`
 }

@@ -17,7 +17,7 @@ pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS open, pg_catalog.has_table_pr
 FROM pg_catalog.pg_publication_tables pt
 JOIN pg_catalog.pg_namespace n ON n.nspname = pt.schemaname
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = pt.tablename
-WHERE pt.pubname = ` + quote.Literal(publication) + `),
+WHERE pt.pubname = ` + quote.RawLiteral(publication) + `),
 l AS MATERIALIZED (
 SELECT DISTINCT c.oid, n.nspname, c.relname FROM (
 SELECT t.oid FROM t WHERE t.relkind <> 'p'

@@ -12,7 +12,6 @@ import (
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/facts"
-	"github.com/headgate/headgate/internal/probe/quote"
 )
 
 // transport is a connection to a server, over TLS if the endpoint says so.
@@ -158,25 +157,25 @@ func handshakeFailure(err error) *facts.Failure {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return &facts.Failure{Kind: facts.NotPostgres} // its first byte was an S, as of SSH
 	}
-	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: quote.Printable(err.Error())}
+	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: err.Error()}
 }
 
 // certificateFailure returns why the server's certificate could not be verified.
 func certificateFailure(err *tls.CertificateVerificationError) *facts.Failure {
-	f := &facts.Failure{Kind: facts.CertificateNotVerified, Detail: quote.Printable(err.Err.Error())}
+	f := &facts.Failure{Kind: facts.CertificateNotVerified, Detail: err.Err.Error()}
 	if len(err.UnverifiedCertificates) == 0 {
 		return f
 	}
 	cert := err.UnverifiedCertificates[0]
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return &facts.Failure{Kind: facts.CertificateUnknownAuthority, Detail: quote.Printable(cert.Issuer.String())}
+		return &facts.Failure{Kind: facts.CertificateUnknownAuthority, Detail: cert.Issuer.String()}
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		names := cert.DNSNames
 		for _, ip := range cert.IPAddresses {
 			names = append(names, ip.String())
 		}
-		return &facts.Failure{Kind: facts.CertificateOtherHost, Detail: quote.Printable(strings.Join(names, ", "))}
+		return &facts.Failure{Kind: facts.CertificateOtherHost, Detail: strings.Join(names, ", ")}
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		if expired := invalid.Cert; time.Now().After(expired.NotAfter) {

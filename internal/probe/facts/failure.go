@@ -7,7 +7,7 @@ type Failure struct {
 	// IPv6 is the family of the address. The address itself is logged only: it tells
 	// what a name leads to in this deployment's network.
 	IPv6 bool
-	// Detail is printable text about the cause.
+	// Detail is text about the cause. It may be of the server.
 	Detail string
 	// Server is the server's error message.
 	Server *ServerMessage

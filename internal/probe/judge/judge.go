@@ -71,7 +71,7 @@ func Report(t database.Target, target facts.Evidence, primary *facts.Evidence) c
 		}
 		report = append(report, findings...)
 	}
-	return report
+	return screen(report, t, &target, primary)
 }
 
 func always(subject) bool { return true }

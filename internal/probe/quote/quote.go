@@ -3,15 +3,48 @@
 package quote
 
 import (
-	"encoding/json"
-	"strconv"
+	"fmt"
 	"strings"
-	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/headgate/headgate/internal/redact"
 )
 
-// Identifier returns name as an SQL identifier.
+// Identifier returns name as an SQL identifier that can be shown and pasted: a name
+// with characters that are not displayable becomes U&"…", with those escaped.
 func Identifier(name string) string {
+	if displayable(name) {
+		return RawIdentifier(name)
+	}
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case redact.Displayable(r):
+			b.WriteRune(r)
+		case r > maxBMP:
+			fmt.Fprintf(&b, `\+%06X`, r)
+		default:
+			fmt.Fprintf(&b, `\%04X`, r)
+		}
+	}
+	return `U&` + RawIdentifier(b.String())
+}
+
+// RawIdentifier returns name as an SQL identifier for a statement that is sent, not
+// shown.
+func RawIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// maxBMP is the last code point that four hexadecimal digits can write.
+const maxBMP = 0xFFFF
+
+// displayable reports whether s can be shown as it is.
+func displayable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !redact.Displayable(r) })
 }
 
 // Qualified returns the parts of a name as an SQL identifier: "schema"."table".
@@ -23,9 +56,33 @@ func Qualified(parts []string) string {
 	return strings.Join(quoted, ".")
 }
 
-// Literal returns s as an SQL string literal. A backslash makes it an E-string,
-// which means the same whatever standard_conforming_strings is.
+// Literal returns s as an SQL string literal that can be shown and pasted: characters
+// that are not displayable are escaped. A backslash makes it an E-string, which means
+// the same whatever standard_conforming_strings is; a U&-string does not.
 func Literal(s string) string {
+	if displayable(s) {
+		return RawLiteral(s)
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case r == '\'':
+			b.WriteString(`''`)
+		case redact.Displayable(r):
+			b.WriteRune(r)
+		case r > maxBMP:
+			fmt.Fprintf(&b, `\U%08X`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		}
+	}
+	return `E'` + b.String() + `'`
+}
+
+// RawLiteral is Literal for a statement that is sent, not shown.
+func RawLiteral(s string) string {
 	quoted := `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
 	if strings.Contains(s, `\`) {
 		return `E` + strings.ReplaceAll(quoted, `\`, `\\`)
@@ -33,33 +90,36 @@ func Literal(s string) string {
 	return quoted
 }
 
-// Name returns a name as messages show it.
-func Name(s string) string { return `"` + s + `"` }
-
-// JSON returns s as a JSON string.
-func JSON(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return strconv.Quote(s)
+// Name returns a name as messages show it, with characters that are not displayable
+// escaped.
+func Name(s string) string {
+	if displayable(s) {
+		return `"` + s + `"`
 	}
-	return string(b)
+	return JSON(s)
+}
+
+// JSON returns s as a JSON string that can be shown and pasted.
+func JSON(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '"', r == '\\':
+			b.WriteString(`\` + string(r))
+		case redact.Displayable(r):
+			b.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+		}
+	}
+	return `"` + b.String() + `"`
 }
 
 // Printable returns text from a server in a form that fits a message: one line of
-// at most 300 characters.
+// at most 600 bytes.
 func Printable(s string) string {
-	const maxRunes = 300
-	var b strings.Builder
-	n := 0
-	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		if n++; n > maxRunes {
-			b.WriteString("…")
-			break
-		}
-		if !unicode.IsPrint(r) {
-			r = ' '
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
+	const maxBytes = 600
+	return redact.Line(s, maxBytes)
 }

@@ -1,0 +1,82 @@
+package facts
+
+import (
+	"errors"
+	"reflect"
+)
+
+// The limits of one answer, whatever its facts are. Names in PostgreSQL have at most 63
+// bytes, in the server's encoding; forks have longer ones.
+const (
+	maxName = 512
+	maxList = 100
+)
+
+var errBounds = errors.New("check answer: a fact is larger than it can be")
+
+// Check returns an error if a fact is larger than a server that answers honestly makes
+// it.
+func (f *Facts) Check() error {
+	ok := true
+	walk(reflect.ValueOf(f), func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			ok = ok && v.Len() <= maxName
+		case reflect.Slice:
+			ok = ok && v.Len() <= maxList
+		case reflect.Map:
+			ok = ok && v.Len() <= maxList
+		}
+	})
+	if !ok {
+		return errBounds
+	}
+	return nil
+}
+
+// Take copies parts of from to f, and nothing else.
+func (f *Facts) Take(from *Facts, parts []Part) {
+	to, source := reflect.ValueOf(f).Elem(), reflect.ValueOf(from).Elem()
+	for _, p := range parts {
+		for i := range to.NumField() {
+			if to.Type().Field(i).Tag.Get("json") == string(p) {
+				to.Field(i).Set(source.Field(i))
+			}
+		}
+	}
+}
+
+// Texts returns all texts of e, which are those that the server sent.
+func (e *Evidence) Texts() []string {
+	var texts []string
+	walk(reflect.ValueOf(e), func(v reflect.Value) {
+		if v.Kind() == reflect.String && v.Len() > 0 {
+			texts = append(texts, v.String())
+		}
+	})
+	return texts
+}
+
+// walk calls visit for v and for every value in it.
+func walk(v reflect.Value, visit func(reflect.Value)) {
+	visit(v)
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			walk(v.Elem(), visit)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			walk(v.Field(i), visit)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(v.Index(i), visit)
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			walk(entries.Key(), visit)
+			walk(entries.Value(), visit)
+		}
+	}
+}
