@@ -3,8 +3,6 @@ package localstore
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -79,26 +77,6 @@ func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
 		}
 		return remove(tx, claims, keyOf(claim.Account, claim.Key))
 	})
-}
-
-// removeExpiredClaims removes the claims that are older than database.ReplayTime.
-func removeExpiredClaims(tx *bolt.Tx, now time.Time) error {
-	var expired [][]byte
-	bucket := tx.Bucket([]byte(claims))
-	err := bucket.ForEach(func(key, value []byte) error {
-		var c database.Claim
-		if err := decode(claims, value, &c); err != nil {
-			return err
-		}
-		if now.Sub(c.ClaimedAt) >= database.ReplayTime {
-			expired = append(expired, slices.Clone(key))
-		}
-		return nil
-	})
-	for _, key := range expired {
-		err = errors.Join(err, bucket.Delete(key))
-	}
-	return err
 }
 
 // CursorKey returns the account's key for signing cursors, as database.Catalog

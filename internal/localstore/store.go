@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 )
@@ -98,7 +100,13 @@ func (s *Store) setUp(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	return errors.Join(removeDeletedSecrets(tx, s.now()), removeExpiredClaims(tx, s.now()))
+	now := s.now()
+	return errors.Join(
+		removeWhere(tx, secrets, func(s secret) bool {
+			return !s.DeletedAt.IsZero() && !now.Before(s.DeletedAt.Add(recoveryWindow))
+		}),
+		removeWhere(tx, claims, func(c database.Claim) bool { return now.Sub(c.ClaimedAt) >= database.ReplayTime }),
+	)
 }
 
 // Close closes the file.
@@ -190,6 +198,26 @@ func remove(tx *bolt.Tx, bucket, key string) error {
 		return broken(fmt.Errorf("remove entry of %s: %w", bucket, err))
 	}
 	return nil
+}
+
+// removeWhere removes the entries of a bucket that have expired.
+func removeWhere[T any](tx *bolt.Tx, bucket string, expired func(T) bool) error {
+	var keys [][]byte
+	b := tx.Bucket([]byte(bucket))
+	err := b.ForEach(func(key, stored []byte) error {
+		var value T
+		if err := decode(bucket, stored, &value); err != nil {
+			return err
+		}
+		if expired(value) {
+			keys = append(keys, slices.Clone(key))
+		}
+		return nil
+	})
+	for _, key := range keys { // ForEach allows no changes
+		err = errors.Join(err, b.Delete(key))
+	}
+	return err
 }
 
 func broken(cause error) error { return apierror.OfStore(apierror.Internal, cause) }

@@ -223,23 +223,3 @@ func (v *Vault) change(ctx context.Context, account, id string, do func(*secret)
 		return put(tx, secrets, keyOf(account, id), s)
 	})
 }
-
-// removeDeletedSecrets removes secrets whose recovery window has ended.
-func removeDeletedSecrets(tx *bolt.Tx, now time.Time) error {
-	var expired [][]byte
-	bucket := tx.Bucket([]byte(secrets))
-	err := bucket.ForEach(func(key, value []byte) error {
-		var s secret
-		if err := decode(secrets, value, &s); err != nil {
-			return err
-		}
-		if !s.DeletedAt.IsZero() && !now.Before(s.DeletedAt.Add(recoveryWindow)) {
-			expired = append(expired, slices.Clone(key))
-		}
-		return nil
-	})
-	for _, key := range expired {
-		err = errors.Join(err, bucket.Delete(key))
-	}
-	return err
-}
