@@ -61,7 +61,7 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts)
 
 .PHONY: test
-test: ## all tests but the next ones, against a real Postgres and a real moto server
+test: ## all tests but those of test-faults, test-verdicts and sam-local, against a real Postgres and a real moto server
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults

@@ -21,7 +21,7 @@ func Namespace(logGroup string) string {
 
 // The JSON of the embedded metric format.
 type (
-	embedded struct {
+	emf struct {
 		Timestamp         int64
 		CloudWatchMetrics []directive
 	}
@@ -40,7 +40,7 @@ type (
 // operation, the databases that were created, and the errors by code. The
 // dimensions and the duration are members of the line already.
 func (e Entry) metrics(namespace string) []slog.Attr {
-	m := embedded{Timestamp: time.Now().UnixMilli()}
+	m := emf{Timestamp: time.Now().UnixMilli()}
 	add := func(dimensions []string, name, unit string) {
 		m.CloudWatchMetrics = append(m.CloudWatchMetrics, directive{namespace, [][]string{dimensions}, []metric{{name, unit}}})
 	}

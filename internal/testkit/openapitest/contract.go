@@ -50,7 +50,7 @@ func New() (*Contract, error) {
 		return nil, fmt.Errorf("read the document: %w", err)
 	}
 	if err := document.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("the document is not OpenAPI 3.1: %w", err)
+		return nil, fmt.Errorf("validate the document: %w", err)
 	}
 	document.Servers = nil // so that paths match on every server
 	router, err := gorillamux.NewRouter(document)

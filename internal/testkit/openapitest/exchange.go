@@ -103,7 +103,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
 		if err = errors.Join(err, r.Body.Close()); err != nil {
-			return nil, fmt.Errorf("reading the request's body: %w", err)
+			return nil, fmt.Errorf("read the request's body: %w", err)
 		}
 		sent = body
 		r = r.Clone(r.Context())
@@ -115,7 +115,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	got, err := io.ReadAll(answer.Body)
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
-		return nil, fmt.Errorf("reading the response's body: %w", err)
+		return nil, fmt.Errorf("read the response's body: %w", err)
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(got))
 	t.contract.Validate(t.tb, Request{
