@@ -41,7 +41,7 @@ func echoes() []echo {
 		{"facts", func(text string, m moment, honest [][]byte) [][]byte { return factsOf(honest, everyText(text, true)) }},
 		{"facts that pass", func(text string, m moment, honest [][]byte) [][]byte { return factsOf(honest, everyText(text, false)) }},
 		{"rows", func(text string, m moment, honest [][]byte) [][]byte {
-			if _, single := onlyValue(honest); single || m.number == 0 {
+			if !listsTables(m) {
 				return honest
 			}
 			return rows([]string{text, text, "full", "t"}, []string{"public", text, "full", "t"})

@@ -59,6 +59,8 @@ type pretender struct {
 	work     sync.WaitGroup
 	mu       sync.Mutex
 	open     map[net.Conn]bool
+	// heard is what clients sent, before TLS.
+	heard []byte
 }
 
 // start listens until the test ends or stop is called.
@@ -79,7 +81,7 @@ func (p *pretender) start(t *testing.T) *pretender {
 			p.open[conn] = true
 			p.mu.Unlock()
 			p.work.Go(func() {
-				p.serve(conn)
+				p.serve(recorder{Conn: conn, heard: p.hear})
 				_ = conn.Close()
 				p.mu.Lock()
 				delete(p.open, conn)
@@ -99,6 +101,24 @@ func (p *pretender) stop() {
 	}
 	p.mu.Unlock()
 	p.work.Wait()
+}
+
+// recorder passes on what is read from a connection.
+type recorder struct {
+	net.Conn
+	heard func([]byte)
+}
+
+func (r recorder) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	r.heard(b[:n])
+	return n, err
+}
+
+func (p *pretender) hear(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, b...)
 }
 
 // serve holds one conversation.

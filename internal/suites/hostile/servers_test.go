@@ -1,6 +1,7 @@
 package hostile_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -120,6 +121,10 @@ func TestServers_Hostile(t *testing.T) {
 				server.start(t)
 				s.attackWith(p, server, honest)
 				server.stop()
+				if bytes.Contains(server.heard, []byte(o.source.Password)) {
+					total.add(leaksFound, 1)
+					s.fail("cleartext", "%v: the password was sent without TLS", p)
+				}
 			}
 		})
 	}
