@@ -17,6 +17,7 @@ import (
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/requestlog"
+	"github.com/headgate/headgate/internal/strictjson"
 )
 
 // Endpoint answers the requests of one operation.
@@ -114,9 +115,8 @@ func (h *Handler) call(ctx context.Context, route Route, endpoint Endpoint, r *R
 
 // methodNotAllowed returns the 405 of a path that has other methods.
 func methodNotAllowed(method string, methods []string) Response {
-	const maxMethod = 16 // a longer one is cut
 	allow := strings.Join(methods, ", ")
-	r := problem(http.StatusMethodNotAllowed, "this path does not take "+method[:min(len(method), maxMethod)]+", only "+allow)
+	r := problem(http.StatusMethodNotAllowed, "this path does not take "+strictjson.Bounded(method)+", only "+allow)
 	r.allow = allow
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -177,15 +178,22 @@ func position(text []byte, offset int64) string {
 	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
-// Bounded returns s, shortened where it is too long to be repeated in a message.
+// Bounded returns s as a message repeats it: shortened where it is too long, and with
+// U+FFFD for each character that a terminal or a reader could take for something else.
 func Bounded(s string) string {
 	const maxBytes = 64
-	if len(s) <= maxBytes {
-		return s
+	cut := ""
+	if len(s) > maxBytes {
+		end := maxBytes
+		for end > 0 && s[end]&0xC0 == 0x80 { // within a character
+			end--
+		}
+		s, cut = s[:end], "…"
 	}
-	end := maxBytes
-	for end > 0 && s[end]&0xC0 == 0x80 { // within a character
-		end--
-	}
-	return s[:end] + "…"
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s) + cut
 }

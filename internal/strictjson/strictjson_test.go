@@ -211,6 +211,7 @@ func TestBounded(t *testing.T) {
 		{"64 bytes", strings.Repeat("a", 64), strings.Repeat("a", 64)},
 		{"65 bytes", strings.Repeat("a", 65), strings.Repeat("a", 64) + "…"},
 		{"cut between characters", strings.Repeat("a", 63) + "éé", strings.Repeat("a", 63) + "…"},
+		{"unprintable characters", "a\r\n\x1b\u202e\u2028\u200bé", "a\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDé"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
