@@ -34,6 +34,9 @@ const (
 	Tables           = "tables"
 )
 
+// Any stands for every check in [Table]: its codes are not of one check.
+const Any = "any"
+
 // Names returns the names of all checks in the order of a report.
 func Names() []string {
 	return []string{

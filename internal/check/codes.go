@@ -70,6 +70,12 @@ const (
 	DecodingFailed                Code = "decoding_failed"
 	PublicationAfterSlotSuspected Code = "publication_after_slot_suspected"
 
-	TablesUnreadable       Code = "tables_unreadable"
-	ReplicaIdentityMissing Code = "replica_identity_missing"
+	TablesUnreadable            Code = "tables_unreadable"
+	ReplicaIdentityMissing      Code = "replica_identity_missing"
+	ReplicaIdentityNotPublished Code = "replica_identity_not_published"
+	RowFilterOutsideIdentity    Code = "row_filter_outside_identity"
+	RowSecurityActive           Code = "row_security_active"
+
+	// NotChecked is a code of every check from tls on.
+	NotChecked Code = "not_checked"
 )

@@ -16,7 +16,8 @@ type Definition struct {
 	Fix     string
 }
 
-// Table returns all checks in the order of a report, each with all of its codes.
+// Table returns all checks in the order of a report, each with all of its codes, and
+// then the codes that are not of one check.
 //
 // It is built anew at each call, so that it costs the functions nothing at start-up.
 // Only documentation and tests use it.
@@ -36,5 +37,6 @@ func Table() []Check {
 		{Name: ReplicationSlot, Codes: replicationSlotCodes(), About: "The slot exists, belongs to this database, and can be read with `pgoutput`."},
 		{Name: PublicationOrder, Codes: publicationOrderCodes(), About: "The publication is older than everything that the slot still has to decode."},
 		{Name: Tables, Codes: tablesCodes(), About: "The published tables can be read, and their updates and deletes can be replicated."},
+		{Name: Any, Codes: anyCodes(), About: "Codes that more than one check has."},
 	}
 }

@@ -92,24 +92,24 @@ func publicationCodes() []Definition {
 			Code: PublicationNotFound, Status: Failed,
 			Meaning: "A consumer has nothing to subscribe to, and its first read fails.",
 			Cause:   "The database has no publication of this name. Publications belong to one database, and names are case-sensitive.",
-			Fix:     "Correct `publication_name` or `database`, or create the publication before the slot.",
+			Fix:     "Correct `publication_name` or `database`, or create the publication before the slot, with tables that have a primary key.",
 		},
 		{
 			Code: PublicationEmpty, Status: Warned,
 			Meaning: "A consumer receives no changes.",
 			Cause:   "The publication contains no tables.",
-			Fix:     "`ALTER PUBLICATION … ADD TABLE …`.",
+			Fix:     "`ALTER PUBLICATION … ADD TABLE …`, with tables that have a primary key. Unlogged and temporary tables can't be published.",
 		},
 		{
 			Code: PublicationOperationsMissing, Status: Warned,
 			Meaning: "A consumer's copy differs from the tables, because some changes are not sent.",
 			Cause:   "The publication's `publish` option leaves out inserts, updates, deletes or truncates.",
-			Fix:     "`ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate')`, unless it is meant to leave them out.",
+			Fix:     "`ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate')`, unless it is meant to leave them out. A table without a replica identity gets one first: otherwise its updates and deletes would fail from then on.",
 		},
 		{
 			Code: PublicationNotViaRoot, Status: Warned,
 			Meaning: "A consumer sees the changes under the names of partitions, not of the partitioned table.",
-			Cause:   "The publication contains partitions, and `publish_via_partition_root` is false.",
+			Cause:   "The publication contains a partitioned table, and `publish_via_partition_root` is false.",
 			Fix:     "`ALTER PUBLICATION … SET (publish_via_partition_root = true)`, unless the consumer expects partitions.",
 		},
 	}
@@ -134,23 +134,6 @@ func publicationOrderCodes() []Definition {
 			Meaning: "As for `publication_after_slot`, if the suspicion is right.",
 			Cause:   "The publication may be younger than the slot, and reading ahead could not settle it: the slot is in use, the role may not read it, it is held back, or it retains too much WAL to be read here.",
 			Fix:     "None is needed if the consumer reads the slot. If it fails because the publication does not exist, create the slot again.",
-		},
-	}
-}
-
-func tablesCodes() []Definition {
-	return []Definition{
-		{
-			Code: TablesUnreadable, Status: Warned,
-			Meaning: "Changes are replicated, but a backfill of these tables fails.",
-			Cause:   "The role lacks `USAGE` on a schema or `SELECT` on a table of the publication.",
-			Fix:     "`GRANT USAGE ON SCHEMA …` and `GRANT SELECT ON TABLE …` to the role.",
-		},
-		{
-			Code: ReplicaIdentityMissing, Status: Warned,
-			Meaning: "Updates and deletes of this table fail on the server, for every application, while it is published.",
-			Cause:   "The table has no primary key and no other replica identity.",
-			Fix:     "Add a primary key, or `ALTER TABLE … REPLICA IDENTITY FULL`.",
 		},
 	}
 }

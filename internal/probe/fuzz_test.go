@@ -87,9 +87,9 @@ func readQuoted(sql string, quote byte, escapes bool) (value, rest string) {
 func FuzzReport(f *testing.F) {
 	f.Add(`{}`)
 	f.Add(`null`)
-	f.Add(tablesAnswer(`[["a","b"]]`))
-	f.Add(tablesAnswer(`[[]]`))
-	f.Add(`{"server":{"version":-1,"in_recovery":true,"settings":{"max_wal_senders":"1"},"superuser":false},"walsenders":9,
+	f.Add(tablesAnswer(`[{"name":["a","b"]}]`))
+	f.Add(tablesAnswer(`[{}]`))
+	f.Add(`{"server":{"version":-1,"in_recovery":true,"superuser":false},"settings":{"max_wal_senders":{"value":"1"}},"walsenders":9,
 "publication":{"found":{"puballtables":true,"age":-5}},"identity":"1",
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput","age":3,"active":true,"active_pid":7,"retained":999999999999,"safe_wal_size":-1}}}`)
 	f.Add(`{"publication":{"found":null},"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1","wal_status":"unreserved"}}}`)

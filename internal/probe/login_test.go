@@ -171,9 +171,6 @@ func loginFindings() map[check.Code]finding {
 			{cause: "a database whose removal was interrupted", setup: sourceWith(func(s *source) {
 				s.admin("UPDATE pg_database SET datconnlimit = -2 WHERE datname = " + literal(s.target.Endpoint.Database))
 			})},
-			{cause: "no access to an essential catalog", setup: sourceWith(func(s *source) {
-				s.exec("REVOKE SELECT ON pg_publication FROM PUBLIC")
-			})},
 		}},
 		check.UnsupportedServerVersion: {check.ServerVersion, check.Failed, []state{
 			{cause: "PostgreSQL 11", fix: advice, setup: servedBy(answeringQueries("11.22", "{}"))},

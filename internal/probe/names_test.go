@@ -58,7 +58,7 @@ func TestProbe_AwkwardPublicationFixes(t *testing.T) {
 				t.Fatalf("%q: got %q, want %q: %s", name, c.Code, code, c.Message)
 			}
 			if failed {
-				s.apply(c.Fix)
+				s.applyFinding(c)
 			}
 		}
 		s.exec("DROP PUBLICATION " + identifier(name))
@@ -81,7 +81,7 @@ func TestProbe_AwkwardTableFixes(t *testing.T) {
 		fixes := 0
 		for _, c := range s.probe() {
 			if c.Code == check.TablesUnreadable || c.Code == check.ReplicaIdentityMissing {
-				s.apply(c.Fix)
+				s.applyFinding(c)
 				fixes++
 			}
 		}
@@ -108,7 +108,7 @@ func TestProbe_AwkwardRoleAndDatabase(t *testing.T) {
 		s.exec("REVOKE SELECT ON t FROM " + s.role())
 		for _, c := range s.probe() {
 			if c.Fix != "" {
-				s.apply(c.Fix)
+				s.applyFinding(c)
 			}
 		}
 		if report := s.probe(); len(report.Warnings()) > 0 {

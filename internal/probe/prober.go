@@ -69,12 +69,12 @@ func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database
 		return database.Tables{}, judge.Report(t, host.Evidence, nil)
 	}
 	defer session.Close()
-	session.Ask()
+	session.Ask(ctx)
 	report := judge.Report(t, host.Evidence, nil)
 	if _, failed := report.FirstFailure(); failed {
 		return database.Tables{}, report
 	}
-	tables, ok := session.ListTables()
+	tables, ok := session.ListTables(ctx)
 	if !ok {
 		return database.Tables{}, judge.Report(t, host.Evidence, nil)
 	}
@@ -90,7 +90,7 @@ func askTarget(ctx context.Context, host *ask.Host, t database.Target) {
 	if !host.Evidence.Supported() {
 		return
 	}
-	session.Ask()
+	session.Ask(ctx)
 	if judge.NeedsPeek(t, host.Evidence) {
 		session.Peek(ctx)
 	}
@@ -99,7 +99,7 @@ func askTarget(ctx context.Context, host *ask.Host, t database.Target) {
 func askPrimary(ctx context.Context, host *ask.Host) {
 	if session := host.Open(ctx); session != nil {
 		defer session.Close()
-		session.Ask()
+		session.Ask(ctx)
 	}
 }
 

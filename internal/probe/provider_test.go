@@ -19,16 +19,16 @@ func TestReport_ProviderFixes(t *testing.T) {
 		walLevel, keep, walsenders string
 	}{
 		{name: "self-hosted", walLevel: "ALTER SYSTEM", keep: "ALTER SYSTEM", walsenders: "ALTER SYSTEM"},
-		{name: "RDS", facts: `,"rds.extensions":"x"`, walLevel: "rds.logical_replication", keep: "parameter group", walsenders: "parameter group"},
-		{name: "Cloud SQL", facts: `,"cloudsql.logical_decoding":"off"`, walLevel: "cloudsql.logical_decoding", keep: "flag", walsenders: "flag"},
-		{name: "Azure", facts: `,"azure.extensions":"x"`, walLevel: "server parameter", keep: "server parameter", walsenders: "server parameter"},
-		{name: "Neon", facts: `,"neon.endpoint_id":"x"`, walLevel: "project", keep: "Neon", walsenders: "Neon"},
-		{name: "Supabase", facts: `,"supautils.privileged_extensions":"x"`, walLevel: "Supabase", keep: "Supabase", walsenders: "Supabase"},
+		{name: "RDS", facts: `,"rds.extensions":{"value":"x"}`, walLevel: "rds.logical_replication", keep: "parameter group", walsenders: "parameter group"},
+		{name: "Cloud SQL", facts: `,"cloudsql.logical_decoding":{"value":"off"}`, walLevel: "cloudsql.logical_decoding", keep: "flag", walsenders: "flag"},
+		{name: "Azure", facts: `,"azure.extensions":{"value":"x"}`, walLevel: "server parameter", keep: "server parameter", walsenders: "server parameter"},
+		{name: "Neon", facts: `,"neon.endpoint_id":{"value":"x"}`, walLevel: "project", keep: "Neon", walsenders: "Neon"},
+		{name: "Supabase", facts: `,"supautils.privileged_extensions":{"value":"x"}`, walLevel: "Supabase", keep: "Supabase", walsenders: "Supabase"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{"wal_level":"replica","max_wal_senders":"1","max_slot_wal_keep_size":"5"`+
-				c.facts+`}},"walsenders":1,"publication":{"found":null},
+			report := judged(t, `{"server":{"version":160001,"backend_type":"walsender"},"settings":{"wal_level":{"value":"replica"},"max_wal_senders":{"value":"1"},"max_slot_wal_keep_size":{"value":"5"}`+
+				c.facts+`},"walsenders":1,"publication":{"found":null},
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput","restart_lsn":"0/1","safe_wal_size":1000000}}}`)
 			for code, want := range map[check.Code]string{
 				check.WALLevelNotLogical: c.walLevel, check.SlotAtRisk: c.keep, check.WALSendersLow: c.walsenders,
@@ -57,12 +57,12 @@ func judged(t *testing.T, answer string) check.Report {
 func TestReport_EffectiveWALLevel(t *testing.T) {
 	t.Parallel()
 	for settings, want := range map[string]check.Status{
-		`"wal_level":"replica","effective_wal_level":"logical"`: check.Passed,
-		`"wal_level":"replica","effective_wal_level":"replica"`: check.Failed,
-		`"wal_level":"logical"`:                                 check.Passed,
-		`"max_wal_senders":"1"`:                                 check.Failed,
+		`"wal_level":{"value":"replica"},"effective_wal_level":{"value":"logical"}`: check.Passed,
+		`"wal_level":{"value":"replica"},"effective_wal_level":{"value":"replica"}`: check.Failed,
+		`"wal_level":{"value":"logical"}`:                                           check.Passed,
+		`"max_wal_senders":{"value":"1"}`:                                           check.Failed,
 	} {
-		report := judged(t, `{"server":{"version":190001,"backend_type":"walsender","settings":{`+settings+`}},"publication":{"found":null},"slot":{"found":null}}`)
+		report := judged(t, `{"server":{"version":190001,"backend_type":"walsender"},"settings":{`+settings+`},"publication":{"found":null},"slot":{"found":null}}`)
 		if got := status(report, check.WALLevel); got != want {
 			t.Errorf("%s: %s, want %s", settings, got, want)
 		}
@@ -81,7 +81,7 @@ func TestReport_InvalidatedSlot(t *testing.T) {
 		`"restart_lsn":"0/1","wal_status":"reserved","conflicting":false,"invalidation_reason":null`: false,
 		`"restart_lsn":"0/1"`: false,
 	} {
-		report := judged(t, `{"server":{"version":160001,"backend_type":"walsender","settings":{}},"publication":{"found":null},
+		report := judged(t, `{"server":{"version":160001,"backend_type":"walsender"},"settings":{},"publication":{"found":null},
 "slot":{"found":{"slot_type":"logical","plugin":"pgoutput",`+slot+`}}}`)
 		if _, got := entry(report, check.SlotInvalidated); got != dead {
 			t.Errorf("%s: dead is %v, want %v", slot, got, dead)
@@ -116,7 +116,7 @@ func TestReport_PoolerFix(t *testing.T) {
 	} {
 		target := newTarget(1, c.port)
 		target.Endpoint.Hostname = c.host
-		report, err := judgeAnswer(target, []byte(`{"server":{"backend_type":"client backend"},"publication":{"found":null},"slot":{"found":null}}`))
+		report, err := judgeAnswer(target, []byte(`{"server":{"backend_type":"client backend"},"settings":{},"publication":{"found":null},"slot":{"found":null}}`))
 		if err != nil {
 			t.Fatal(err)
 		}

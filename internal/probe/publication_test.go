@@ -20,10 +20,12 @@ func publicationFindings() map[check.Code]finding {
 			})},
 		}},
 		check.PublicationEmpty: {check.Publication, check.Warned, []state{
-			{cause: "it has no tables", fix: advice, setup: afterSQL("ALTER PUBLICATION %[1]s DROP TABLE t"), repair: func(s *source) {
+			{cause: "it has no tables", fix: sql, setup: afterSQL("ALTER PUBLICATION %[1]s DROP TABLE t")},
+			{cause: "it has no tables, and none has a primary key", fix: advice, setup: afterSQL("DROP TABLE t; CREATE TABLE t (id int); GRANT SELECT ON t TO %[2]s"), repair: func(s *source) {
+				s.exec("ALTER TABLE t ADD PRIMARY KEY (id)")
 				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
 			}},
-			{cause: "its schema has no tables", fix: advice, minMajor: 15, setup: afterSQL(
+			{cause: "its schema has no tables", fix: sql, minMajor: 15, setup: afterSQL(
 				"CREATE SCHEMA bare; ALTER PUBLICATION %[1]s DROP TABLE t; ALTER PUBLICATION %[1]s ADD TABLES IN SCHEMA bare")},
 		}},
 		check.PublicationOperationsMissing: {check.Publication, check.Warned, []state{
@@ -145,48 +147,4 @@ func TestProbe_HarmlessOrder(t *testing.T) {
 // advance restart_lsn, but not beyond that position.
 func (s *source) confirmed() string {
 	return s.admin("SELECT confirmed_flush_lsn, active FROM pg_replication_slots WHERE slot_name = " + s.slot())
-}
-
-// tableFindings returns the codes of the tables check.
-func tableFindings() map[check.Code]finding {
-	return map[check.Code]finding{
-		check.TablesUnreadable: {check.Tables, check.Warned, []state{
-			{cause: "no SELECT", fix: sql, setup: afterSQL("REVOKE SELECT ON t FROM %[2]s")},
-			{cause: "no SELECT on many tables of two schemas", fix: sql, setup: afterSQL(`CREATE SCHEMA "o'ther"; GRANT USAGE ON SCHEMA "o'ther" TO PUBLIC;
-DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY KEY)', 'm"any ' || i); EXECUTE format('CREATE TABLE "o''ther".%I (id int PRIMARY KEY)', i); END LOOP; END $$;
-DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`)},
-			{cause: "no USAGE of the schema", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
-GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x`)},
-			{cause: "neither of the two", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
-ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},
-		}},
-		check.ReplicaIdentityMissing: {check.Tables, check.Warned, []state{
-			{cause: "no primary key", fix: sql, setup: afterSQL("CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare")},
-			{cause: "the identity is nothing", fix: sql, setup: afterSQL("ALTER TABLE t REPLICA IDENTITY NOTHING")},
-			{cause: "the identity's index is gone", fix: sql, setup: afterSQL(`CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id);
-ALTER TABLE indexed REPLICA IDENTITY USING INDEX i; DROP INDEX i; GRANT SELECT ON indexed TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE indexed`)},
-			{cause: "a deferrable primary key", fix: sql, setup: afterSQL(`CREATE TABLE late (id int PRIMARY KEY DEFERRABLE); GRANT SELECT ON late TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE late`)},
-			{cause: "a leaf of a partitioned table", fix: sql, minMajor: 13, setup: afterSQL(partitioned + `; ALTER PUBLICATION %[1]s ADD TABLE parted;
-ALTER PUBLICATION %[1]s SET (publish_via_partition_root = true); ALTER TABLE leaf REPLICA IDENTITY NOTHING`)},
-		}},
-	}
-}
-
-func TestProbe_HealthyTables(t *testing.T) {
-	t.Parallel()
-	for name, format := range map[string]string{
-		"an index as the identity": `CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); GRANT SELECT ON indexed TO %[2]s;
-ALTER TABLE indexed REPLICA IDENTITY USING INDEX i; ALTER PUBLICATION %[1]s ADD TABLE indexed`,
-		"the full row as the identity": "CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; GRANT SELECT ON whole TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE whole",
-		"no identity, but only inserts are sent": `CREATE TABLE bare (id int); GRANT SELECT ON bare TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE bare;
-ALTER PUBLICATION %[1]s SET (publish = 'insert')`,
-		"a role that reads everything as a member": `REVOKE SELECT ON t FROM %[2]s; GRANT SELECT ON t TO PUBLIC`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if report := afterSQL(format)(t).probe(); status(report, check.Tables) != check.Passed {
-				t.Error(describe(report))
-			}
-		})
-	}
 }

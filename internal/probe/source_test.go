@@ -188,6 +188,26 @@ func (s *source) apply(fix string) {
 	}
 }
 
+// applyFinding is apply for a finding. What concerns the publication and its tables is
+// executed by the role that the message names, or by the caller's.
+func (s *source) applyFinding(c check.Entry) {
+	s.t.Helper()
+	if c.Name != check.Tables && c.Name != check.Publication || s.primary != nil {
+		s.apply(c.Fix)
+		return
+	}
+	conn := openSession(s.t, s.server, s.target.Endpoint.Database, nil)
+	role := s.role()
+	if _, named, ok := strings.Cut(c.Message, "run the fix as role "); ok {
+		role, _, _ = strings.Cut(named, ", the owner")
+	}
+	if !strings.Contains(c.Message, "run the fix as a superuser") {
+		mustDo(s.t, conn, "SET SESSION AUTHORIZATION "+role)
+	}
+	mustDo(s.t, conn, c.Fix)
+	_ = conn.Close(context.Background())
+}
+
 // applySQL executes a fix. The caller's own role executes what concerns slots, unless
 // the comment names another one, and the superuser the rest.
 func (s *source) applySQL(server *pgserver.Server, fix, comment string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
@@ -17,6 +18,9 @@ type Client struct {
 	Dialer   Dialer
 	// NoPipelining sends the statement after the login, which costs a round trip.
 	NoPipelining bool
+	// TablesTimeout is the server's limit on the statement about the tables. 0 means most
+	// of the time that a probe has left.
+	TablesTimeout time.Duration
 }
 
 // Resolver looks up the addresses of a host; net.DefaultResolver is one.

@@ -41,23 +41,13 @@ func bounded(f *facts.Facts) bool {
 	if !slotsBounded(f.Slots) {
 		return false
 	}
-	t := f.Tables
-	return t == nil || namesBounded(t.Closed, 1) && namesBounded(t.Locked, 1) &&
-		namesBounded(t.Unreadable, 2) && namesBounded(t.NoIdentity, 2)
+	if p := f.Publication; p != nil && len(p.Near) > maxListed {
+		return false
+	}
+	return tablesBounded(f.Tables)
 }
 
 // slotsBounded reports whether the facts about slots are within the statement's limits.
 func slotsBounded(s *facts.Slots) bool {
 	return s == nil || len(s.Similar) <= maxSimilar && len(s.Standbys) <= maxListed && s.FreeSuffix >= 0 && s.FreeSuffix <= maxFreeSuffix
-}
-
-// namesBounded reports whether l is no longer than the statement's limit, and each
-// name has so many parts.
-func namesBounded(l facts.Names, parts int) bool {
-	for _, n := range l {
-		if len(n) != parts {
-			return false
-		}
-	}
-	return len(l) <= maxListed
 }

@@ -30,7 +30,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 	if h.Evidence.Reached < facts.Resolved {
 		return nil
 	}
-	s, rejected := h.open(ctx, h.Session, transaction(h.Session, statement(h.Parts, h.Slot), statementTimeout))
+	s, rejected := h.open(ctx, h.Session, h.transactions(ctx, h.Session))
 	if rejected != nil && !h.Endpoint.SSL && tlsMayHelp(rejected) {
 		s, rejected = h.retryWithTLS(ctx, rejected)
 	}
@@ -51,11 +51,11 @@ func (h *Host) Open(ctx context.Context) *Session {
 	return s
 }
 
-// open opens one session, whose first statements are first. SCRAM takes a password
+// open opens one session, whose first transactions are first. SCRAM takes a password
 // in prepared form, and there is more than one way to prepare it: see saslprep. If
 // the connection is lost after first was sent early, open tries without pipelining:
 // a proxy may not support it.
-func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []string) (*Session, *rejection) {
+func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []transaction) (*Session, *rejection) {
 	if h.client.NoPipelining {
 		first = nil
 	}
@@ -78,8 +78,8 @@ func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []string)
 type attempt struct {
 	kind     facts.SessionKind
 	password string
-	// first has the statements to send with the end of the login, if possible.
-	first []string
+	// first has the transactions to send with the end of the login, if possible.
+	first []transaction
 	// separate sends each statement after the answer to the one before.
 	separate bool
 }
@@ -96,11 +96,11 @@ func (h *Host) try(ctx context.Context, a attempt) (*Session, *rejection) {
 	config.ChannelBinding = conn.channelBinding()
 	sniff := &sniffer{max: maxMessages}
 	out := &pipeline{w: conn, sniff: sniff}
-	if err := out.load(a.first); err != nil {
+	if err := out.load(messages(a.first)); err != nil {
 		_ = conn.Close() // nothing was sent yet
 		return nil, reject(&facts.Failure{Kind: facts.SetupFailed})
 	}
-	s := &Session{host: h, kind: a.kind, separate: a.separate, out: out, sniff: sniff, wire: conn.wire}
+	s := &Session{host: h, kind: a.kind, separate: a.separate, first: a.first, out: out, sniff: sniff, wire: conn.wire}
 	config.DialFunc = oneShot(conn.Conn)
 	config.BuildFrontend = func(r io.Reader, _ io.Writer) *pgproto3.Frontend {
 		sniff.r = r

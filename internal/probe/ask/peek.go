@@ -13,7 +13,8 @@ import (
 )
 
 // Peek reads what the slot would send through the publication, without consuming
-// it, and records the outcome. It does nothing if there is no time left.
+// it, and records the outcome. It does nothing if there is no time left,
+// or no session.
 func (s *Session) Peek(ctx context.Context) {
 	// reserve is the time to clean up, to report the outcome and to close the session.
 	const reserve = time.Second
@@ -21,12 +22,12 @@ func (s *Session) Peek(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline)-reserve)
 	}
-	if timeout < time.Millisecond {
+	if timeout < time.Millisecond || s.conn.IsClosed() {
 		return
 	}
 	s.notices = nil
 	peek := facts.Peek{Outcome: facts.PeekCompleted}
-	if _, err := s.run(peekSQL(s.host.Slot, "NULL"), timeout, asSessionUser()); err != nil {
+	if _, err := s.run(peekSQL(s.host.Slot, "NULL"), timeout, asSessionUser(), asConsumer()); err != nil {
 		peek.Outcome = facts.PeekFailed
 		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 			peek.Error = serverMessage(s.host.Password, pgErr)
@@ -51,6 +52,9 @@ func (s *Session) removeSpillFiles() {
 // user: functions for slots need the attributes of the current user, and a consumer
 // those of the role that logs in.
 func asSessionUser() setting { return setting{"role", "none"} }
+
+// asConsumer returns the setting of the encoding that consumers ask for.
+func asConsumer() setting { return setting{"client_encoding", "UTF8"} }
 
 // peekSQL decodes the pending changes, up to the record at which an LSN of the WAL is
 // reached. With a limit on the number of changes, a publication that is missing later

@@ -15,6 +15,8 @@ const (
 	closeTimeout = time.Second
 	// maxNotices bounds the notices that are kept.
 	maxNotices = 20
+	// partLockTimeout is lockTimeout for a part that is asked for alone.
+	partLockTimeout = 300 * time.Millisecond
 )
 
 // Session is one logged-in connection to a server. Close it after use.
@@ -23,48 +25,118 @@ type Session struct {
 	kind facts.SessionKind
 	// separate forbids sending statements before the answers to earlier ones.
 	separate bool
-	out      *pipeline
-	conn     *pgconn.PgConn
-	wire     *wire
-	sniff    *sniffer
-	notices  []facts.ServerMessage
+	// first has the transactions that Ask runs, once they are known.
+	first   []transaction
+	out     *pipeline
+	conn    *pgconn.PgConn
+	wire    *wire
+	sniff   *sniffer
+	notices []facts.ServerMessage
 }
 
-// Ask asks for the parts of the request in one statement. If the server rejects
-// it, Ask asks for each part alone, so that the error of one does not cost the rest.
-func (s *Session) Ask() {
+// Ask asks for the parts of the request. The tables have a statement of their own, in
+// the same flight, and the other parts are in one. If the server rejects that, Ask asks
+// for each part alone, so that the error of one does not cost the rest.
+func (s *Session) Ask(ctx context.Context) {
 	h := s.host
-	err := s.askFor(h.Parts)
-	if err == nil || s.ended(err) {
+	if s.first == nil {
+		s.first = h.transactions(ctx, s.kind)
+	}
+	err := s.load(s.first)
+	if err == nil {
+		err = s.askFor(s.first[0], h.Parts)
+	}
+	if err != nil && s.ended(err) {
+		return
+	}
+	if len(s.first) > 1 {
+		s.askForTables(ctx, s.first[1])
+	}
+	if err == nil {
 		return
 	}
 	for _, p := range h.Parts {
-		err := s.askFor([]facts.Part{p})
-		if err == nil {
+		if p == facts.PartTables {
 			continue
 		}
-		if s.ended(err) {
+		if err := s.askForPart(p, err); err != nil && s.ended(err) {
 			return
 		}
-		s.unanswered(p, err)
 	}
 }
 
-// askFor asks for parts in one statement, and takes over all of the answer or
-// nothing.
-func (s *Session) askFor(parts []facts.Part) error {
-	answer, err := s.query(statement(parts, s.host.Slot))
+// askForPart asks for p alone. If the session is over, cause is why p has no answer.
+func (s *Session) askForPart(p facts.Part, cause error) error {
+	if s.conn.IsClosed() {
+		s.unanswered(p, cause)
+		return nil
+	}
+	parts := []facts.Part{p}
+	t := newTransaction(s.kind, statement(parts, s.host.Slot), statementTimeout, limit("lock_timeout", partLockTimeout))
+	err := s.load([]transaction{t})
+	if err == nil {
+		err = s.askFor(t, parts)
+	}
+	if err != nil && !s.conn.IsClosed() {
+		s.unanswered(p, err)
+		return nil
+	}
+	return err
+}
+
+// askForTables asks for the tables. Their answer can take as long as to leave time for
+// the report; the session is given up if it takes longer. Its end costs nothing else.
+func (s *Session) askForTables(ctx context.Context, t transaction) {
+	deadline, bounded := ctx.Deadline()
+	if bounded {
+		left := time.Until(deadline)
+		s.wire.readUntil(ctx, deadline.Add(-left/8))
+	}
+	if err := s.askFor(t, []facts.Part{facts.PartTables}); err != nil {
+		s.unanswered(facts.PartTables, err)
+	}
+	if bounded && !s.conn.IsClosed() {
+		s.wire.readUntil(ctx, deadline)
+	}
+	if s.conn.IsClosed() {
+		return
+	}
+	s.askForRemedies()
+	if t := s.host.Evidence.Facts.Tables; t != nil && t.Count == 0 && !s.publishesAll() {
+		s.askForCandidates(s.host.tablesTimeout(ctx))
+	}
+}
+
+// publishesAll reports whether the publication is known to have all tables.
+func (s *Session) publishesAll() bool {
+	p := s.host.Evidence.Facts.FoundPublication()
+	return p != nil && p.AllTables
+}
+
+// askFor asks for parts by t, and takes over all of the answer or nothing.
+func (s *Session) askFor(t transaction, parts []facts.Part) error {
+	result, err := s.perform(t)
 	if err != nil {
 		return err
 	}
-	return Decode(&s.host.Evidence.Facts, answer, parts)
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 {
+		return errShape
+	}
+	return Decode(&s.host.Evidence.Facts, result.Rows[0][0], parts)
 }
 
 // unanswered records that p could not be asked because of err.
 func (s *Session) unanswered(p facts.Part, err error) {
 	failure := facts.Failure{Kind: facts.AnswerUnreadable}
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case ok:
 		failure = facts.Failure{Kind: facts.NotAnswered, Server: serverMessage(s.host.Password, pgErr)}
+	case errors.Is(err, errFlood):
+	case isTimeout(err):
+		failure.Kind = facts.NotAnsweredInTime
+	case isClosed(err) || s.conn.IsClosed():
+		failure.Kind = facts.SessionEnded
 	}
 	e := &s.host.Evidence
 	if e.Unanswered == nil {
@@ -93,36 +165,35 @@ func (s *Session) note(_ *pgconn.PgConn, n *pgconn.Notice) {
 	}
 }
 
-// query runs one statement in a transaction and returns its only value.
-func (s *Session) query(sql string) ([]byte, error) {
-	result, err := s.run(sql, statementTimeout)
-	if err != nil {
+// run runs sql in a transaction and returns its result. timeout is the server's limit.
+func (s *Session) run(sql string, timeout time.Duration, settings ...setting) (*pgconn.Result, error) {
+	t := newTransaction(s.kind, sql, timeout, settings...)
+	if err := s.load([]transaction{t}); err != nil {
 		return nil, err
 	}
-	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 {
-		return nil, errShape
-	}
-	return result.Rows[0][0], nil
+	return s.perform(t)
 }
 
-// run runs sql over the simple protocol, in a transaction, and returns its result.
-// All statements of the transaction go in one flight. timeout is the server's limit.
-func (s *Session) run(sql string, timeout time.Duration, settings ...setting) (*pgconn.Result, error) {
-	flight := transaction(s.kind, sql, timeout, settings...)
-	if !s.separate {
-		if err := s.out.load(flight); err != nil {
-			return nil, err
-		}
+// load makes transactions the next flight: the first message of it that is written
+// takes the others along.
+func (s *Session) load(transactions []transaction) error {
+	if s.separate {
+		return nil
 	}
+	return s.out.load(messages(transactions))
+}
+
+// perform runs t over the simple protocol and returns the result of its statement.
+func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 	var result *pgconn.Result
 	var failed error
-	for _, statement := range flight {
-		results, err := s.conn.Exec(context.Background(), statement).ReadAll()
+	for _, message := range t.messages {
+		results, err := s.conn.Exec(context.Background(), message).ReadAll()
 		switch {
 		case err != nil && s.conn.IsClosed():
 			return nil, err
-		case statement != sql:
-			// What fails around sql fails it too, or does not matter.
+		case message != t.statement:
+			// What fails around the statement fails it too, or does not matter.
 		case err != nil:
 			failed = err
 		case len(results) != 1:

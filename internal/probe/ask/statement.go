@@ -1,7 +1,11 @@
 package ask
 
 import (
+	"context"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/facts"
@@ -19,6 +23,8 @@ func partSQL(p facts.Part, slot database.Slot) string {
 	switch p {
 	case facts.PartServer:
 		return serverSQL()
+	case facts.PartSettings:
+		return settingsPartSQL()
 	case facts.PartPublication:
 		return publicationSQL(slot.PublicationName)
 	case facts.PartSlot:
@@ -27,8 +33,6 @@ func partSQL(p facts.Part, slot database.Slot) string {
 		return `(SELECT pg_catalog.to_jsonb(c.system_identifier::text) FROM pg_catalog.pg_control_system() c)`
 	case facts.PartWALSenders:
 		return `(SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM pg_catalog.pg_stat_get_wal_senders())`
-	case facts.PartTables:
-		return tablesSQL(slot.PublicationName)
 	case facts.PartSlots:
 		return slotsSQL(slot.SlotName)
 	case facts.PartRowFilters:
@@ -37,13 +41,40 @@ func partSQL(p facts.Part, slot database.Slot) string {
 	return "NULL"
 }
 
-// statement returns one SELECT of one JSON document that has all of parts.
+// statement returns one SELECT of one JSON document that has all of parts except the
+// tables, which have a statement of their own.
 func statement(parts []facts.Part, slot database.Slot) string {
-	members := make([]string, len(parts))
-	for i, p := range parts {
-		members[i] = quote.Literal(string(p)) + ", " + partSQL(p, slot)
+	var members []string
+	for _, p := range parts {
+		if p != facts.PartTables {
+			members = append(members, quote.Literal(string(p))+", "+partSQL(p, slot))
+		}
 	}
 	return "SELECT pg_catalog.jsonb_build_object(" + strings.Join(members, ", ") + ")::text"
+}
+
+// transactions returns what Ask runs on a session of that kind: the statement, and the
+// one about the tables if they are asked for.
+func (h *Host) transactions(ctx context.Context, kind facts.SessionKind) []transaction {
+	all := []transaction{newTransaction(kind, statement(h.Parts, h.Slot), statementTimeout)}
+	if slices.Contains(h.Parts, facts.PartTables) {
+		all = append(all, newTransaction(kind, tablesSQL(h.Slot.PublicationName), h.tablesTimeout(ctx)))
+	}
+	return all
+}
+
+// tablesTimeout returns the server's limit on the statement about the tables: most of
+// the time that is left, because it grows with their number.
+func (h *Host) tablesTimeout(ctx context.Context) time.Duration {
+	if h.client.TablesTimeout > 0 {
+		return h.client.TablesTimeout
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return statementTimeout
+	}
+	left := time.Until(deadline)
+	return left - left/4
 }
 
 // settings returns the names that are read from pg_settings. current_setting is not
@@ -56,21 +87,22 @@ func settings() []string {
 	}
 }
 
-func serverSQL() string {
+func settingsPartSQL() string {
 	names := make([]string, 0, len(settings()))
 	for _, n := range settings() {
 		names = append(names, quote.Literal(n))
 	}
-	listed := strings.Join(names, ", ")
+	return `(SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.jsonb_build_object('value', pg_catalog.left(s.setting, 100), 'source', s.source, 'context', s.context, 'pending_restart', s.pending_restart))
+FROM pg_catalog.pg_settings s WHERE s.name IN (` + strings.Join(names, ", ") + `))`
+}
+
+func serverSQL() string {
 	return `(SELECT pg_catalog.jsonb_build_object(
 'version', pg_catalog.current_setting('server_version_num')::int,
 'in_recovery', pg_catalog.pg_is_in_recovery(),
 'database', d.datname, 'database_oid', d.oid::bigint,
 'pid', pg_catalog.pg_backend_pid(),
 'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
-'settings', (SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.left(s.setting, 100)) FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
-'setting_origins', (SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.jsonb_build_object('source', s.source, 'context', s.context, 'pending_restart', s.pending_restart))
-FROM pg_catalog.pg_settings s WHERE s.name IN (` + listed + `)),
 'role', r.rolname, 'may_use_slots', r.rolsuper OR r.rolreplication,
 'session_role', l.rolname, 'superuser', l.rolsuper, 'replication', l.rolreplication,
 'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(l.oid, g.oid, 'member')),
@@ -79,7 +111,14 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l
 WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user AND l.rolname = session_user)`
 }
 
+// publicationSQL selects the publication. If there is none, it selects the names of
+// others: one may be what was meant.
 func publicationSQL(name string) string {
-	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(p) || pg_catalog.jsonb_build_object('age', pg_catalog.age(p.xmin))
-FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.RawLiteral(name) + `))`
+	literal := quote.RawLiteral(name)
+	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(p) || pg_catalog.jsonb_build_object('age', pg_catalog.age(p.xmin),
+'owner', pg_catalog.pg_get_userbyid(p.pubowner), 'owned', pg_catalog.pg_has_role(p.pubowner, 'USAGE'))
+FROM pg_catalog.pg_publication p WHERE p.pubname = ` + literal + `),
+'near', CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubname = ` + literal + `) THEN (
+SELECT pg_catalog.jsonb_agg(x.pubname) FROM (SELECT p.pubname FROM pg_catalog.pg_publication p
+ORDER BY pg_catalog.lower(p.pubname::text) <> pg_catalog.lower(` + literal + `), p.pubname LIMIT ` + strconv.Itoa(maxListed) + `) x) END)`
 }

@@ -1,39 +1,38 @@
 package ask
 
-import (
-	"strconv"
+import "strconv"
 
-	"github.com/headgate/headgate/internal/probe/quote"
+const (
+	// maxTroubles bounds the tables that are listed for each kind of trouble.
+	maxTroubles = 10
+	// maxColumns bounds the columns that are listed for a table.
+	maxColumns = 100
 )
 
-// tablesSQL selects the publication's tables that the role can't read (t), and
-// those whose updates and deletes fail because they have no replica identity (l, with
-// the leaf partitions in place of a partitioned table).
+// tablesSQL selects what is remarkable about the tables of the publication, or about
+// all tables if nothing is published.
 func tablesSQL(publication string) string {
-	limit := strconv.Itoa(maxListed)
-	return `(WITH t AS MATERIALIZED (
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition,
-pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS open, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
-FROM pg_catalog.pg_publication_tables pt
-JOIN pg_catalog.pg_namespace n ON n.nspname = pt.schemaname
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = pt.tablename
-WHERE pt.pubname = ` + quote.RawLiteral(publication) + `),
-l AS MATERIALIZED (
-SELECT DISTINCT c.oid, n.nspname, c.relname FROM (
-SELECT t.oid FROM t WHERE t.relkind <> 'p'
-UNION ALL
-SELECT pt.relid FROM t CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.oid) pt WHERE t.relkind = 'p' AND pt.isleaf) x
-JOIN pg_catalog.pg_class c ON c.oid = x.oid AND c.relkind = 'r'
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relreplident = 'n'
-OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid)
-OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid))
-SELECT pg_catalog.jsonb_build_object(
-'count', (SELECT pg_catalog.count(*) FROM t),
-'partitions', (SELECT pg_catalog.count(*) FROM t WHERE t.relispartition),
-'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.open ORDER BY 1 LIMIT ` + limit + `) x),
-'unreadable', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT t.nspname, t.relname FROM t WHERE NOT t.readable ORDER BY 1, 2 LIMIT ` + limit + `) x),
-'locked', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname)) FROM (SELECT DISTINCT t.nspname FROM t WHERE NOT t.readable ORDER BY 1 LIMIT ` + limit + `) x),
-'no_identity', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.nspname, x.relname)) FROM (SELECT l.nspname, l.relname FROM l ORDER BY 1, 2 LIMIT ` + limit + `) x),
-'totals', pg_catalog.jsonb_build_object('unreadable', (SELECT pg_catalog.count(*) FROM t WHERE NOT t.readable), 'no_identity', (SELECT pg_catalog.count(*) FROM l))))`
+	limit, troubles := strconv.Itoa(maxListed), strconv.Itoa(maxTroubles)
+	return publishedSQL(publication) + `,
+` + troubledSQL() + `
+SELECT pg_catalog.jsonb_build_object('tables', pg_catalog.jsonb_build_object(
+'count', c.sent,
+'partitioned', (SELECT pg_catalog.count(*) FROM node n CROSS JOIN scope s WHERE s.something AND n.relkind = 'p'),
+'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', pg_catalog.jsonb_build_array(x.nspname), 'owner', pg_catalog.pg_get_userbyid(x.nspowner), 'owned', pg_catalog.pg_has_role(x.nspowner, 'USAGE')))
+FROM (SELECT n.nspname, n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid IN (SELECT t.relnamespace FROM sent t) AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1 LIMIT ` + limit + `) x),
+'unreadable', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('columns', CASE WHEN pg_catalog.jsonb_array_length(x.columns) > ` + strconv.Itoa(maxColumns) + ` THEN '[]' ELSE ` + columnsSQL("x.oid", "x.columns") + ` END))
+FROM (SELECT * FROM sent WHERE NOT readable ORDER BY nspname, relname LIMIT ` + limit + `) x),
+'secured', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('restricted', ` + policySQL("NOT y.polpermissive") + `))
+FROM (SELECT * FROM secured ORDER BY nspname, relname LIMIT ` + troubles + `) x),
+'row_security', pg_catalog.current_setting('row_security'),
+'troubles', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('kind', x.kind, 'identity', x.relreplident, 'oids', pg_catalog.jsonb_build_object(
+'oid', x.oid::bigint, 'root', x.root::bigint, 'sender', x.sender::bigint, 'entry', x.entry::bigint, 'filter', x.kind = 'filter')))
+FROM (VALUES ('missing'), ('unpublished'), ('generated'), ('filter')) k (kind) CROSS JOIN LATERAL (
+SELECT t.kind, t.entry, t.sender, n.* FROM troubled t JOIN node n ON n.oid = t.oid CROSS JOIN scope s
+WHERE s.something AND t.kind = k.kind ORDER BY n.nspname, n.relname LIMIT ` + troubles + `) x),
+'totals', (SELECT pg_catalog.jsonb_build_object('unreadable', c.unreadable, 'owners', c.owners, 'secured', (SELECT pg_catalog.count(*) FROM secured),
+'column_lists', (SELECT pg_catalog.count(*) FROM entry e WHERE e.columns IS NOT NULL))
+|| COALESCE((SELECT pg_catalog.jsonb_object_agg(x.kind, x.n) FROM (SELECT t.kind, pg_catalog.count(*) AS n FROM troubled t GROUP BY 1) x), '{}'))))::text
+FROM (SELECT pg_catalog.count(*) AS sent, pg_catalog.count(*) FILTER (WHERE NOT t.readable) AS unreadable,
+pg_catalog.count(DISTINCT t.relowner) FILTER (WHERE NOT t.readable) AS owners FROM sent t) c`
 }

@@ -9,36 +9,72 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-// statementTimeout is the server's limit on a statement.
-const statementTimeout = 3 * time.Second
+const (
+	// statementTimeout is the server's limit on a statement.
+	statementTimeout = 3 * time.Second
+	// lockTimeout is the server's limit on waiting for a lock.
+	lockTimeout = time.Second
+)
 
-// transaction returns the statements that run sql in a read-only transaction, within
-// timeout on the server, with settings that end with it: behind a pooler the server's session goes to other
-// clients. Each is a message of its own, since walsenders before 12.10, 13.6 and 14.2
-// are said to reject semicolons. A Bare session is behind a pooler, which may allow
-// no transactions.
-func transaction(kind facts.SessionKind, sql string, timeout time.Duration, settings ...setting) []string {
+// transaction is a statement, and the messages that run it.
+type transaction struct {
+	statement string
+	messages  []string
+}
+
+// newTransaction returns sql in a read-only transaction, within timeout on the server,
+// with settings that end with it: behind a pooler the server's session goes to other
+// clients. Each statement is a message of its own, since walsenders before 12.10, 13.6
+// and 14.2 are said to reject semicolons. A Bare session is behind a pooler, which may
+// allow no transactions.
+func newTransaction(kind facts.SessionKind, sql string, timeout time.Duration, settings ...setting) transaction {
 	if kind == facts.Bare {
-		return []string{sql}
+		return transaction{sql, []string{sql}}
 	}
 	// A standby rejects the isolation level serializable, which can be the role's
 	// default.
-	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", settingsSQL(timeout, settings...), sql, "COMMIT"}
+	return transaction{sql, []string{
+		"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
+		// First and alone, because the role's own limit applies until it is done.
+		"SELECT " + limit("statement_timeout", timeout).sql(), settingsSQL(settings...), sql, "COMMIT",
+	}}
+}
+
+// messages returns the messages of all transactions.
+func messages(transactions []transaction) []string {
+	var all []string
+	for _, t := range transactions {
+		all = append(all, t.messages...)
+	}
+	return all
 }
 
 // setting is the name of a setting, and a value.
 type setting [2]string
 
+// limit returns the setting of a limit in milliseconds. It is at least one, since 0
+// means no limit.
+func limit(name string, d time.Duration) setting {
+	return setting{name, strconv.FormatInt(max(1, d.Milliseconds()), 10)}
+}
+
+func (s setting) sql() string {
+	return "pg_catalog.set_config(" + quote.Literal(s[0]) + ", " + quote.Literal(s[1]) + ", true)"
+}
+
 // settingsSQL sets what a statement needs, whatever the defaults of the role, the
-// database and the server are.
-func settingsSQL(timeout time.Duration, more ...setting) string {
-	var calls []string
-	for _, s := range append([]setting{
-		{"statement_timeout", strconv.FormatInt(timeout.Milliseconds(), 10)},
-		{"client_min_messages", "warning"},
-		{"search_path", "pg_catalog"},
-	}, more...) {
-		calls = append(calls, "pg_catalog.set_config("+quote.Literal(s[0])+", "+quote.Literal(s[1])+", true)")
+// database and the server are. A database without an encoding can hold bytes that are
+// not UTF-8, which the server refuses to send as such.
+func settingsSQL(more ...setting) string {
+	calls := []string{
+		limit("lock_timeout", lockTimeout).sql(),
+		setting{"client_min_messages", "warning"}.sql(),
+		setting{"search_path", "pg_catalog"}.sql(),
+		setting{"jit", "off"}.sql(), // it would take longer than the statements
+		"CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN " + setting{"client_encoding", "SQL_ASCII"}.sql() + " END",
+	}
+	for _, s := range more {
+		calls = append(calls, s.sql())
 	}
 	return "SELECT " + strings.Join(calls, ", ")
 }

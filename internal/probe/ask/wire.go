@@ -30,6 +30,15 @@ func newWire(ctx context.Context, c net.Conn) (*wire, error) {
 	return w, nil
 }
 
+// readUntil ends reads at t, or when ctx ends.
+func (w *wire) readUntil(ctx context.Context, t time.Time) {
+	// A deadline that can't be set is one of a closed connection.
+	_ = w.SetReadDeadline(t)
+	if ctx.Err() != nil { // and what stop did was just undone
+		_ = w.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
 func (w *wire) Read(p []byte) (int, error) {
 	if w.left <= 0 {
 		return 0, errFlood

@@ -34,6 +34,8 @@ type Evidence struct {
 	Facts Facts
 	// Unanswered has the parts of the statement that could not be asked, and why.
 	Unanswered map[Part]Failure
+	// Candidates are the tables that could be published, nil if they were not asked for.
+	Candidates *Candidates
 	// Lost is what ended the session while it was in use.
 	Lost *Failure
 	Peek Peek

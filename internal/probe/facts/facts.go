@@ -6,6 +6,7 @@ type Part string
 // The parts.
 const (
 	PartServer      Part = "server"
+	PartSettings    Part = "settings"
 	PartPublication Part = "publication"
 	PartSlot        Part = "slot"
 	PartIdentity    Part = "identity"
@@ -21,11 +22,11 @@ const (
 
 // TargetParts returns the parts that are asked of a target.
 func TargetParts() []Part {
-	return []Part{PartServer, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters}
+	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters}
 }
 
 // PrimaryParts returns the parts that show which cluster a primary belongs to.
-func PrimaryParts() []Part { return []Part{PartServer, PartIdentity} }
+func PrimaryParts() []Part { return []Part{PartServer, PartSettings, PartIdentity} }
 
 // Optional reports whether the checks can do without p.
 func (p Part) Optional() bool {
@@ -40,6 +41,7 @@ func (p Part) Optional() bool {
 // Facts are the answers of one session. A part that was not answered is nil.
 type Facts struct {
 	Server      *Server              `json:"server"`
+	Settings    Settings             `json:"settings"`
 	Publication *Lookup[Publication] `json:"publication"`
 	Slot        *Lookup[Slot]        `json:"slot"`
 	// Identity is the cluster's system identifier.
@@ -57,6 +59,8 @@ func (f *Facts) Answered(p Part) bool {
 	switch p {
 	case PartServer:
 		return f.Server != nil
+	case PartSettings:
+		return f.Settings != nil
 	case PartPublication:
 		return f.Publication != nil
 	case PartSlot:
@@ -95,19 +99,20 @@ func (f *Facts) FoundSlot() *Slot {
 // Lookup is the answer about an object that may not exist: Found is nil then.
 type Lookup[T any] struct {
 	Found *T `json:"found"`
+	// Near has the first names of other objects, those of the same letters before the
+	// others. It is empty if the object was found.
+	Near []string `json:"near"`
 }
 
-// Server is the server, its settings, and the role on it.
+// Server is the server, and the role on it.
 type Server struct {
-	Version        int                      `json:"version"`
-	InRecovery     bool                     `json:"in_recovery"`
-	Database       string                   `json:"database"`
-	DatabaseOID    int64                    `json:"database_oid"`
-	PID            uint32                   `json:"pid"`
-	BackendType    string                   `json:"backend_type"`
-	Settings       map[string]string        `json:"settings"`
-	SettingOrigins map[string]SettingOrigin `json:"setting_origins"`
-	Aurora         bool                     `json:"aurora"`
+	Version     int    `json:"version"`
+	InRecovery  bool   `json:"in_recovery"`
+	Database    string `json:"database"`
+	DatabaseOID int64  `json:"database_oid"`
+	PID         uint32 `json:"pid"`
+	BackendType string `json:"backend_type"`
+	Aurora      bool   `json:"aurora"`
 
 	// Role is the current user, whose privileges count. ALTER ROLE … SET role makes it
 	// another than SessionRole.
@@ -123,9 +128,16 @@ type Server struct {
 	RDSReplication bool   `json:"rds_replication"`
 }
 
-// SettingOrigin is where the value of a setting comes from, and how it changes: the
-// columns of pg_settings.
-type SettingOrigin struct {
+// Settings are settings of the server by name.
+type Settings map[string]Setting
+
+// Value returns the value of the setting called name, empty if it is not known.
+func (s Settings) Value(name string) string { return s[name].Value }
+
+// Setting is the value of a setting, where it comes from, and how it changes: columns of
+// pg_settings.
+type Setting struct {
+	Value          string `json:"value"`
 	Source         string `json:"source"`
 	Context        string `json:"context"`
 	PendingRestart bool   `json:"pending_restart"`
@@ -143,4 +155,7 @@ type Publication struct {
 	Truncate  bool  `json:"pubtruncate"`
 	ViaRoot   *bool `json:"pubviaroot"` // from 13
 	Age       int64 `json:"age"`
+	// Owner is the publication's owner. Owned is whether the role has the owner's rights.
+	Owner string `json:"owner"`
+	Owned bool   `json:"owned"`
 }

@@ -85,9 +85,11 @@ const (
 	LoginRejected              // Server
 	ClientCertificateRequested // by TLS
 
-	// NotAnswered and AnswerUnreadable are of a part of the statement.
-	NotAnswered      // Server; the error that the part raised
-	AnswerUnreadable // the answer is not what the statement returns
+	// NotAnswered and the kinds that follow are of a part of the statement.
+	NotAnswered       // Server; the error that the part raised
+	NotAnsweredInTime // the session was given up
+	SessionEnded      // the server ended the session
+	AnswerUnreadable  // the answer is not what the statement returns
 )
 
 // Prevents returns the stage that a failure of kind k prevents.

@@ -16,9 +16,17 @@ var errBounds = errors.New("check answer: a fact is larger than it can be")
 
 // Check returns an error if a fact is larger than a server that answers honestly makes
 // it.
-func (f *Facts) Check() error {
+func (f *Facts) Check() error { return check(f) }
+
+// Check is Facts.Check for a remedy.
+func (r *Remedy) Check() error { return check(r) }
+
+// Check is Facts.Check for candidates.
+func (c *Candidates) Check() error { return check(c) }
+
+func check(v any) error {
 	ok := true
-	walk(reflect.ValueOf(f), func(v reflect.Value) {
+	walk(reflect.ValueOf(v), func(v reflect.Value) {
 		switch v.Kind() {
 		case reflect.String:
 			ok = ok && v.Len() <= maxName

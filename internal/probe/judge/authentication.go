@@ -19,7 +19,7 @@ func authenticationFindings(s server) []check.Entry {
 	if m := s.SessionRejected; m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
 		findings = append(findings, loginRejection(s, facts.Failure{Kind: facts.LoginRejected, Server: m}))
 	}
-	return append(findings, unansweredFindings(s)...)
+	return findings
 }
 
 // rejectedWith reports whether the server rejected the session that was wanted,
@@ -60,21 +60,4 @@ func loginFailure(s server, f facts.Failure) check.Entry {
 	default: // facts.SetupFailed
 		return fail(check.ServerError, "the session could not be set up", "")
 	}
-}
-
-// unansweredFindings reports the required parts that the server did not answer.
-func unansweredFindings(s server) []check.Entry {
-	var findings []check.Entry
-	for _, p := range append(facts.TargetParts(), facts.PartTableList) {
-		f, ok := s.Unanswered[p]
-		if !ok || p.Optional() {
-			continue
-		}
-		message := "the server's answer about the " + string(p) + " could not be read"
-		if f.Kind == facts.NotAnswered {
-			message = "the server rejected the question about the " + string(p) + " with SQLSTATE " + f.Server.SQLSTATE + ": " + f.Server.Message
-		}
-		findings = append(findings, check.Fail(check.Authentication, check.ServerError, message, ""))
-	}
-	return findings
 }

@@ -19,6 +19,17 @@ func connectionFindings(s server) []check.Entry {
 	if s.Lost != nil {
 		return []check.Entry{connectionFailure(s, *s.Lost)}
 	}
+	return unreadableAnswer(s)
+}
+
+// unreadableAnswer reports a required answer that no Postgres server gives.
+func unreadableAnswer(s server) []check.Entry {
+	for _, p := range facts.TargetParts() {
+		if s.Unanswered[p].Kind == facts.AnswerUnreadable && !p.Optional() {
+			return []check.Entry{check.Fail(check.Connection, check.NotPostgres,
+				"the server's answer about the "+string(p)+" is not one that a Postgres server gives", checkHostAndPort)}
+		}
+	}
 	return nil
 }
 

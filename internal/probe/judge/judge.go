@@ -24,31 +24,34 @@ type server struct {
 	path string
 }
 
-// row is one check. It is skipped unless needs holds; it passes if judge returns no
-// findings.
+// row is one check. It is skipped unless applies holds. If one of parts was not
+// answered, the finding is that it could not be checked; if one of details was not,
+// that is an additional finding. The check passes if there are no findings.
 type row struct {
-	name  string
-	needs func(subject) bool
-	judge func(subject) []check.Entry
+	name    string
+	applies func(subject) bool
+	parts   func(subject) []facts.Part
+	details func(subject) []facts.Part
+	judge   func(subject) []check.Entry
 }
 
 // checks returns all checks in the order of the report.
 func checks() []row {
 	return []row{
-		{check.Address, always, judgeAddress},
-		{check.Connection, tried(facts.Connected), judgeConnection},
-		{check.TLS, tlsMatters, judgeTLS},
-		{check.Authentication, tried(facts.LoggedIn), judgeAuthentication},
-		{check.Pooler, poolerKnown, judgePooler},
-		{check.ServerVersion, versionKnown, judgeServerVersion},
-		{check.Standby, standbyMatters, judgeStandby},
-		{check.WALLevel, answered(facts.PartServer), judgeWALLevel},
-		{check.ReplicationRole, replicationKnown, judgeReplicationRole},
-		{check.WALSenders, walSendersKnown, judgeWALSenders},
-		{check.Publication, answered(facts.PartPublication), judgePublication},
-		{check.ReplicationSlot, answered(facts.PartSlot), judgeSlot},
-		{check.PublicationOrder, orderMatters, judgeOrder},
-		{check.Tables, tablesKnown, judgeTables},
+		{check.Address, always, nil, nil, judgeAddress},
+		{check.Connection, tried(facts.Connected), nil, nil, judgeConnection},
+		{check.TLS, tlsMatters, nil, tlsDetails, judgeTLS},
+		{check.Authentication, tried(facts.LoggedIn), nil, nil, judgeAuthentication},
+		{check.Pooler, session, poolerParts, nil, judgePooler},
+		{check.ServerVersion, versionMatters, versionParts, nil, judgeServerVersion},
+		{check.Standby, standbyMatters, needs(facts.PartServer), standbyDetails, judgeStandby},
+		{check.WALLevel, session, needs(facts.PartServer, facts.PartSettings), nil, judgeWALLevel},
+		{check.ReplicationRole, session, roleParts, nil, judgeReplicationRole},
+		{check.WALSenders, session, walSendersParts, nil, judgeWALSenders},
+		{check.Publication, session, needs(facts.PartPublication), nil, judgePublication},
+		{check.ReplicationSlot, session, needs(facts.PartSlot), needs(facts.PartServer, facts.PartSettings, facts.PartSlots), judgeSlot},
+		{check.PublicationOrder, orderMatters, needs(facts.PartPublication, facts.PartSlot, facts.PartServer), needs(facts.PartRowFilters), judgeOrder},
+		{check.Tables, tablesMatter, needs(facts.PartPublication, facts.PartTables), nil, judgeTables},
 	}
 }
 
@@ -61,17 +64,41 @@ func Report(t database.Target, target facts.Evidence, primary *facts.Evidence) c
 	}
 	var report check.Report
 	for _, r := range checks() {
-		if !r.needs(s) {
-			report = append(report, check.Entry{Name: r.name, Status: check.Skipped})
-			continue
-		}
-		findings := r.judge(s)
-		if len(findings) == 0 {
-			report = append(report, check.Entry{Name: r.name, Status: check.Passed})
-		}
-		report = append(report, findings...)
+		report = append(report, r.entries(s)...)
+	}
+	if f, asked := s.Unanswered[facts.PartTableList]; asked {
+		report[len(report)-1] = check.Fail(check.Tables, check.NotChecked, unchecked(facts.PartTableList, f), "")
 	}
 	return screen(report, t, &target, primary)
+}
+
+// entries returns the check's part of the report.
+func (r row) entries(s subject) []check.Entry {
+	skipped := []check.Entry{{Name: r.name, Status: check.Skipped}}
+	if !r.applies(s) {
+		return skipped
+	}
+	if r.parts != nil {
+		if missing := s.missing(r.parts(s)); len(missing) > 0 {
+			if findings := notChecked(s, r.name, missing[:1]); len(findings) > 0 {
+				return findings
+			}
+			return skipped
+		}
+	}
+	findings := r.judge(s)
+	if r.details != nil {
+		findings = append(findings, notChecked(s, r.name, s.missing(r.details(s)))...)
+	}
+	if len(findings) == 0 {
+		return []check.Entry{{Name: r.name, Status: check.Passed}}
+	}
+	return findings
+}
+
+// needs returns a function that returns parts.
+func needs(parts ...facts.Part) func(subject) []facts.Part {
+	return func(subject) []facts.Part { return parts }
 }
 
 func always(subject) bool { return true }
@@ -83,18 +110,6 @@ func tried(stage facts.Stage) func(subject) bool {
 
 // session holds if there is a session with a supported server.
 func session(s subject) bool { return s.Reached == facts.LoggedIn && s.Supported() }
-
-// answered holds if the session answered all of parts.
-func answered(parts ...facts.Part) func(subject) bool {
-	return func(s subject) bool {
-		for _, p := range parts {
-			if !s.Facts.Answered(p) {
-				return false
-			}
-		}
-		return session(s)
-	}
-}
 
 // failure returns why s was not asked, or not asked everything, as a failed check;
 // nil if nothing failed.

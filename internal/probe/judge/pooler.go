@@ -10,8 +10,12 @@ import (
 	"github.com/headgate/headgate/internal/probe/facts"
 )
 
-func poolerKnown(s subject) bool {
-	return session(s) && (s.Facts.Server != nil || s.rejectedWith(pgerrcode.ProtocolViolation))
+// poolerParts returns what tells a pooler, unless it rejected replication.
+func poolerParts(s subject) []facts.Part {
+	if s.rejectedWith(pgerrcode.ProtocolViolation) {
+		return nil
+	}
+	return []facts.Part{facts.PartServer}
 }
 
 // judgePooler recognises a pooler by its rejection of a replication session, or by

@@ -16,13 +16,15 @@ const (
 
 // provider recognises a provider by settings that only its servers have.
 func (s *server) provider() provider {
-	server := s.Facts.Server
-	if server == nil {
+	if s.Facts.Server != nil && s.Facts.Server.Aurora {
+		return rds
+	}
+	if s.Facts.Settings == nil {
 		return providerOfHost(s.endpoint.Hostname)
 	}
-	has := func(name string) bool { return server.Settings[name] != "" }
+	has := func(name string) bool { return s.Facts.Settings.Value(name) != "" }
 	switch {
-	case server.Aurora, has("rds.extensions"):
+	case has("rds.extensions"):
 		return rds
 	case has("cloudsql.logical_decoding"):
 		return cloudSQL
@@ -102,7 +104,7 @@ func (s *server) enableLogicalDecoding() string {
 // switchOn returns fix, or that only a restart is missing if the provider's setting
 // called name is on already.
 func (s *server) switchOn(name, fix string) string {
-	if value := s.Facts.Server.Settings[name]; value == "on" || value == "1" || s.pendingRestart("wal_level") || s.pendingRestart(name) {
+	if value := s.Facts.Settings.Value(name); value == "on" || value == "1" || s.pendingRestart("wal_level") || s.pendingRestart(name) {
 		return s.restart(name)
 	}
 	return fix

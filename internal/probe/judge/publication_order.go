@@ -19,15 +19,25 @@ const maxPeeked = 32 << 20
 // row filter raises an error.
 func NeedsPeek(t database.Target, e facts.Evidence) bool {
 	s := subject{server: server{Evidence: e, endpoint: t.Endpoint}, slot: t.Slot}
-	return orderMatters(s) && (orderSuspected(s.Facts) || filtered(s.Facts)) && unread(s) == ""
+	return orderKnown(s) && (orderSuspected(s.Facts) || filtered(s.Facts)) && unread(s) == ""
 }
 
 // filtered reports whether the publication is known to have row filters.
 func filtered(f facts.Facts) bool { return f.RowFilters != nil && *f.RowFilters }
 
+// orderMatters reports whether publication and slot exist, or may exist, and the slot
+// can be used.
 func orderMatters(s subject) bool {
-	return answered(facts.PartServer, facts.PartPublication, facts.PartSlot)(s) &&
-		s.Facts.FoundPublication() != nil && s.Facts.FoundSlot() != nil && len(slotFailures(s)) == 0
+	publication, slot := s.Facts.Publication == nil || s.Facts.FoundPublication() != nil, s.Facts.Slot == nil || s.Facts.FoundSlot() != nil
+	if !session(s) || !publication || !slot {
+		return false
+	}
+	return s.Facts.Slot == nil || s.Facts.Server == nil || len(slotFailures(s)) == 0
+}
+
+// orderKnown reports whether the session answered what the order depends on.
+func orderKnown(s subject) bool {
+	return orderMatters(s) && len(s.missing([]facts.Part{facts.PartServer, facts.PartPublication, facts.PartSlot})) == 0
 }
 
 // orderSuspected reports whether the publication may have been made after the slot.
@@ -51,6 +61,8 @@ func unread(s subject) string {
 		return "the slot is being read"
 	case s.rejectedWith(pgerrcode.InsufficientPrivilege) || !direct:
 		return "the session may not read it"
+	case s.Unanswered[facts.PartTables].Kind == facts.NotAnsweredInTime:
+		return "the server was busy with the tables of the publication"
 	case len(heldBackBy(s.server)) > 0:
 		return "synchronized_standby_slots holds the slot back"
 	case slot.Retained == nil || *slot.Retained > maxPeeked:

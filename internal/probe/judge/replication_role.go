@@ -4,11 +4,17 @@ import (
 	"github.com/jackc/pgerrcode"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/facts"
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-func replicationKnown(s subject) bool {
-	return session(s) && (s.rejectedWith(pgerrcode.InsufficientPrivilege) || s.IsWALSender() || s.Facts.Server != nil)
+// roleParts returns what tells whether the role may replicate, unless the outcome of
+// the login does.
+func roleParts(s subject) []facts.Part {
+	if s.rejectedWith(pgerrcode.InsufficientPrivilege) || s.IsWALSender() {
+		return nil
+	}
+	return []facts.Part{facts.PartServer}
 }
 
 // judgeReplicationRole prefers the outcome of the walsender session, which is

@@ -43,7 +43,7 @@ func noSlotAvailable(s subject) []check.Entry {
 	if s.Facts.Server == nil || s.Facts.Slots == nil {
 		return nil
 	}
-	limit, err := strconv.Atoi(s.Facts.Server.Settings["max_replication_slots"])
+	limit, err := strconv.Atoi(s.Facts.Settings.Value("max_replication_slots"))
 	if err != nil || s.Facts.Slots.InUse < limit {
 		return nil
 	}

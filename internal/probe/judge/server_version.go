@@ -15,7 +15,15 @@ func (s *server) major() int {
 	return s.Session.Major
 }
 
-func versionKnown(s subject) bool { return s.major() != 0 }
+func versionMatters(s subject) bool { return s.major() != 0 || session(s) }
+
+// versionParts returns what tells the version, unless the server sent it at login.
+func versionParts(s subject) []facts.Part {
+	if s.major() != 0 {
+		return nil
+	}
+	return []facts.Part{facts.PartServer}
+}
 
 func judgeServerVersion(s subject) []check.Entry {
 	if s.major() >= facts.MinMajor {

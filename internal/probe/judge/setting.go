@@ -24,7 +24,7 @@ func (s *server) alterSystem(name, value string, notes ...string) string {
 	case s.origin(name).Source == commandLine:
 		return "set " + name + " = " + value + " on the command line that starts " + s.noun() +
 			", such as postgres -c or Patroni's configuration, where it wins over ALTER SYSTEM; " + strings.Join(append(notes, then), ", ")
-	case server != nil && server.Settings["allow_alter_system"] == "off":
+	case s.Facts.Settings.Value("allow_alter_system") == "off":
 		return "set " + name + " = " + value + " in the configuration of " + s.noun() +
 			", such as postgresql.conf or the operator's manifest, because allow_alter_system is off; " + strings.Join(append(notes, then), ", ")
 	}
@@ -36,11 +36,8 @@ func (s *server) alterSystem(name, value string, notes ...string) string {
 }
 
 // origin returns where the value of a setting comes from, as far as is known.
-func (s *server) origin(name string) facts.SettingOrigin {
-	if s.Facts.Server == nil {
-		return facts.SettingOrigin{}
-	}
-	return s.Facts.Server.SettingOrigins[name]
+func (s *server) origin(name string) facts.Setting {
+	return s.Facts.Settings[name]
 }
 
 // pendingRestart reports whether a new value of the setting waits for a restart.

@@ -46,7 +46,7 @@ func slotWarnings(s subject) []check.Entry {
 
 // whenPrepared says if no transaction can be prepared on the server for now.
 func whenPrepared(s subject) string {
-	if s.Facts.Server == nil || s.Facts.Server.Settings["max_prepared_transactions"] != "0" {
+	if s.Facts.Settings == nil || s.Facts.Settings.Value("max_prepared_transactions") != "0" {
 		return ""
 	}
 	return "; no transaction can be prepared as long as max_prepared_transactions is 0"
@@ -143,7 +143,7 @@ func (s *server) numberSetting(name string) int {
 	if s.Facts.Server == nil {
 		return 0
 	}
-	n, err := strconv.Atoi(s.Facts.Server.Settings[name])
+	n, err := strconv.Atoi(s.Facts.Settings.Value(name))
 	if err != nil {
 		return 0
 	}

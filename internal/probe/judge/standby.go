@@ -12,7 +12,19 @@ import (
 const minStandbyMajor = 16
 
 func standbyMatters(s subject) bool {
-	return answered(facts.PartServer)(s) && (s.inRecovery() || s.primary != nil)
+	return session(s) && (s.Facts.Server == nil || s.inRecovery() || s.primary != nil)
+}
+
+// standbyDetails returns what a part of the findings about a standby needs.
+func standbyDetails(s subject) []facts.Part {
+	if !s.inRecovery() {
+		return nil
+	}
+	details := []facts.Part{facts.PartSettings}
+	if s.primary != nil {
+		details = append(details, facts.PartIdentity)
+	}
+	return details
 }
 
 func judgeStandby(s subject) []check.Entry {
@@ -32,7 +44,7 @@ func judgeStandby(s subject) []check.Entry {
 	} else {
 		findings = append(findings, primaryFindings(s)...)
 	}
-	if s.Facts.Server.Settings["hot_standby_feedback"] != "on" {
+	if s.Facts.Settings != nil && s.Facts.Settings.Value("hot_standby_feedback") != "on" {
 		findings = append(findings, check.Warn(check.Standby, check.HotStandbyFeedbackOff,
 			"hot_standby_feedback is off on the standby: the primary may remove rows that the slot still needs, which invalidates the slot",
 			s.setting("hot_standby_feedback", "on")))
@@ -49,8 +61,13 @@ func primaryFindings(s subject) []check.Entry {
 	standby, primary := s.Facts.Server, s.primary.Facts.Server
 	if primary == nil {
 		message, fix := "the primary can't be asked", ""
-		if cause := s.primary.failure(); cause != nil {
+		cause := s.primary.failure()
+		f, asked := s.primary.Unanswered[facts.PartServer]
+		switch {
+		case cause != nil:
 			message, fix = message+": "+cause.Message, cause.Fix
+		case asked:
+			message += ": " + unansweredBecause(f)
 		}
 		return fail(check.PrimaryUnreachable, message, fix)
 	}

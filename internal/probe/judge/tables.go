@@ -9,75 +9,156 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-func tablesKnown(s subject) bool {
-	return answered(facts.PartTables)(s) && s.Facts.FoundPublication() != nil
+func tablesMatter(s subject) bool {
+	return session(s) && (s.Facts.Publication == nil || s.Facts.FoundPublication() != nil)
 }
 
 func judgeTables(s subject) []check.Entry {
-	findings := unreadable(s)
+	if s.Facts.Tables.Count == 0 {
+		return nil
+	}
+	findings := append(closed(s), unreadable(s)...)
+	findings = append(findings, secured(s)...)
 	if p := s.Facts.FoundPublication(); p.Update || p.Delete {
-		findings = append(findings, withoutIdentity(s)...)
+		findings = append(findings, troubled(s)...)
 	}
 	return findings
 }
 
-// unreadable reports the schemas and tables that a backfill can't read.
+// closed reports the schemas that the role may not use.
+func closed(s subject) []check.Entry {
+	schemas := s.Facts.Tables.Closed
+	if len(schemas) == 0 {
+		return nil
+	}
+	var r remedy
+	r.add("GRANT USAGE ON SCHEMA "+list(schemas)+" TO "+s.role(), schemas...)
+	fix, who := r.fix(s.onPrimary())
+	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable,
+		"role "+s.role()+" may not use schema "+list(schemas)+": a backfill of its tables will fail"+who, fix)}
+}
+
+// unreadable reports the tables of which the role may not read what is published.
 func unreadable(s subject) []check.Entry {
 	t := s.Facts.Tables
-	role := "CURRENT_USER"
-	if s.Facts.Server != nil {
-		role = quote.Identifier(s.Facts.Server.Role)
+	if len(t.Unreadable) == 0 {
+		return nil
 	}
-	var findings []check.Entry
-	if len(t.Closed) > 0 {
-		findings = append(findings, check.Warn(check.Tables, check.TablesUnreadable,
-			"role "+role+" may not use schema "+list(t.Closed)+": a backfill of its tables will fail",
-			"GRANT USAGE ON SCHEMA "+list(t.Closed)+" TO "+role+s.onPrimary()))
+	var all []facts.Object
+	for _, u := range t.Unreadable {
+		all = append(all, u.Object)
 	}
-	if len(t.Unreadable) > 0 {
-		fix := "GRANT SELECT ON TABLE " + list(t.Unreadable) + " TO " + role
-		if t.Totals.Unreadable > len(t.Unreadable) {
-			fix = "GRANT SELECT ON ALL TABLES IN SCHEMA " + list(t.Locked) + " TO " + role
-		}
-		findings = append(findings, check.Warn(check.Tables, check.TablesUnreadable,
-			"role "+role+" may not read "+some(t.Unreadable, t.Totals.Unreadable)+": changes are replicated, but a backfill will fail", fix+s.onPrimary()))
+	r := grants(s)
+	fix, who := r.fix(s.onPrimary())
+	if who != "" && t.Totals.Owners > 1 {
+		who = asSuperuser
 	}
-	return findings
+	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable,
+		"role "+s.role()+" may not read "+some(all, t.Totals.Unreadable)+": changes are replicated, but a backfill will fail"+who, fix)}
 }
 
-// withoutIdentity returns a finding for each table, because each needs a statement
-// of its own. The last one has the number of the tables that are not listed.
-func withoutIdentity(s subject) []check.Entry {
-	const maxFindings = 10
+// grants opens to the role what the publication sends, and no more. If there are more
+// tables than are listed, a block looks them up, unless some of them have column lists:
+// then the next check lists the next ones.
+func grants(s subject) remedy {
+	t := s.Facts.Tables
+	var r remedy
+	if t.Totals.Unreadable > len(t.Unreadable) && t.Totals.ColumnLists == 0 {
+		var objects []facts.Object
+		for _, u := range t.Unreadable {
+			objects = append(objects, u.Object)
+		}
+		grant := "GRANT SELECT ON TABLE %I.%I TO %I"
+		r.add("DO "+quote.Literal("DECLARE t record; BEGIN FOR t IN SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = "+
+			quote.Literal(s.slot.PublicationName)+" LOOP EXECUTE pg_catalog.format("+quote.Literal(grant)+", t.schemaname, t.tablename, "+
+			quote.Literal(s.roleName())+"); END LOOP; END"), objects...)
+		return r
+	}
+	var whole []facts.Object
+	for _, u := range t.Unreadable {
+		if u.Columns == nil {
+			whole = append(whole, u.Object)
+		}
+	}
+	if len(whole) > 0 {
+		r.add("GRANT SELECT ON TABLE "+list(whole)+" TO "+s.role(), whole...)
+	}
+	for _, u := range t.Unreadable {
+		if len(u.Columns) > 0 {
+			r.add("GRANT SELECT ("+identifiers(u.Columns)+") ON TABLE "+quote.Qualified(u.Name)+" TO "+s.role(), u.Object)
+		}
+	}
+	return r
+}
+
+// secured returns a finding for each table whose policies hide rows from the role.
+func secured(s subject) []check.Entry {
 	t := s.Facts.Tables
 	var findings []check.Entry
-	for i, name := range t.NoIdentity[:min(len(t.NoIdentity), maxFindings)] {
-		more := ""
-		if rest := t.Totals.NoIdentity - maxFindings; i == maxFindings-1 && rest > 0 {
-			more = "; the same is true of " + strconv.Itoa(rest) + " more tables"
+	for i, table := range t.Secured {
+		name := quote.Qualified(table.Name)
+		message := "row-level security of table " + name + " applies to role " + s.role() +
+			": a backfill reads only the rows that its policies show, and none without a policy. Changes are replicated in full"
+		r, who := remedy{}, ""
+		if t.RowSecurity == "off" || table.Restricted {
+			r.add("ALTER ROLE " + s.role() + " BYPASSRLS")
+			who = asSuperuser
+		} else {
+			r.add("CREATE POLICY "+quote.Identifier(policyName(s.roleName()))+" ON "+name+" FOR SELECT TO "+s.role()+" USING (true)", table.Object)
 		}
-		table := quote.Qualified(name)
-		findings = append(findings, check.Warn(check.Tables, check.ReplicaIdentityMissing,
-			"table "+table+" has no replica identity: while it is published, its updates and deletes fail on the server"+more,
-			"ALTER TABLE "+table+" REPLICA IDENTITY FULL"+s.onPrimary()))
+		if t.RowSecurity == "off" {
+			message = "row-level security of table " + name + " applies to role " + s.role() +
+				", and row_security is off for the role: a backfill fails. Changes are replicated in full"
+		}
+		fix, owner := r.fix(s.onPrimary())
+		findings = append(findings, check.Warn(check.Tables, check.RowSecurityActive,
+			message+rest(i, len(t.Secured), t.Totals.Secured)+who+owner, fix))
 	}
 	return findings
 }
 
-// list returns names as an SQL list.
-func list(names facts.Names) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = quote.Qualified(n)
+// policyName returns the name of a policy that shows role every row, cut to the length
+// of names.
+func policyName(role string) string {
+	const maxRole = 47
+	for len(role) > maxRole {
+		runes := []rune(role)
+		role = string(runes[:len(runes)-1])
 	}
-	return strings.Join(quoted, ", ")
+	return "all rows for " + role
 }
 
-// some returns the first of names, and how many more of total there are.
-func some(names facts.Names, total int) string {
-	const maxNames = 3
-	if total <= maxNames || len(names) <= maxNames {
-		return list(names)
+// roleName returns the name of the role whose privileges count.
+func (s *subject) roleName() string {
+	if s.Facts.Server != nil {
+		return s.Facts.Server.Role
 	}
-	return list(names[:maxNames]) + " and " + strconv.Itoa(total-maxNames) + " more"
+	return s.endpoint.Username
+}
+
+// rest says how many tables of total are not listed, in the last finding of a list.
+func rest(i, listed, total int) string {
+	if i != listed-1 || total <= listed {
+		return ""
+	}
+	return "; the same is true of " + strconv.Itoa(total-listed) + " more tables"
+}
+
+// some returns the first of the names of objects, and how many more of total there are.
+func some(objects []facts.Object, total int) string {
+	const maxNames = 3
+	if total <= maxNames || len(objects) <= maxNames {
+		return list(objects)
+	}
+	return list(objects[:maxNames]) + " and " + strconv.Itoa(total-maxNames) + " more"
+}
+
+// join returns names as a message lists them.
+func join(names []string) string {
+	const maxNames = 5
+	quoted := identifiers(names[:min(len(names), maxNames)])
+	if len(names) > maxNames {
+		quoted += " and " + strconv.Itoa(len(names)-maxNames) + " more"
+	}
+	return strings.TrimSpace(quoted)
 }

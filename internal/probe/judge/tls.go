@@ -9,7 +9,8 @@ import (
 // tlsMatters holds if TLS was requested and tried, or if the server offers or wants
 // it.
 func tlsMatters(s subject) bool {
-	return s.endpoint.SSL && s.Tried(facts.Encrypted) || len(judgeTLS(s)) > 0
+	return s.endpoint.SSL && s.Tried(facts.Encrypted) || len(judgeTLS(s)) > 0 ||
+		len(notChecked(s, check.TLS, s.missing(tlsDetails(s)))) > 0
 }
 
 // judgeTLS leaves the failures of the primary to the check standby.
@@ -21,9 +22,18 @@ func judgeTLS(s subject) []check.Entry {
 	return findings
 }
 
+// tlsDetails returns what tells whether the server offers TLS to a connection without
+// it.
+func tlsDetails(s subject) []facts.Part {
+	if s.endpoint.SSL || s.TLSOnly || !session(s) {
+		return nil
+	}
+	return []facts.Part{facts.PartSettings}
+}
+
 // notUsed warns of a server that offers TLS to a connection without it.
 func notUsed(s server) []check.Entry {
-	if s.endpoint.SSL || s.TLSOnly || s.Facts.Server == nil || s.Facts.Server.Settings["ssl"] != "on" {
+	if s.endpoint.SSL || s.TLSOnly || s.Facts.Server == nil || s.Facts.Settings.Value("ssl") != "on" {
 		return nil
 	}
 	return []check.Entry{check.Warn(check.TLS, check.TLSNotUsed,

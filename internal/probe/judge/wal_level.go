@@ -9,7 +9,7 @@ import (
 // decodes.
 func judgeWALLevel(s subject) []check.Entry {
 	findings := walLevelFindings(s.server)
-	if s.inRecovery() && s.primary != nil && s.primary.Facts.Server != nil {
+	if s.inRecovery() && s.primary != nil && s.primary.Facts.Server != nil && s.primary.Facts.Settings != nil {
 		findings = append(findings, walLevelFindings(*s.primary)...)
 	}
 	return findings
@@ -18,12 +18,11 @@ func judgeWALLevel(s subject) []check.Entry {
 // walLevelFindings prefers effective_wal_level (from 19), which a logical slot
 // raises to logical.
 func walLevelFindings(s server) []check.Entry {
-	settings := s.Facts.Server.Settings
-	level, ok := settings["effective_wal_level"]
-	if !ok {
-		level = settings["wal_level"]
+	level := s.Facts.Settings.Value("effective_wal_level")
+	if level == "" {
+		level = s.Facts.Settings.Value("wal_level")
 	}
-	if level == "logical" || settings["wal_level"] == "logical" {
+	if level == "logical" || s.Facts.Settings.Value("wal_level") == "logical" {
 		return nil
 	}
 	return []check.Entry{check.Fail(check.WALLevel, check.WALLevelNotLogical,

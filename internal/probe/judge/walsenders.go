@@ -6,19 +6,21 @@ import (
 	"github.com/jackc/pgerrcode"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/facts"
 )
 
-func walSendersKnown(s subject) bool {
-	_, known := s.maxWALSenders()
-	return session(s) && (s.rejectedWith(pgerrcode.TooManyConnections) || known && s.Facts.WALSenders != nil)
+// walSendersParts returns what tells the number of free walsenders, unless the server
+// rejected a walsender for want of one.
+func walSendersParts(s subject) []facts.Part {
+	if s.rejectedWith(pgerrcode.TooManyConnections) {
+		return nil
+	}
+	return []facts.Part{facts.PartServer, facts.PartSettings, facts.PartWALSenders}
 }
 
 // maxWALSenders returns the setting of that name, and whether it is known.
 func (s *server) maxWALSenders() (int, bool) {
-	if s.Facts.Server == nil {
-		return 0, false
-	}
-	n, err := strconv.Atoi(s.Facts.Server.Settings["max_wal_senders"])
+	n, err := strconv.Atoi(s.Facts.Settings.Value("max_wal_senders"))
 	return n, err == nil
 }
 

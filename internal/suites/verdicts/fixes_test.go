@@ -71,7 +71,7 @@ func (w *world) apply(ctx context.Context, f check.Entry) error {
 func isSQL(fix string) bool {
 	word, _, _ := strings.Cut(fix, " ")
 	switch word {
-	case "SELECT", "ALTER", "CREATE", "GRANT", "REVOKE", "DROP":
+	case "DO", "SELECT", "ALTER", "CREATE", "GRANT", "REVOKE", "DROP":
 		return true
 	}
 	return false

@@ -1,0 +1,88 @@
+package ask
+
+import (
+	"encoding/json"
+
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
+
+// askForRemedies asks for what the fixes of the tables' troubles need. It is asked for
+// only if there are troubles, so that the statement about the tables stays short: a
+// flight of more than 14 kB takes a round trip more.
+func (s *Session) askForRemedies() {
+	t := s.host.Evidence.Facts.Tables
+	if t == nil || len(t.Troubles) == 0 {
+		return
+	}
+	remedies, err := s.remedies(t.Troubles)
+	if err != nil || len(remedies) != len(t.Troubles) {
+		return // the findings then have no fix that is a statement
+	}
+	for i := range t.Troubles {
+		if r := remedies[i]; remedyBounded(r) {
+			t.Troubles[i].Remedy = &r
+		}
+	}
+}
+
+func (s *Session) remedies(troubles []facts.Trouble) ([]facts.Remedy, error) {
+	sql, err := remediesSQL(troubles)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.run(sql, statementTimeout)
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 {
+		return nil, errShape
+	}
+	var remedies []facts.Remedy
+	return remedies, json.Unmarshal(result.Rows[0][0], &remedies)
+}
+
+// remediesSQL selects a JSON array with an element for each of troubles, x. sender is
+// the table in the publication that the columns and the filter belong to. key is the
+// index that suits best as the replica identity: for a filter one that has its columns,
+// otherwise one whose columns are published. full is whether REPLICA IDENTITY FULL
+// makes no publication with a column list fail, and from 18 on none with a generated
+// column.
+func remediesSQL(troubles []facts.Trouble) (string, error) {
+	const keys = `(i.indkey::int2[])[0:i.indnkeyatts - 1]`
+	given := make([]facts.TroubleOIDs, len(troubles))
+	for i, t := range troubles {
+		given[i] = t.OIDs
+	}
+	list, err := json.Marshal(given)
+	if err != nil {
+		return "", err
+	}
+	published := columnsSQL("x.sender", "x.columns")
+	filterColumns := `(SELECT pg_catalog.jsonb_agg(f.attname) FROM (` + filterColumnsSQL("x.entry", "x.sender", "x.columns") + `) f)`
+	return `SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+'sender', (SELECT ` + tableJSON("c") + ` FROM (SELECT n.nspname, c.relname, c.relowner FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = x.sender) c),
+'columns', ` + published + `,
+'identity_columns', ` + columnsSQL("x.oid", "x.keys") + `,
+'filter', (SELECT f.text FROM (SELECT NULL::pg_catalog.pg_node_tree AS prqual) absent CROSS JOIN LATERAL (
+SELECT pg_catalog.pg_get_expr(prqual, r.prrelid) AS text FROM pg_catalog.pg_publication_rel r WHERE r.oid = x.entry) f),
+'filter_columns', ` + filterColumns + `,
+'virtual', EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attgenerated = 'v' AND NOT a.attisdropped),
+'key', (SELECT pg_catalog.jsonb_build_object('name', i.relname, 'primary', i.indisprimary, 'columns', i.columns)
+FROM (SELECT c.relname, i.indisprimary, i.indnkeyatts, ` + columnsSQL("x.oid", "pg_catalog.to_jsonb("+keys+")") + ` AS columns
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = x.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attnum = ANY (` + keys + `)
+AND (NOT a.attnotnull OR a.attgenerated <> '' AND x.columns IS NULL))) i
+ORDER BY CASE WHEN x.filtered THEN i.columns @> ` + filterColumns + ` ELSE i.columns <@ COALESCE(` + published + `, i.columns) END DESC,
+i.indisprimary DESC, i.indnkeyatts, i.relname LIMIT 1),
+'full', NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prrelid IN (x.oid, x.root, x.sender) AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NOT NULL)
+AND (pg_catalog.current_setting('server_version_num')::int < 180000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attgenerated <> '' AND NOT a.attisdropped)))
+ORDER BY x.n)::text
+FROM (SELECT l.*, i.keys, NULLIF(pg_catalog.to_jsonb(r) -> 'prattrs', 'null') AS columns
+FROM (SELECT (l.e ->> 'oid')::oid AS oid, (l.e ->> 'root')::oid AS root, (l.e ->> 'sender')::oid AS sender, (l.e ->> 'entry')::oid AS entry, (l.e ->> 'filter')::bool AS filtered, l.n
+FROM pg_catalog.jsonb_array_elements(` + quote.RawLiteral(string(list)) + `) WITH ORDINALITY l (e, n)) l
+LEFT JOIN pg_catalog.pg_publication_rel r ON r.oid = l.entry
+LEFT JOIN LATERAL (SELECT pg_catalog.to_jsonb(` + keys + `) AS keys FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident) WHERE c.oid = l.oid) i ON true) x`, nil
+}
