@@ -42,12 +42,13 @@ func answerWith(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(`{"server":{"version":170001,"in_recovery":true,"database":$,"role":$,"session_role":$,"backend_type":$,
-"settings":{"wal_level":$,"hot_standby_feedback":$,"max_wal_senders":$,"ssl":"on"},"setting_origins":{"wal_level":{"source":$,"context":$}}},
+	return strings.ReplaceAll(`{"server":{"version":170001,"in_recovery":true,"database":$,"role":$,"session_role":$,"backend_type":$},
+"settings":{"wal_level":{"value":$,"source":$,"context":$},"hot_standby_feedback":{"value":$},"max_wal_senders":{"value":$},"ssl":{"value":"on"}},
 "identity":$,"publication":{"found":{"age":10,"pubupdate":true}},
 "slot":{"found":{"plugin":$,"slot_type":$,"database":$,"wal_status":$,"restart_lsn":$,"confirmed_flush_lsn":$,"invalidation_reason":$}},
 "replication slots":{"in_use":3,"standbys":[{"name":$}]},
-"tables":{"count":9,"closed":[[$]],"locked":[[$]],"unreadable":[[$,$]],"no_identity":[[$,$]],"totals":{"unreadable":1,"no_identity":1}}}`, "$", string(quoted))
+"tables":{"count":9,"closed":[{"name":[$],"owner":$}],"unreadable":[{"name":[$,$],"owner":$}],"troubles":[{"name":[$,$],"owner":$,"kind":$}],
+"totals":{"unreadable":1,"missing":1}}}`, "$", string(quoted))
 }
 
 // forms returns the encodings in which a server repeats a password.
@@ -141,7 +142,7 @@ func TestSafety_FactsAreDecodedApart(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("r", 400_000)
 	answers := []string{
-		`{"server":{"version":160001,"database":"d","role":"r","session_role":"r","backend_type":"client backend","settings":{"wal_level":"logical"}}}`,
+		`{"server":{"version":160001,"database":"d","role":"r","session_role":"r","backend_type":"client backend"}}`,
 		`{"publication":{"found":{"age":10}},"server":{"role":"` + huge + `","session_role":"` + huge + `"}}`,
 	}
 	serve := afterQuery(func(b *backend) {
@@ -167,9 +168,9 @@ func TestSafety_FactsAreBounded(t *testing.T) {
 		t.Errorf("error %v in%.2000s", err, describe(report))
 	}
 	for name, answer := range map[string]string{
-		"settings": `{"server":{"version":160001,"settings":{` + manyMembers(1000) + `}},"publication":{},"slot":{}}`,
-		"waits":    `{"server":{"version":160001},"publication":{},"slot":{"found":{"waits_for":[` + strings.Repeat("1,", 1000) + `1]}}}`,
-		"standbys": `{"server":{"version":160001},"publication":{},"slot":{},"replication slots":{"standbys":[` + strings.Repeat(`{},`, 1000) + `{}]}}`,
+		"settings": `{"server":{"version":160001},"settings":{` + manyMembers(1000) + `},"publication":{},"slot":{}}`,
+		"waits":    `{"server":{"version":160001},"settings":{},"publication":{},"slot":{"found":{"waits_for":[` + strings.Repeat("1,", 1000) + `1]}}}`,
+		"standbys": `{"server":{"version":160001},"settings":{},"publication":{},"slot":{},"replication slots":{"standbys":[` + strings.Repeat(`{},`, 1000) + `{}]}}`,
 	} {
 		if _, err := judgeAnswer(newTarget(1, 5432), []byte(answer)); err == nil {
 			t.Errorf("%s: no error", name)
@@ -180,7 +181,7 @@ func TestSafety_FactsAreBounded(t *testing.T) {
 func manyMembers(n int) string {
 	members := make([]string, n)
 	for i := range members {
-		members[i] = fmt.Sprintf(`"s%d":"x"`, i)
+		members[i] = fmt.Sprintf(`"s%d":{"value":"x"}`, i)
 	}
 	return strings.Join(members, ",")
 }
@@ -193,11 +194,12 @@ func TestSafety_ReportSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, pair := "["+string(quoted)+"]", "["+string(quoted)+","+string(quoted)+"]"
+		one := fmt.Sprintf(`{"name":[%[1]s],"owner":%[1]s}`, quoted)
+		pair := fmt.Sprintf(`{"name":[%[1]s,%[1]s],"owner":%[1]s,"kind":"missing"}`, quoted)
 		list := func(element string) string { return "[" + strings.Repeat(element+",", 19) + element + "]" }
-		answer := fmt.Sprintf(`{"server":{"version":170001,"database":%[1]s,"role":%[1]s,"session_role":%[1]s,"backend_type":"walsender","settings":{"wal_level":"logical"}},
+		answer := fmt.Sprintf(`{"server":{"version":170001,"database":%[1]s,"role":%[1]s,"session_role":%[1]s,"backend_type":"walsender"},"settings":{"wal_level":{"value":"logical"}},
 "publication":{"found":{"age":10,"pubupdate":true,"pubdelete":true}},"slot":{"found":{"plugin":"pgoutput","slot_type":"logical","database":%[1]s,"restart_lsn":"0/1","confirmed_flush_lsn":"0/1"}},
-"tables":{"count":100,"closed":%[2]s,"locked":%[2]s,"unreadable":%[3]s,"no_identity":%[3]s,"totals":{"unreadable":20,"no_identity":20}}}`, quoted, list(one), list(pair))
+"tables":{"count":100,"closed":%[2]s,"unreadable":%[3]s,"troubles":%[3]s,"totals":{"unreadable":20,"missing":20}}}`, quoted, list(one), list(pair))
 		report, err := judgeAnswer(newTarget(1, 5432), []byte(answer))
 		if err != nil {
 			t.Fatal(err)

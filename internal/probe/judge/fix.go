@@ -9,9 +9,6 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-// maxStatements bounds a fix that is made of many names, in bytes.
-const maxStatements = 6000
-
 // remedy is statements that run as one, and the objects whose owners may run them.
 type remedy struct {
 	statements []string
@@ -28,7 +25,7 @@ func (r *remedy) add(statement string, objects ...facts.Object) {
 // database without an encoding can have such names.
 func (r remedy) fix(comment string) (fix, who string) {
 	sql := strings.Join(r.statements, "; ")
-	if sql == "" || len(sql) > maxStatements || strings.ContainsRune(sql, utf8.RuneError) || strings.Contains(sql, `\FFFD`) {
+	if sql == "" || strings.ContainsRune(sql, utf8.RuneError) || strings.Contains(sql, `\FFFD`) {
 		return "", ""
 	}
 	return sql + comment, runBy(r.objects)
