@@ -12,9 +12,6 @@ const commandLine = "command line"
 // alterSystem returns how to change a setting of a server that its owner runs: with
 // ALTER SYSTEM where that has an effect.
 func (s *server) alterSystem(name, value string, notes ...string) string {
-	if s.pendingRestart(name) {
-		return s.restart(name)
-	}
 	then := "then restart " + s.noun()
 	if s.origin(name).Context == "sighup" {
 		then = "then SELECT pg_reload_conf()"
@@ -24,6 +21,8 @@ func (s *server) alterSystem(name, value string, notes ...string) string {
 	case s.origin(name).Source == commandLine:
 		return "set " + name + " = " + value + " on the command line that starts " + s.noun() +
 			", such as postgres -c or Patroni's configuration, where it wins over ALTER SYSTEM; " + strings.Join(append(notes, then), ", ")
+	case s.pendingRestart(name): // of a file, which the command line wins over
+		return s.restart(name)
 	case s.Facts.Settings.Value("allow_alter_system") == "off":
 		return "set " + name + " = " + value + " in the configuration of " + s.noun() +
 			", such as postgresql.conf or the operator's manifest, because allow_alter_system is off; " + strings.Join(append(notes, then), ", ")
