@@ -86,6 +86,10 @@ func (w *world) runner(f check.Entry) string {
 	if _, comment, ok := strings.Cut(f.Fix, " -- "); ok {
 		text += " " + comment
 	}
+	_, named, ok := strings.Cut(text, `run the fix as role "`)
+	if name, _, closed := strings.Cut(named, `"`); ok && closed {
+		return name // the scenes' owners have no quotes in their names
+	}
 	switch {
 	case strings.Contains(text, "superuser"), strings.Contains(text, "administrator"):
 		return superuser

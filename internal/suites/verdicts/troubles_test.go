@@ -233,8 +233,11 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 			add(operation + ": " + why)
 		}
 	}
-	if t.nameless {
+	switch {
+	case t.nameless:
 		add("deletes come without the key", identityNotPublished)
+	case o.login != nil, o.start != nil:
+		all = append(all, trouble{what: "table " + t.tag + ": deletes could not be seen", codes: []check.Code{identityNotPublished}, table: t.tag, optional: true})
 	}
 	p := o.facts.Publication
 	if t.root && p != nil && p.ViaRoot != nil && !*p.ViaRoot {
