@@ -201,7 +201,7 @@ func (s *source) applyFinding(c check.Entry) {
 	if _, named, ok := strings.Cut(c.Message, "run the fix as role "); ok {
 		role, _, _ = strings.Cut(named, ", the owner")
 	}
-	if !strings.Contains(c.Message, "run the fix as a superuser") {
+	if !strings.HasSuffix(c.Message, "run the fix as a superuser") {
 		mustDo(s.t, conn, "SET SESSION AUTHORIZATION "+role)
 	}
 	mustDo(s.t, conn, c.Fix)

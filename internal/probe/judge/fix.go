@@ -43,7 +43,7 @@ func runBy(objects []facts.Object) string {
 	case !slices.ContainsFunc(objects, func(o facts.Object) bool { return !o.Owned }):
 		return ""
 	case len(owners) == 1:
-		return "; run the fix as role " + quote.Identifier(owners[0]) + ", the owner"
+		return "; run the fix as role " + quote.Identifier(owners[0]) + ", the owner, or as a superuser"
 	}
 	return asSuperuser
 }

@@ -80,7 +80,7 @@ func creator(c facts.Candidates, owner string) string {
 	case owner == "" && c.May:
 		return ""
 	case owner == "" && len(c.Tables) == 0:
-		return "; run the fix as role " + quote.Identifier(c.DatabaseOwner) + ", the owner of the database"
+		return "; run the fix as role " + quote.Identifier(c.DatabaseOwner) + ", the owner of the database, or as a superuser"
 	case owner != "" && c.Tables[0].OwnerMay:
 		return owner
 	}

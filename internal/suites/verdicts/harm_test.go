@@ -62,6 +62,7 @@ func (w *world) harm(ctx context.Context, before snapshot) ([]disagreement, erro
 		now, ok := after[key]
 		free := strings.HasPrefix(key, "limit ") || strings.HasPrefix(key, "grant ")
 		switch {
+		case !ok && w.isTarget(key): // since a fix sent its name
 		case !ok:
 			add(key, "%s (%s) is gone", key, value)
 		case now != value && !free:
@@ -74,6 +75,12 @@ func (w *world) harm(ctx context.Context, before snapshot) ([]disagreement, erro
 		}
 	}
 	return all, nil
+}
+
+// isTarget reports whether key is about the publication that the target has now.
+func (w *world) isTarget(key string) bool {
+	name := w.target.Slot.PublicationName
+	return key == "publication "+name || strings.HasPrefix(key, "publication's table "+name+" ")
 }
 
 // mayBeGranted reports whether a grant is one to read a published table, to the role

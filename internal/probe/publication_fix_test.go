@@ -1,0 +1,88 @@
+package probe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/headgate/headgate/internal/check"
+)
+
+// TestProbe_MissingPublication has fixes for different owners and tables.
+func TestProbe_MissingPublication(t *testing.T) {
+	t.Parallel()
+	const drop = "DROP PUBLICATION %[1]s"
+	owned := "ALTER TABLE t OWNER TO %[2]s"
+	for _, c := range []struct {
+		name   string
+		change []string
+		// sent is the publication's name in the request, empty for the usual one.
+		sent string
+		says string
+		fix  string
+	}{
+		{name: "another letter case", change: []string{drop, "CREATE PUBLICATION mypub FOR TABLE t"}, sent: "MyPub", says: `"mypub" does`, fix: `send "publication_name": "mypub"`},
+		{name: "a near name", change: []string{drop, "CREATE PUBLICATION my_pub FOR TABLE t"}, sent: "mypub", says: `"my_pub" does`, fix: `send "publication_name": "my_pub"`},
+		{name: "a short name is near to none", change: []string{drop, "CREATE PUBLICATION ab FOR TABLE t"}, sent: "ac", fix: `CREATE PUBLICATION "ac" FOR TABLE "public"."t"`},
+		{name: "tables of another owner", change: []string{drop}, says: `run the fix as role "postgres", the owner`, fix: ` FOR TABLE "public"."t"`},
+		{name: "tables of the role, which may make it", change: []string{drop, owned, "GRANT CREATE ON DATABASE %[4]s TO %[2]s"}, fix: ` FOR TABLE "public"."t"`},
+		{name: "tables of the role, which may not make it", change: []string{drop, owned}, says: "run the fix as a superuser", fix: ` FOR TABLE "public"."t"`},
+		{name: "tables of two owners", change: []string{drop, "CREATE TABLE u (id int PRIMARY KEY)", owned}, says: "run the fix as a superuser", fix: `"public"."t", "public"."u"`},
+		{name: "tables without a key are left out", change: []string{drop, "CREATE TABLE bare (id int)", "CREATE UNLOGGED TABLE u (id int PRIMARY KEY)"}, says: "the owner", fix: ` FOR TABLE "public"."t"`},
+		{name: "no table with a key", change: []string{drop, "DROP TABLE t", "CREATE TABLE bare (id int)"}, says: "before it has a primary key", fix: "CREATE PUBLICATION "},
+		{name: "many tables", change: []string{drop, "DO $$ BEGIN FOR i IN 10..40 LOOP EXECUTE format('CREATE TABLE x%s (id int PRIMARY KEY)', i); END LOOP; END $$"}, says: "12 more are not listed", fix: ` FOR TABLE "public"."t", "public"."x10"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t, shared)
+			for _, change := range c.change {
+				s.exec(strings.ReplaceAll(s.sql(change), "%[4]s", s.database()))
+			}
+			if c.sent != "" {
+				s.target.Slot.PublicationName = c.sent
+			}
+			found, ok := entry(s.probe(), check.PublicationNotFound)
+			if !ok || !strings.Contains(found.Message, c.says) || !strings.Contains(found.Fix, c.fix) {
+				t.Fatalf("got %q with the fix %q", found.Message, found.Fix)
+			}
+			if c.says == "" && strings.Contains(found.Message, "run the fix as") && c.sent == "" {
+				t.Errorf("the role may run the fix itself: %q", found.Message)
+			}
+			if strings.HasPrefix(found.Fix, "CREATE ") {
+				s.applyFinding(found)
+				s.exec("UPDATE " + s.anyTable() + " SET id = id")
+				if _, still := entry(s.probe(), check.PublicationNotFound); still {
+					t.Error("it is still not found")
+				}
+			}
+		})
+	}
+}
+
+// anyTable returns a table of the source.
+func (s *source) anyTable() string {
+	return s.exec("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname LIMIT 1")
+}
+
+// TestProbe_MissingOperations has tables whose updates fail once they are published.
+func TestProbe_MissingOperations(t *testing.T) {
+	t.Parallel()
+	s := afterStatements("CREATE TABLE bare (id int, v int); GRANT SELECT ON bare TO %[2]s; INSERT INTO bare VALUES (1, 1)",
+		"ALTER PUBLICATION %[1]s ADD TABLE bare", "ALTER PUBLICATION %[1]s SET (publish = 'insert')")(t)
+	found, _ := entry(s.probe(), check.PublicationOperationsMissing)
+	s.applyFinding(found)
+	s.exec("UPDATE bare SET v = 2")
+	if report := s.probe(); len(report.Codes()) > 0 {
+		t.Errorf("after %q:%s", found.Fix, describe(report))
+	}
+}
+
+func TestProbe_PartOfAPartitionedTable(t *testing.T) {
+	t.Parallel()
+	if major() < 13 {
+		return
+	}
+	s := afterStatements(partitioned, "ALTER PUBLICATION %[1]s ADD TABLE leaf")(t)
+	if report := s.probe(); len(report.Codes()) > 0 {
+		t.Error(describe(report))
+	}
+}
