@@ -69,6 +69,9 @@ func (s *Service) replay(ctx context.Context, held, mine Claim, p Payload) (Crea
 	}
 	d := *held.Result
 	requestlog.SetDatabase(ctx, d.ID)
+	if d.SecretVersion == "" {
+		return Created{Database: d}, nil // the hash has everything that was sent
+	}
 	first, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	switch {
 	case apierror.KindOf(err) == apierror.NotFound:

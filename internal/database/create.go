@@ -76,15 +76,17 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 		return Database{}, err
 	}
 	requestlog.SetDatabase(ctx, d.ID)
-	if d.SecretVersion, err = s.Vault.Create(work, d, p.Target.Passwords); err != nil {
-		s.discard(ctx, d)
-		return Database{}, fmt.Errorf("create secret of database %s: %w", d.ID, err)
+	if d.needsSecret() {
+		if d.SecretVersion, err = s.Vault.Create(work, d, p.Target.Passwords); err != nil {
+			s.discard(ctx, d)
+			return Database{}, fmt.Errorf("create secret of database %s: %w", d.ID, err)
+		}
 	}
 	if err = s.Catalog.Insert(work, d, c); err == nil {
 		return d, nil
 	}
 	// After an unknown outcome the database may exist, and needs its passwords.
-	if apierror.KindOf(err) != apierror.UnknownOutcome {
+	if d.needsSecret() && apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.discard(ctx, d)
 	}
 	switch {

@@ -50,7 +50,7 @@ type Slot struct {
 }
 
 // Database is a registered database. Its passwords are in the vault, in the
-// version that SecretVersion names. The JSON form is the catalog's.
+// version that SecretVersion names, or by reference. The JSON form is the catalog's.
 type Database struct {
 	ID       string          `json:"id"`
 	Account  string          `json:"account"`
@@ -66,10 +66,17 @@ type Database struct {
 	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`
 	// Change identifies the last write, so that its retry recognises it.
-	Change        string    `json:"change"`
+	Change string `json:"change"`
+	// SecretVersion is empty where every password is by reference: there is no secret
+	// in the vault.
 	SecretVersion string    `json:"secret_version"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// needsSecret reports whether a password of d is stored here, and not by reference.
+func (d Database) needsSecret() bool {
+	return d.Endpoint.PasswordSecretARN == "" || d.Primary != nil && d.Primary.PasswordSecretARN == ""
 }
 
 // target returns what a probe of d needs.

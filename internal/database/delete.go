@@ -25,6 +25,9 @@ func (s *Service) Delete(ctx context.Context, account, ref string) (id string, e
 		if err != nil {
 			return "", fmt.Errorf("delete database %s: %w", d.ID, err)
 		}
+		if d.SecretVersion == "" {
+			return d.ID, nil
+		}
 		// From here on the delete has succeeded. The sweep finds the secret if it
 		// could not be scheduled.
 		if err := s.Vault.ScheduleDeletion(ctx, account, d.ID); err != nil {

@@ -31,10 +31,14 @@ func (s *Service) Get(ctx context.Context, account, ref string) (Database, error
 	return d, nil
 }
 
-// Passwords returns the passwords of d as it was read. The error's kind is
+// Passwords returns the passwords of d as it was read, which are empty where they are
+// by reference. The error's kind is
 // NotFound or Unavailable if d was deleted or changed in the meantime,
 // Throttled, Unavailable or Internal.
 func (s *Service) Passwords(ctx context.Context, d Database) (Passwords, error) {
+	if d.SecretVersion == "" {
+		return Passwords{}, nil
+	}
 	p, err := s.Vault.Read(ctx, d.Account, d.ID, d.SecretVersion)
 	if apierror.KindOf(err) == apierror.NotFound {
 		return Passwords{}, s.explainMissing(ctx, d, err)

@@ -58,7 +58,7 @@ func (s *Service) listBatch(ctx context.Context, account, after string, o ListOp
 	}
 	passwords := make([]Passwords, len(ds))
 	if o.WithPasswords && len(ds) > 0 {
-		if passwords, err = s.Vault.ReadAll(ctx, ds); err != nil {
+		if passwords, err = s.allPasswords(ctx, ds); err != nil {
 			return nil, fmt.Errorf("read passwords of a list: %w", err)
 		}
 	}
@@ -67,4 +67,31 @@ func (s *Service) listBatch(ctx context.Context, account, after string, o ListOp
 		batch[i] = Listed{d, passwords[i]}
 	}
 	return batch, nil
+}
+
+// allPasswords returns the passwords of ds, in their order. Those by reference are
+// empty.
+func (s *Service) allPasswords(ctx context.Context, ds []Database) ([]Passwords, error) {
+	var stored []Database
+	for _, d := range ds {
+		if d.SecretVersion != "" {
+			stored = append(stored, d)
+		}
+	}
+	all := make([]Passwords, len(ds))
+	if len(stored) == 0 {
+		return all, nil
+	}
+	read, err := s.Vault.ReadAll(ctx, stored)
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	for i, d := range ds {
+		if d.SecretVersion != "" {
+			all[i] = read[next]
+			next++
+		}
+	}
+	return all, nil
 }

@@ -109,6 +109,12 @@ type Vault interface {
 	// AddVersion stores another version, which does not become the current one.
 	// token names it. It is idempotent.
 	AddVersion(ctx context.Context, d Database, p Passwords, token string) (version string, err error)
+	// Recreate is AddVersion for a database whose passwords were by reference: it
+	// creates the secret, or restores the one that an earlier update left.
+	Recreate(ctx context.Context, d Database, p Passwords, token string) (version string, err error)
+	// Restore takes back ScheduleDeletion. It is idempotent, and succeeds where there
+	// is no secret or none that is scheduled.
+	Restore(ctx context.Context, account, id string) error
 	// Promote makes a version the current one. It is idempotent.
 	Promote(ctx context.Context, account, id, version string) error
 	// DropVersion removes a version that was added and not promoted.
@@ -130,8 +136,8 @@ type References interface {
 	Open(ctx context.Context, account, arn string) (Referenced, error)
 }
 
-// Referenced is the content of a secret in the form that RDS uses. Host is empty
-// and Port 0 where the secret has none.
+// Referenced is the content of a secret in the form that RDS uses. Host and Port are
+// what the secret's owner lets the password be used for.
 type Referenced struct {
 	Username string
 	Password Password

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/headgate/headgate/internal/apierror"
@@ -64,8 +65,8 @@ func refusal(err error) (problem string, ok bool) {
 // fill completes e with the secret's user name, or returns why the secret can't be
 // e's.
 func (r Referenced) fill(e *Endpoint) (problem string) {
-	if r.Host != "" && !sameHost(r.Host, e.Hostname) || r.Port != 0 && r.Port != e.Port {
-		return "names a secret of another host or port than the request's"
+	if !sameHost(r.Host, e.Hostname) || r.Port != e.Port {
+		return "names a secret of another host or port than the request's: its owner chooses them, in the secret or by the tag headgate:host"
 	}
 	if problem := passwordRule(r.Password.Reveal()); problem != "" {
 		return "names a secret whose password " + problem
@@ -80,7 +81,15 @@ func (r Referenced) fill(e *Endpoint) (problem string) {
 	return ""
 }
 
+// sameHost reports whether a and b are the same host. An empty one is like no other.
 func sameHost(a, b string) bool {
+	if x, err := netip.ParseAddr(a); err == nil {
+		y, err := netip.ParseAddr(b)
+		return err == nil && x == y
+	}
+	if a == "" {
+		return false
+	}
 	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 

@@ -48,8 +48,8 @@ func TestService_PasswordByReference(t *testing.T) {
 		}
 	})
 	t.Run("the password is not copied", func(t *testing.T) {
-		if f.passwords(d).Main != "" {
-			t.Error("the vault has it")
+		if d.SecretVersion != "" || f.stored(d) {
+			t.Error("the vault has a secret")
 		}
 	})
 	t.Run("the object shows the ARN and the user name", func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestService_PasswordByReference(t *testing.T) {
 		}
 	})
 	t.Run("TestConnection uses the secret after a rotation", func(t *testing.T) {
-		secrets[arn] = database.Referenced{Username: "theirs_2", Password: "rotated"}
+		secrets[arn] = database.Referenced{Username: "theirs_2", Password: "rotated", Host: "db.example.com", Port: 5432}
 		if _, err := f.service.TestConnection(t.Context(), "acme", d.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -82,14 +82,14 @@ func TestService_PasswordByReference(t *testing.T) {
 		}
 	})
 	t.Run("an update replaces the password by a reference", func(t *testing.T) {
-		secrets[arn] = database.Referenced{Username: "theirs", Password: "rotated"}
+		secrets[arn] = database.Referenced{Username: "theirs", Password: "rotated", Host: "db.example.com", Port: 5432}
 		u, err := f.update(d.ID, `{"password_secret_arn":"`+arn+`"}`, true)
-		if err != nil || u.Database.Endpoint.Username != "mine" || f.passwords(u.Database).Main != "" {
-			t.Errorf("error %v", err)
+		if err != nil || u.Database.Endpoint.Username != "mine" || u.Database.SecretVersion != "" || f.stored(u.Database) {
+			t.Errorf("error %v, version %q", err, u.Database.SecretVersion)
 		}
 	})
 	t.Run("an update adds a primary by reference, which has the secret's user name", func(t *testing.T) {
-		u, err := f.update(d.ID, `{"primary":{"hostname":"p","database":"d","password_secret_arn":"`+arn+`"}}`, true)
+		u, err := f.update(d.ID, `{"primary":{"hostname":"db.example.com","database":"d","password_secret_arn":"`+arn+`"}}`, true)
 		if err != nil || u.Database.Primary.Username != "theirs" || !u.Database.Primary.UsernameFromSecret {
 			t.Errorf("%+v, error %v", u.Database.Primary, err)
 		}
@@ -101,9 +101,9 @@ func TestTestConnection_SecretsThatCantBeRead(t *testing.T) {
 	t.Run("are reported in the order of their fields", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
-		secrets := references{arn: {Username: "u", Password: "p"}}
+		secrets := references{arn: {Username: "u", Password: "p", Host: "db.example.com", Port: 5432}}
 		f.service.References = secrets
-		d := f.create(with(referencing(), "primary", map[string]any{"hostname": "p", "database": "d", "password_secret_arn": arn}))
+		d := f.create(with(referencing(), "primary", map[string]any{"hostname": "db.example.com", "database": "d", "password_secret_arn": arn}))
 		delete(secrets, arn)
 		const problem = "names no secret that is shared with this account by the tag headgate:shared-with"
 		const want = "there is no password to log in with: password_secret_arn " + problem + "; primary.password_secret_arn " + problem
@@ -134,6 +134,7 @@ func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 		{"a secret without a password", "acme", with(referencing(), "password_secret_arn", arn+"-none"), "password_secret_arn", "password must not be empty"},
 		{"a secret with a long password", "acme", with(referencing(), "password_secret_arn", arn+"-long"), "password_secret_arn", "password must be at most 4096 bytes"},
 		{"a secret for another host", "acme", with(referencing(), "hostname", "other.example.com"), "password_secret_arn", "another host"},
+		{"a secret without a host", "acme", with(referencing(), "password_secret_arn", arn+"-hostless"), "password_secret_arn", "another host"},
 		{"a secret for another port", "acme", with(referencing(), "port", 1), "password_secret_arn", "another host or port"},
 		{"the primary's secret", "acme", primary(arn + "x"), "primary.password_secret_arn", "no secret that is shared"},
 		{"an ARN together with a password", "acme", with(referencing(), "password", "p"), "password_secret_arn", "together with password"},
@@ -145,10 +146,11 @@ func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.service.References = references{
-				arn:            {Username: "u", Password: "their-password", Host: "db.example.com", Port: 5432},
-				arn + "-empty": {},
-				arn + "-none":  {Username: "u"},
-				arn + "-long":  {Username: "u", Password: database.Password(strings.Repeat("their-password", 300))},
+				arn:               {Username: "u", Password: "their-password", Host: "db.example.com", Port: 5432},
+				arn + "-empty":    {},
+				arn + "-hostless": {Username: "u", Password: "their-password", Port: 5432},
+				arn + "-none":     {Username: "u", Host: "db.example.com", Port: 5432},
+				arn + "-long":     {Username: "u", Host: "db.example.com", Port: 5432, Password: database.Password(strings.Repeat("their-password", 300))},
 			}
 			p, err := parse(t, tt.payload)
 			if err == nil {
@@ -166,5 +168,118 @@ func TestCreate_SecretsThatCantBeRead(t *testing.T) {
 				t.Error("the target was probed")
 			}
 		})
+	}
+}
+
+// stored reports whether the vault has a secret of d, scheduled for deletion or not.
+func (f *fixture) stored(d database.Database) bool {
+	f.t.Helper()
+	versions, err := f.store.Vault().ReadAll(f.t.Context(), []database.Database{{ID: d.ID, Account: d.Account, SecretVersion: d.ID}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return versions[0] != database.Passwords{}
+}
+
+// TestSafety_NoSecretForReferences changes between passwords of the vault and by
+// reference, both ways and twice.
+func TestSafety_NoSecretForReferences(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.service.References = references{arn: {Username: "theirs", Password: "their-password", Host: "db.example.com", Port: 5432}}
+	t.Run("a create is replayed without a secret", func(t *testing.T) {
+		first, err := f.service.Create(t.Context(), "acme", f.payload(with(referencing(), "name", "replayed")), "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := f.service.Create(t.Context(), "acme", f.payload(with(referencing(), "name", "replayed")), "key")
+		if err != nil || again.Database.ID != first.Database.ID || again.Database.SecretVersion != "" {
+			t.Errorf("%+v, %v", again, err)
+		}
+		other := with(with(referencing(), "name", "replayed"), "password_secret_arn", arn+"x")
+		if _, err := f.service.Create(t.Context(), "acme", f.payload(other), "key"); code(err) != apierror.IdempotencyKeyReused {
+			t.Errorf("another reference under the key: %v", err)
+		}
+		if _, err := f.service.Delete(t.Context(), "acme", first.Database.ID); err != nil {
+			t.Error(err)
+		}
+		if again, err := f.service.Create(t.Context(), "acme", f.payload(with(referencing(), "name", "replayed")), "key"); err != nil || again.Database.ID != first.Database.ID {
+			t.Errorf("after the delete: %v", err)
+		}
+	})
+	d := f.create(referencing())
+	for _, password := range []string{"own", "own again"} {
+		u, err := f.update(d.ID, `{"username":"mine","password":"`+password+`"}`, true)
+		if err != nil || f.passwords(u.Database).Main.Reveal() != password {
+			t.Fatalf("a password in place of the reference: %v", err)
+		}
+		if u, err = f.update(d.ID, `{"primary":{"hostname":"db.example.com","database":"d","password_secret_arn":"`+arn+`"}}`, true); err != nil || f.passwords(u.Database).Main.Reveal() != password {
+			t.Errorf("a primary by reference: %v", err)
+		}
+		if u, err = f.update(d.ID, `{"password_secret_arn":"`+arn+`"}`, true); err != nil || u.Database.SecretVersion != "" || f.passwords(u.Database) != (database.Passwords{}) {
+			t.Errorf("a reference in place of the password: %v", err)
+		}
+		if f.stored(u.Database) {
+			t.Error("the secret is left")
+		}
+		if u, err = f.update(d.ID, `{"primary":{"hostname":"db.example.com","username":"p","database":"d","password":"`+password+`"}}`, true); err != nil || f.passwords(u.Database).Primary.Reveal() != password {
+			t.Errorf("a primary with a password: %v", err)
+		}
+		if u, err = f.update(d.ID, `{"primary":null}`, true); err != nil || u.Database.SecretVersion != "" || u.Database.Primary != nil {
+			t.Errorf("no primary: %v", err)
+		}
+	}
+	t.Run("a list with passwords", func(t *testing.T) {
+		own := f.create(with(base(), "name", "own"))
+		page, err := f.list("acme", 0, database.ListOptions{WithPasswords: true})
+		if err != nil || len(page) != 2 {
+			t.Fatalf("%d databases, %v", len(page), err)
+		}
+		if own.SecretVersion == "" {
+			t.Error("no version")
+		}
+	})
+	if _, err := f.service.Delete(t.Context(), "acme", d.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSafety_ReferencedHost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		owner, caller string
+		port          int
+		ok            bool
+	}{
+		{"db.example.com", "DB.example.com.", 5432, true},
+		{"10.0.0.7", "10.0.0.7", 5432, true},
+		{"::1", "0:0:0:0:0:0:0:1", 5432, true},
+		{"db.example.com", "db.example.com", 5433, false},
+		{"db.example.com", "evil.example.com", 5432, false},
+		{"db.example.com", "db.example.com.evil.example", 5432, false},
+		{"", "evil.example.com", 5432, false},
+		{"10.0.0.7", "10.0.0.8", 5432, false},
+	} {
+		f := newFixture(t)
+		f.service.References = references{arn: {Username: "u", Password: "p", Host: tt.owner, Port: 5432}}
+		_, err := f.service.Create(t.Context(), "acme", f.payload(with(with(referencing(), "hostname", tt.caller), "port", tt.port)), "")
+		if (err == nil) != tt.ok {
+			t.Errorf("%+v: error %v", tt, err)
+		}
+		if dialled := len(f.prober.probed()) > 0; dialled != tt.ok {
+			t.Errorf("%+v: dialled %v", tt, dialled)
+		}
+	}
+}
+
+func TestSafety_ARNsOfRDS(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, name := range []string{"rds!db-0b1c2d3e-4f56-7890-abcd-ef0123456789-AbCdEf", "rds!cluster-0b1c2d3e-4f56-7890-abcd-ef0123456789-AbCdEf"} {
+		ref := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + name
+		f.service.References = references{ref: {Username: "u", Password: "p", Host: "db.example.com", Port: 5432}}
+		if _, err := f.service.Create(t.Context(), "acme", f.payload(with(with(referencing(), "password_secret_arn", ref), "name", name[4:6])), ""); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

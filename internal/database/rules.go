@@ -172,10 +172,11 @@ func isDNSName(s string) bool {
 	return !only(labels[len(labels)-1], isDigit)
 }
 
-// arnRule accepts the ARNs of secrets in AWS Secrets Manager.
+// arnRule accepts the ARNs of secrets in AWS Secrets Manager. Names of the secrets that
+// RDS manages have an exclamation mark.
 func arnRule(s string) string {
 	parts := strings.SplitN(s, ":", 7)
-	allowed := func(c byte) bool { return isAlpha(c) || isDigit(c) || strings.IndexByte("/_+=.@-", c) >= 0 }
+	allowed := func(c byte) bool { return isAlpha(c) || isDigit(c) || strings.IndexByte("/_+=.@-!", c) >= 0 }
 	if len(s) > maxSecretARN || len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "secretsmanager" ||
 		parts[3] == "" || len(parts[4]) != 12 || !only(parts[4], isDigit) || parts[5] != "secret" || parts[6] == "" ||
 		!only(parts[1]+parts[3]+parts[6], allowed) {

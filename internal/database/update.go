@@ -144,19 +144,25 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 		return err
 	}
 	u.next.Version, u.next.Change, u.next.UpdatedAt = u.old.Version+1, change, s.Now().UTC()
-	newSecret := u.newPasswords || !sameSecret(u.old, u.next)
-	if newSecret {
-		if u.next.SecretVersion, err = s.Vault.AddVersion(work, u.next, u.passwords, change); err != nil {
-			// The version may exist. Nothing names it.
-			u.next.SecretVersion = change
-			s.dropVersion(ctx, u.next)
-			return fmt.Errorf("add secret version of database %s: %w", u.next.ID, err)
+	newSecret := u.next.needsSecret() && (u.newPasswords || !sameSecret(u.old, u.next) || u.old.SecretVersion == "")
+	switch {
+	case newSecret:
+		if err := s.addVersion(ctx, work, u, change); err != nil {
+			return err
 		}
+	case !u.next.needsSecret():
+		u.next.SecretVersion = ""
 	}
 	err = s.Catalog.Update(work, u.old, u.next)
 	if err == nil {
-		if newSecret {
+		switch {
+		case newSecret:
+			if u.old.SecretVersion == "" {
+				s.restore(ctx, u.next)
+			}
 			s.promote(ctx, u.next)
+		case u.old.SecretVersion != "" && u.next.SecretVersion == "":
+			s.dropSecret(ctx, u.next)
 		}
 		return nil
 	}
@@ -172,6 +178,47 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 	return fmt.Errorf("update database %s: %w", u.next.ID, err)
 }
 
+// addVersion adds the passwords of u.next as a version of its secret. Where the
+// passwords were by reference, there is no secret: it is made, or restored if an
+// earlier update scheduled its deletion.
+func (s *Service) addVersion(ctx, work context.Context, u *update, token string) (err error) {
+	add := s.Vault.AddVersion
+	if u.old.SecretVersion == "" {
+		add = s.Vault.Recreate
+	}
+	if u.next.SecretVersion, err = add(work, u.next, u.passwords, token); err != nil {
+		// The version may exist. Nothing names it.
+		u.next.SecretVersion = token
+		s.dropVersion(ctx, u.next)
+		return fmt.Errorf("add secret version of database %s: %w", u.next.ID, err)
+	}
+	return nil
+}
+
+// dropSecret schedules the deletion of d's secret, which d no longer needs. A
+// concurrent update may need it again: whichever of the two comes last restores it,
+// this one because it reads the catalog afterwards, the other one by restore.
+func (s *Service) dropSecret(ctx context.Context, d Database) {
+	drop := func(ctx context.Context) error {
+		if err := s.Vault.ScheduleDeletion(ctx, d.Account, d.ID); err != nil {
+			return err
+		}
+		latest, err := s.Catalog.Get(ctx, d.Account, d.ID)
+		if err != nil || latest.SecretVersion == "" {
+			return nil
+		}
+		return s.Vault.Restore(ctx, d.Account, d.ID)
+	}
+	s.cleanup(ctx, "a secret that is no longer needed is left", drop, "database", d.ID)
+}
+
+// restore takes back a deletion of d's secret that was scheduled after the secret was
+// recreated.
+func (s *Service) restore(ctx context.Context, d Database) {
+	restore := func(ctx context.Context) error { return s.Vault.Restore(ctx, d.Account, d.ID) }
+	s.cleanup(ctx, "a secret may be scheduled for deletion", restore, "database", d.ID)
+}
+
 // promote makes the secret's version that d names its current version, for those
 // who read the secret without the catalog. A concurrent update may have promoted
 // a later version before, so the catalog is asked afterwards. If promoting fails,
@@ -185,7 +232,7 @@ func (s *Service) promote(ctx context.Context, d Database) {
 				return err
 			}
 			latest, err := s.Catalog.Get(ctx, d.Account, d.ID)
-			if err != nil || latest.SecretVersion == version {
+			if err != nil || latest.SecretVersion == version || latest.SecretVersion == "" {
 				return nil
 			}
 			version = latest.SecretVersion

@@ -85,6 +85,50 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 	return token, nil
 }
 
+// Recreate stores p as a version named token, in a new secret or in the one that an
+// earlier update hid. It is idempotent. The error's kind is Unavailable or Internal.
+func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+	err := v.update(ctx, func(tx *bolt.Tx) error {
+		s := secret{Versions: map[string]passwords{}}
+		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
+		if err != nil && apierror.KindOf(err) != apierror.NotFound {
+			return err
+		}
+		s.DeletedAt = time.Time{}
+		if _, ok := s.Versions[token]; ok {
+			return s.checkSame(token, p)
+		}
+		s.Versions[token] = reveal(p)
+		if s.Current == "" {
+			s.Current = token
+		} else {
+			s.Pending = append(s.Pending, token)
+		}
+		return put(tx, secrets, keyOf(d.Account, d.ID), s)
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// Restore shows a hidden secret again. A secret that is not hidden, or does not exist,
+// is no error. The error's kind is Unavailable or Internal.
+func (v *Vault) Restore(ctx context.Context, account, id string) error {
+	return v.update(ctx, func(tx *bolt.Tx) error {
+		var s secret
+		err := get(tx, secrets, keyOf(account, id), &s)
+		if apierror.KindOf(err) == apierror.NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.DeletedAt = time.Time{}
+		return put(tx, secrets, keyOf(account, id), s)
+	})
+}
+
 // checkSame returns an error unless the version holds p.
 func (s *secret) checkSame(version string, p database.Passwords) error {
 	if kept, ok := s.Versions[version]; ok && kept == reveal(p) && s.DeletedAt.IsZero() {

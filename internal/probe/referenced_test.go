@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
@@ -9,7 +10,7 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-func TestProbe_ReferencedPassword(t *testing.T) {
+func TestSafety_ReferencedPasswordInCleartext(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 password"}})
 	s := newSource(t, server)
@@ -22,7 +23,12 @@ func TestProbe_ReferencedPassword(t *testing.T) {
 		t.Errorf("unverified:%s", describe(report))
 	}
 	s.target.Endpoint.SSLMode, s.target.Endpoint.SSLRootCert = database.SSLModeVerifyFull, string(server.RootCertPEM())
-	if report := s.probe(); status(report, check.Authentication) != check.Passed {
-		t.Errorf("verified:%s", describe(report))
+	report = s.probe()
+	if found, ok := entry(report, check.ConnectionNotPermitted); !ok || strings.Contains(found.Fix, `"verify-full"`) {
+		t.Errorf("verified by the caller's authority:%s", describe(report))
+	}
+	s.target.Endpoint.SSLRootCert = ""
+	if found, ok := entry(s.probe(), check.TLSCertificateInvalid); !ok {
+		t.Errorf("verified by no public authority: %+v", found)
 	}
 }

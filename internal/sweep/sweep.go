@@ -1,5 +1,5 @@
-// Package sweep finds secrets without a database, which an interrupted create or
-// delete leaves behind, and schedules their deletion.
+// Package sweep finds secrets that no database needs, which an interrupted create,
+// update or delete leaves behind, and schedules their deletion.
 package sweep
 
 import (
@@ -37,7 +37,8 @@ const (
 // Secret is a secret that this deployment created for a database.
 type Secret struct {
 	Account, Database string
-	CreatedAt         time.Time
+	// ChangedAt is when the secret or one of its versions was created or changed.
+	ChangedAt time.Time
 }
 
 // Catalog has the databases.
@@ -55,6 +56,8 @@ type Vault interface {
 	// ScheduleDeletion deletes a secret with a recovery window. A secret that is
 	// scheduled already, or does not exist, is no error.
 	ScheduleDeletion(ctx context.Context, account, id string) error
+	// Restore takes back ScheduleDeletion.
+	Restore(ctx context.Context, account, id string) error
 }
 
 // Sweeper schedules the deletion of secrets without a database.
@@ -129,7 +132,7 @@ func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
 			first = errors.Join(first, context.Cause(ctx))
 			break
 		}
-		if err := s.Vault.ScheduleDeletion(ctx, o.Account, o.Database); err != nil {
+		if err := s.scheduleOne(ctx, o); err != nil {
 			if first == nil {
 				first = fmt.Errorf("schedule secret of database %s: %w", o.Database, err)
 			}
@@ -144,13 +147,26 @@ func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
 	return scheduled, nil
 }
 
+// scheduleOne schedules the deletion of an orphan, and takes it back if the database
+// needs the secret by now: an update may have replaced a reference by a password.
+func (s *Sweeper) scheduleOne(ctx context.Context, o Secret) error {
+	if err := s.Vault.ScheduleDeletion(ctx, o.Account, o.Database); err != nil {
+		return err
+	}
+	missing, err := s.isMissing(ctx, o)
+	if err != nil || missing {
+		return nil // the database did not need it before
+	}
+	return s.Vault.Restore(ctx, o.Account, o.Database)
+}
+
 // orphans returns the secrets that are old enough and have no database. Every
 // other error of the catalog is returned.
 func (s *Sweeper) orphans(ctx context.Context, secrets []Secret) ([]Secret, error) {
 	before := s.Now().Add(-s.Age)
 	var old []Secret
 	for _, secret := range secrets {
-		if secret.CreatedAt.Before(before) {
+		if secret.ChangedAt.Before(before) {
 			old = append(old, secret)
 		}
 	}
@@ -167,7 +183,7 @@ func (s *Sweeper) orphans(ctx context.Context, secrets []Secret) ([]Secret, erro
 	return orphans, nil
 }
 
-// missing reports for each secret whether its database does not exist.
+// missing reports for each secret whether no database needs it.
 func (s *Sweeper) missing(ctx context.Context, secrets []Secret) ([]bool, error) {
 	missing := make([]bool, len(secrets))
 	group, ctx := errgroup.WithContext(ctx)
@@ -185,10 +201,10 @@ func (s *Sweeper) missing(ctx context.Context, secrets []Secret) ([]bool, error)
 }
 
 func (s *Sweeper) isMissing(ctx context.Context, secret Secret) (bool, error) {
-	_, err := s.Catalog.Get(ctx, secret.Account, secret.Database)
+	d, err := s.Catalog.Get(ctx, secret.Account, secret.Database)
 	switch {
 	case err == nil:
-		return false, nil
+		return d.SecretVersion == "", nil // its passwords are by reference
 	case apierror.KindOf(err) == apierror.NotFound:
 		return true, nil
 	}

@@ -53,6 +53,45 @@ func TestSweep_DeletedDatabase(t *testing.T) {
 	}
 }
 
+func TestSafety_SweepPasswordByReference(t *testing.T) {
+	t.Parallel()
+	t.Run("the secret of a database without passwords of its own is scheduled", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		d := b.orphan()
+		d.SecretVersion = ""
+		if err := b.catalog.Insert(storetest.Context(t), d, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := b.sweep(), (sweep.Report{Seen: 1, Orphans: 1, Scheduled: 1}); got != want || !b.scheduled(d) {
+			t.Errorf("report %+v, want %+v", got, want)
+		}
+	})
+	t.Run("a secret that an update needs by now is restored", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		d := b.orphan()
+		b.Catalog = &updatedMeanwhile{}
+		b.sweep()
+		if len(b.wire.Requests("DeleteSecret")) == 0 || b.scheduled(d) {
+			t.Error("it was not scheduled, or is not restored")
+		}
+	})
+}
+
+// updatedMeanwhile is a catalog whose database gets a password of its own after the
+// first look.
+type updatedMeanwhile struct{ looked bool }
+
+func (u *updatedMeanwhile) Get(_ context.Context, account, id string) (database.Database, error) {
+	d := database.Database{ID: id, Account: account}
+	if u.looked {
+		d.SecretVersion = "v"
+	}
+	u.looked = true
+	return d, nil
+}
+
 func TestSweep_YoungSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -210,6 +249,11 @@ func (c *counted) ScheduleDeletion(context.Context, string, string) error {
 	return nil
 }
 
+func (c *counted) Restore(context.Context, string, string) error {
+	c.deleted--
+	return nil
+}
+
 func (c *counted) Get(_ context.Context, _, id string) (database.Database, error) {
 	var n int
 	if _, err := fmt.Sscan(id, &n); err != nil {
@@ -218,7 +262,7 @@ func (c *counted) Get(_ context.Context, _, id string) (database.Database, error
 	if n < c.orphans {
 		return database.Database{}, apierror.OfStore(apierror.NotFound, nil)
 	}
-	return database.Database{}, nil
+	return database.Database{SecretVersion: "v"}, nil
 }
 
 func TestSweep_TooManyOrphans(t *testing.T) {

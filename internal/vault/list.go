@@ -87,7 +87,11 @@ func (v *Vault) ownSecret(entry types.SecretListEntry) (sweep.Secret, bool) {
 	case tags[TagTable] != v.config.Table, !database.IsAccount(account), !isID(id), aws.ToString(entry.Name) != *v.name(account, id):
 		return sweep.Secret{}, false
 	}
-	return sweep.Secret{Account: account, Database: id, CreatedAt: *entry.CreatedDate}, true
+	changed := *entry.CreatedDate
+	if entry.LastChangedDate != nil && entry.LastChangedDate.After(changed) {
+		changed = *entry.LastChangedDate
+	}
+	return sweep.Secret{Account: account, Database: id, ChangedAt: changed}, true
 }
 
 // isID reports whether id is a UUID in the only form that IDs are made in, which

@@ -58,7 +58,9 @@ func Open(sdk aws.Config, config Config) *Vault {
 }
 
 // References returns the reader of secrets that belong to others.
-func (v *Vault) References() *References { return &References{client: v.client} }
+func (v *Vault) References() *References {
+	return &References{client: v.client, prefix: v.config.Prefix}
+}
 
 // name returns the name of a database's secret.
 func (v *Vault) name(account, id string) *string {

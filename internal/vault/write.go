@@ -26,17 +26,7 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 	if err != nil {
 		return "", internal(err)
 	}
-	in := &secretsmanager.CreateSecretInput{
-		Name: v.name(d.Account, d.ID), ClientRequestToken: &d.ID, SecretString: &secret,
-		Tags: v.tags(d),
-	}
-	if v.config.KMSKeyID != "" {
-		in.KmsKeyId = &v.config.KMSKeyID
-	}
-	err = call(ctx, func(ctx context.Context) error {
-		_, err := v.client.CreateSecret(ctx, in)
-		return err
-	})
+	err = v.createSecret(ctx, d, secret, d.ID)
 	if isNotFound(err) {
 		// It is the encryption key that does not exist.
 		return "", internal(redact("CreateSecret", err))
@@ -68,6 +58,57 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 		return "", notFound("PutSecretValue", err)
 	}
 	return v.stored(ctx, "PutSecretValue", d, token, secret, err)
+}
+
+// Recreate creates d's secret with token as its first version. If the secret exists,
+// perhaps scheduled for deletion, Recreate restores it and adds the version. It is
+// idempotent. The error's kind is Throttled, Unavailable or Internal.
+func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+	secret, err := encode(d, p)
+	if err != nil {
+		return "", internal(err)
+	}
+	err = v.createSecret(ctx, d, secret, token)
+	_, exists := errors.AsType[*types.ResourceExistsException](err)
+	switch {
+	case err == nil:
+		return token, nil
+	case !exists && !isInvalidRequest(err):
+		return "", callError("CreateSecret", err)
+	}
+	if err := v.Restore(ctx, d.Account, d.ID); err != nil {
+		return "", err
+	}
+	return v.AddVersion(ctx, d, p, token)
+}
+
+// createSecret creates d's secret with token as its first version.
+func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, token string) error {
+	in := &secretsmanager.CreateSecretInput{
+		Name: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
+		Tags: v.tags(d),
+	}
+	if v.config.KMSKeyID != "" {
+		in.KmsKeyId = &v.config.KMSKeyID
+	}
+	return call(ctx, func(ctx context.Context) error {
+		_, err := v.client.CreateSecret(ctx, in)
+		return err
+	})
+}
+
+// Restore cancels the scheduled deletion of a secret. A secret that is not scheduled,
+// or does not exist, is no error. The error's kind is Throttled, Unavailable or
+// Internal.
+func (v *Vault) Restore(ctx context.Context, account, id string) error {
+	err := call(ctx, func(ctx context.Context) error {
+		_, err := v.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: v.name(account, id)})
+		return err
+	})
+	if err == nil || isNotFound(err) {
+		return nil
+	}
+	return callError("RestoreSecret", err)
 }
 
 // stored returns the version that a write with the given error stored. Secrets

@@ -78,10 +78,10 @@ func (c *Client) Resolve(ctx context.Context, r Request) *Host {
 
 // maySendPassword reports whether the server may receive the password in
 // cleartext: over TLS that was requested only, and a password from a referenced
-// secret only if the server is verified.
+// secret only if the server is verified, and not by an authority that the caller sent.
 func (h *Host) maySendPassword() bool {
 	if !h.Endpoint.SSL || h.tlsAdded {
 		return false
 	}
-	return h.Endpoint.PasswordSecretARN == "" || h.Endpoint.SSLMode == database.SSLModeVerifyFull
+	return h.Endpoint.PasswordSecretARN == "" || h.Endpoint.SSLMode == database.SSLModeVerifyFull && h.Endpoint.SSLRootCert == ""
 }

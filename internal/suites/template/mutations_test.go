@@ -93,7 +93,7 @@ func permissionMutations() map[string]mutation {
 			s := t.statement("RefreshTablesRole", "SharedSecrets")
 			s["Action"] = without(s["Action"], "secretsmanager:GetSecretValue")
 		}, []string{"refresh-tables's role lacks secretsmanager:GetSecretValue on " + secrets +
-			`* if {"Null":{"secretsmanager:ResourceTag/headgate:shared-with":"false"}}`}},
+			`* if {"StringLike":{"secretsmanager:ResourceTag/headgate:shared-with":"${AWS::StackName}/*"}}`}},
 		"a permission is not needed": {func(t template) {
 			s := t.statement("GetDatabaseRole", "Catalog")
 			s["Action"] = []any{s["Action"], "dynamodb:Query"}

@@ -144,7 +144,7 @@ func (t template) needs(f function, p program) (set, []string) {
 	if len(calls["eventbridge"]) > 0 {
 		s.allow(attribute(textAt(f.variables(), "EVENT_BUS_NAME")), "", prefixed("events:", calls["eventbridge"])...)
 	}
-	s.needSharedSecrets(calls["shared"])
+	s.needSharedSecrets(textAt(f.variables(), "SECRET_PREFIX"), calls["shared"])
 	return s, p.unexplained(f.name, calls)
 }
 
@@ -307,10 +307,14 @@ func (p program) tagsSecrets() bool {
 	return tags
 }
 
-// needSharedSecrets adds what the calls for secrets that others share need. Their
-// keys are opened by their owners.
-func (s set) needSharedSecrets(methods []string) {
-	s.allow(secrets+"*", `{"Null":{"secretsmanager:ResourceTag/headgate:shared-with":"false"}}`, prefixed("secretsmanager:", methods)...)
+// needSharedSecrets adds what the calls for secrets that others share need. The
+// deployer lists their keys.
+func (s set) needSharedSecrets(prefix string, methods []string) {
+	if len(methods) == 0 {
+		return
+	}
+	s.allow(secrets+"*", `{"StringLike":{"secretsmanager:ResourceTag/headgate:shared-with":"`+prefix+`/*"}}`, prefixed("secretsmanager:", methods)...)
+	s.allow("${SharedSecretKeyArns} where SharedSecretKeys", through("secretsmanager"), "kms:Decrypt")
 }
 
 const secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"

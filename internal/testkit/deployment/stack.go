@@ -81,13 +81,15 @@ func (m *Machine) Path(program string) string { return filepath.Join(m.binaries,
 // with the account. It returns the payload with a reference to the secret in
 // place of the login.
 func (s *Stack) Share(ctx context.Context, account, name string, payload map[string]any) (map[string]any, error) {
-	secret, err := json.Marshal(map[string]any{"username": payload["username"], "password": payload["password"]})
+	secret, err := json.Marshal(map[string]any{
+		"host": payload["hostname"], "port": payload["port"], "username": payload["username"], "password": payload["password"],
+	})
 	if err != nil {
 		return nil, err
 	}
 	out, err := s.Secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name: &name, SecretString: aws.String(string(secret)),
-		Tags: []types.Tag{{Key: aws.String(vault.TagSharedWith), Value: &account}},
+		Tags: []types.Tag{{Key: aws.String(vault.TagSharedWith), Value: aws.String(s.Prefix + "/" + account)}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create secret %s: %w", name, err)

@@ -30,6 +30,10 @@ func RunVault(t *testing.T, open func(*testing.T) database.Vault) {
 		"an unknown version or secret is not found":                      missingIsNotRead,
 		"a secret scheduled for deletion is not read":                    scheduledIsNotRead,
 		"a discard can be repeated and deletes the secret":               discardedIsGone,
+		"a secret that does not exist is recreated":                      recreated,
+		"a scheduled secret is recreated with its versions":              recreatedScheduled,
+		"32 concurrent recreations each have their version":              racingRecreations,
+		"a restore can be repeated, and needs no secret":                 restored,
 		"a version is promoted again after late promotions of others":    promotedAgain,
 		"a version of a secret scheduled for deletion is not promoted":   scheduledTakesNoPromotion,
 	}
@@ -234,6 +238,54 @@ func scheduledIsNotRead(t *testing.T, v database.Vault) {
 	must(t, v.ScheduleDeletion(Context(t), d.Account, ID()))
 	wantNoPasswords(t, v, d.Account, d.ID, version)
 	must(t, v.Discard(Context(t), d.Account, d.ID))
+}
+
+func recreated(t *testing.T, v database.Vault) {
+	d, p, token := Database(Account(), "orders"), Passwords(), ID()
+	for range 2 {
+		version, err := v.Recreate(Context(t), d, p, token)
+		must(t, err)
+		wantPasswords(t, v, d, version, p)
+		must(t, v.Promote(Context(t), d.Account, d.ID, version))
+	}
+}
+
+func recreatedScheduled(t *testing.T, v database.Vault) {
+	d, p, first := create(t, v)
+	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	other, token := Passwords(), ID()
+	for range 2 {
+		version, err := v.Recreate(Context(t), d, other, token)
+		must(t, err)
+		wantPasswords(t, v, d, version, other)
+	}
+	wantPasswords(t, v, d, first, p)
+	must(t, v.Promote(Context(t), d.Account, d.ID, token))
+	wantPasswords(t, v, d, token, other)
+}
+
+func racingRecreations(t *testing.T, v database.Vault) {
+	d, _, _ := create(t, v)
+	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	passwords, versions := make([]database.Passwords, racers), make([]string, racers)
+	must(t, errors.Join(Race(racers, func(i int) (err error) {
+		passwords[i] = Passwords()
+		versions[i], err = v.Recreate(Context(t), d, passwords[i], ID())
+		return err
+	})...))
+	for i := range racers {
+		wantPasswords(t, v, d, versions[i], passwords[i])
+	}
+}
+
+func restored(t *testing.T, v database.Vault) {
+	d, p, version := create(t, v)
+	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
+	for range 2 {
+		must(t, v.Restore(Context(t), d.Account, d.ID))
+	}
+	wantPasswords(t, v, d, version, p)
+	must(t, v.Restore(Context(t), d.Account, ID()))
 }
 
 func discardedIsGone(t *testing.T, v database.Vault) {
