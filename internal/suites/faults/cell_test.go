@@ -185,7 +185,7 @@ func (c cell) inspectVersions(ctx context.Context, s *stack, out *outcome) error
 		return nil
 	}
 	d, err := s.direct.Get(ctx, account, c.operation.to.name)
-	if err != nil {
+	if err != nil || d.SecretVersion == "" {
 		return err
 	}
 	secret, err := s.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{

@@ -90,6 +90,12 @@ func (o operation) checkDatabase(ctx context.Context, s *stack, c deployment.Con
 		return fmt.Errorf("%w: names %v for database %s", errBlocked, c.Names, id)
 	}
 	name := s.Prefix + "/" + account + "/" + id
+	if o.to.password == "" { // by reference
+		if version := deployment.Text(c.Databases[0]["secret_version"]); len(c.Secrets) != 0 || version != "" {
+			return fmt.Errorf("%w: secrets %v, version %q", errOrphan, c.Secrets, version)
+		}
+		return nil
+	}
 	if len(c.Secrets) != 1 || c.Secrets[0] != name {
 		return fmt.Errorf("%w: secrets %v, want %s", errLost, c.Secrets, name)
 	}

@@ -58,7 +58,6 @@ func steps(operation string) []step {
 			{"GetItem", 1, false},
 			{"DescribeSecret", 1, false},
 			{"GetSecretValue", 1, false},
-			{"CreateSecret", 1, true},
 			{"TransactWriteItems", 1, true},
 			{"PutEvents", 1, true},
 		}

@@ -106,6 +106,14 @@ func (s *stack) wantOne() {
 	}
 }
 
+// wantReference fails the test unless exactly one database is stored, and no secret.
+func (s *stack) wantReference() {
+	s.t.Helper()
+	if c, _ := s.contents(); len(c.Databases) != 1 || len(c.Secrets) != 0 {
+		s.t.Errorf("%d databases and secrets %v, want one and none", len(c.Databases), c.Secrets)
+	}
+}
+
 // wantAbsent fails the test if a secret is in one of the texts, as it is or as
 // JSON has it.
 func wantAbsent(t *testing.T, secret string, texts ...string) {

@@ -129,7 +129,7 @@ func TestProvision_RepeatedEvent(t *testing.T) {
 	if created.RequestID != "event-1" || created.AccountID != "acme" || created.Database["password_secret_arn"] != detail["password_secret_arn"] {
 		t.Errorf("detail %s", put[0].Detail)
 	}
-	s.wantOne()
+	s.wantReference()
 	_, items := s.contents()
 	wantAbsent(t, sourcePassword, items, put[0].Detail, functions[0].Logs())
 }
@@ -182,7 +182,7 @@ func TestProvision_FailedPut(t *testing.T) {
 	if err := invoke(t, f, event, new(any)); err != nil || len(b.events()) != 1 {
 		t.Errorf("the next delivery: error %v, %d events put", err, len(b.events()))
 	}
-	s.wantOne()
+	s.wantReference()
 }
 
 func TestPasswordSecret_Rotation(t *testing.T) {
@@ -197,7 +197,7 @@ func TestPasswordSecret_Rotation(t *testing.T) {
 	execute(t, "postgres", "ALTER ROLE "+payload["username"].(string)+" PASSWORD 'rotated'")
 	c.call("POST", orders+"/test_connection", nil, 422, nil)
 	if _, err := f.Secrets.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: secret, SecretString: aws.String(`{"username":"` + payload["username"].(string) + `","password":"rotated"}`),
+		SecretId: secret, SecretString: aws.String(fmt.Sprintf(`{"host":%q,"port":%v,"username":%q,"password":"rotated"}`, payload["hostname"], payload["port"], payload["username"])),
 	}); err != nil {
 		t.Fatal(err)
 	}
