@@ -124,6 +124,9 @@ func (w *world) applySQL(ctx context.Context, f check.Entry, sql string) error {
 	if state := stateOf(err); (state == "42501" || state == "01007") && as != superuser {
 		err = errors.Join(fmt.Errorf("role %s may not run it, and no other is named: %w", as, err), run(superuser))
 	}
+	if f.Code == check.TablesUnreadable && err == nil {
+		w.plan.unreadable = false
+	}
 	if _, payload, ok := strings.Cut(comment, "then send "); ok && err == nil {
 		err = w.applyPayload(payload)
 	}

@@ -84,7 +84,7 @@ func (w *world) isTarget(key string) bool {
 }
 
 // mayBeGranted reports whether a grant is one to read a published table, to the role
-// that a consumer's session has. The owner's own rights show once there is another
+// that a consumer's session has. The rights of owners show once there is another
 // grant.
 func (w *world) mayBeGranted(key, value string) bool {
 	for _, role := range []string{w.names.role, w.names.group} {
@@ -92,5 +92,5 @@ func (w *world) mayBeGranted(key, value string) bool {
 			return true
 		}
 	}
-	return strings.Contains(key, " "+w.names.owner+" ")
+	return strings.Contains(key, " "+w.names.owner+" ") || strings.Contains(key, " "+superuser+" ")
 }
