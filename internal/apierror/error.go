@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/redact"
 )
 
 // Kind says what an error means for the caller.
@@ -99,15 +100,29 @@ type Refusal struct {
 
 // Refusal returns e as the body of a 422.
 func (e *Error) Refusal() Refusal {
-	r := Refusal{Summary: e.Summary, Code: e.Code, ValidationErrors: e.Fields, Checks: e.Checks}
-	if r.ValidationErrors == nil {
-		r.ValidationErrors = FieldErrors{}
-	}
-	return r
+	return Refusal{Summary: Shown(e.Summary), Code: e.Code, ValidationErrors: e.Fields.shown(), Checks: e.Checks}
 }
+
+// maxSummary bounds a summary or a message, in bytes. A summary can end with a fix.
+const maxSummary = 12 << 10
+
+// Shown returns a text that may have names of the caller's choice as it may be
+// answered: in displayable characters, and bounded.
+func Shown(text string) string { return redact.Line(text, maxSummary) }
 
 // FieldErrors maps the path of a field to what is wrong with it.
 type FieldErrors map[string][]string
+
+// shown returns f as it may be answered.
+func (f FieldErrors) shown() FieldErrors {
+	shown := FieldErrors{}
+	for path, messages := range f {
+		for _, m := range messages {
+			shown.Add(Shown(path), Shown(m))
+		}
+	}
+	return shown
+}
 
 // Add appends a message about the field at path.
 func (f FieldErrors) Add(path, message string) { f[path] = append(f[path], message) }

@@ -172,7 +172,7 @@ func (s *Service) draft(account string, p Payload, report check.Report) (Databas
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
 		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
-		Annotations: p.Annotations, Warnings: report.Warnings(), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
+		Annotations: p.Annotations, Warnings: check.BoundedWarnings(report.Warnings()), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	return d, nil

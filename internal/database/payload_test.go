@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -380,5 +381,35 @@ func TestParsePayload_MessagesWithoutPassword(t *testing.T) {
 		if strings.Contains(e.Error()+e.Summary+string(answer), secret) {
 			t.Error("an error repeats the password")
 		}
+	}
+}
+
+// TestSafety_ControlCharactersInNames sends names that would end a line of another
+// protocol.
+func TestSafety_ControlCharactersInNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, c := range []string{"\r\n", "\n", "\r", "\x00", "\x1b", "\t", "\x7f"} {
+		name := "app" + c + "flush_all" + c
+		for field, payload := range map[string]map[string]any{
+			"database":         with(base(), "database", name),
+			"username":         with(base(), "username", name),
+			"url":              byURL("postgres://u:w@h/" + url.PathEscape(name)),
+			"primary.database": with(base(), "primary", map[string]any{"hostname": "p", "database": name, "username": "u", "password": "w"}),
+			"replication_slots[0].publication_name": with(base(), "replication_slots",
+				[]any{map[string]any{"publication_name": name, "slot_name": "s"}}),
+		} {
+			p, err := parse(t, payload)
+			if err == nil {
+				_, err = f.service.Create(t.Context(), "acme", p, "")
+			}
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Kind != apierror.Invalid || len(e.Fields[field]) == 0 {
+				t.Errorf("%s with %q: %v", field, c, err)
+			}
+		}
+	}
+	if n := len(f.prober.probed()); n != 0 {
+		t.Errorf("%d targets were probed", n)
 	}
 }

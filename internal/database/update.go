@@ -129,7 +129,7 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 	if err != nil {
 		return err
 	}
-	u.next.Warnings = report.Warnings()
+	u.next.Warnings = check.BoundedWarnings(report.Warnings())
 	u.next.setTarget(t.withUsernames(dialled))
 	return nil
 }

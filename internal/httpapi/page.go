@@ -6,20 +6,16 @@ import (
 	"fmt"
 )
 
-const (
-	// maxPageBytes is the size limit of a list in a response.
-	maxPageBytes = 5_000_000
-	// maxPageEncodedBytes limits its size within a JSON string, which is what a body
-	// is in the response of a function. Lambda's limit for that is 6 MiB.
-	maxPageEncodedBytes = 6_000_000
-)
+// maxPageBytes is the size limit of a list as it is sent: within a JSON string, which
+// is what a body is in the response of a function. Lambda's limit for that is 6 MiB.
+const maxPageBytes = 5_000_000
 
 // page is the part of a list that goes into one response.
 type page struct {
 	// limit is the largest number of elements, 0 for no limit.
-	limit          int
-	elements       []json.RawMessage
-	bytes, encoded int
+	limit    int
+	elements []json.RawMessage
+	bytes    int
 }
 
 func newPage(limit int) page { return page{limit: limit, elements: []json.RawMessage{}} }
@@ -35,14 +31,13 @@ func (p *page) add(element any) (bool, error) {
 	if err := enc.Encode(element); err != nil {
 		return false, fmt.Errorf("encode an element of a list: %w", err)
 	}
-	size := b.Len() // with the encoder's new line, for a comma
-	// Of the characters in JSON, only these two are escaped within a string.
-	encoded := size + bytes.Count(b.Bytes(), []byte{'"'}) + bytes.Count(b.Bytes(), []byte{'\\'})
-	if p.bytes+size > maxPageBytes || p.encoded+encoded > maxPageEncodedBytes {
+	// With the encoder's new line, for a comma. Of the characters in JSON, only these
+	// two are escaped within a string.
+	size := b.Len() + bytes.Count(b.Bytes(), []byte{'"'}) + bytes.Count(b.Bytes(), []byte{'\\'})
+	if p.bytes+size > maxPageBytes {
 		return false, nil
 	}
 	p.elements = append(p.elements, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	p.bytes += size
-	p.encoded += encoded
 	return true, nil
 }

@@ -36,7 +36,7 @@ type summaryBody struct {
 
 // problem returns an error response that has only a summary.
 func problem(status int, summary string) Response {
-	return Response{Status: status, Body: summaryBody{Summary: summary}}
+	return Response{Status: status, Body: summaryBody{Summary: apierror.Shown(summary)}}
 }
 
 // Render returns r as API Gateway takes it.

@@ -284,7 +284,7 @@ func TestProbe_Timeout(t *testing.T) {
 	}
 }
 
-func TestProbe_CleartextWithoutTLS(t *testing.T) {
+func TestSafety_CleartextWithoutTLS(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var heard bytes.Buffer

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -246,5 +247,21 @@ func TestSafety_FixInPsql(t *testing.T) {
 	}
 	if report := s.probe(); len(report.Warnings()) > 0 {
 		t.Errorf("after the fixes:%s", describe(report))
+	}
+}
+
+// TestSafety_NamesInTheServersFile has a role whose name a line of pg_hba.conf can't show.
+func TestSafety_NamesInTheServersFile(t *testing.T) {
+	t.Parallel()
+	serve := func(conn net.Conn) {
+		if b, _, err := acceptStartup(conn); err == nil {
+			_ = b.send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "28000", Message: `no entry in pg_hba.conf`, Routine: "ClientAuthentication"})
+		}
+	}
+	s := servedBy(serve)(t)
+	s.target.Endpoint.Username = "cdc\u202e\u200b"
+	found, ok := entry(s.probe(), check.ConnectionNotPermitted)
+	if !ok || !strings.Contains(found.Fix, `"<the role>"`) || !strings.Contains(found.Message, `U&"cdc\202E\200B"`) {
+		t.Errorf("%q, fix %q", found.Message, found.Fix)
 	}
 }

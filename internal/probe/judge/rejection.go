@@ -125,6 +125,10 @@ func admit(s server, role, db string) string {
 	if s.endpoint.SSL || s.TLSOnly {
 		kind = "hostssl"
 	}
+	// The file has no escapes for what a name can't show.
+	if quote.Escaped(s.endpoint.Username) || quote.Escaped(s.endpoint.Database) {
+		db, role = `"<the database>"`, `"<the role>"`
+	}
 	line := kind + " " + db + " " + role + " <this service's address>/32 scram-sha-256"
 	return "add the line `" + line + "` to pg_hba.conf above the first line that matches the role, the database and the address, then reload the server"
 }

@@ -42,6 +42,9 @@ func RawIdentifier(name string) string {
 // maxBMP is the last code point that four hexadecimal digits can write.
 const maxBMP = 0xFFFF
 
+// Escaped reports whether name is shown with escapes: where it does not show as itself.
+func Escaped(name string) bool { return !displayable(name) }
+
 // displayable reports whether s can be shown as it is.
 func displayable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !redact.Displayable(r) })
