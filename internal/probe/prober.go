@@ -11,6 +11,7 @@ import (
 	"github.com/headgate/headgate/internal/probe/ask"
 	"github.com/headgate/headgate/internal/probe/facts"
 	"github.com/headgate/headgate/internal/probe/judge"
+	"github.com/headgate/headgate/internal/redact"
 )
 
 // Timeout bounds a probe, including DNS, connections and statements: the API
@@ -78,7 +79,20 @@ func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database
 	if !ok {
 		return database.Tables{}, judge.Report(t, host.Evidence, nil)
 	}
+	maskPasswords(tables.Tables, t.Passwords)
 	return tables, report
+}
+
+// maskPasswords replaces the names of tables that have a password in them.
+func maskPasswords(tables []database.Table, p database.Passwords) {
+	secrets := redact.NewSecrets(p.Main.Reveal(), p.Primary.Reveal())
+	for i := range tables {
+		for _, name := range []*string{&tables[i].Schema, &tables[i].Name} {
+			if secrets.In(*name) {
+				*name = database.Mask
+			}
+		}
+	}
 }
 
 func askTarget(ctx context.Context, host *ask.Host, t database.Target) {

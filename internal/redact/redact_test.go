@@ -1,6 +1,7 @@
 package redact_test
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -65,6 +66,8 @@ func TestSecrets_In(t *testing.T) {
 			"spaced hex": fmt.Sprintf("% x", p), "base64": base64.StdEncoding.EncodeToString([]byte(p)),
 			"base64 in a longer text": base64.StdEncoding.EncodeToString([]byte("u:" + p + "!")), "base64 after one byte": base64.URLEncoding.EncodeToString([]byte("u" + p)),
 			"SQL literal": strings.ReplaceAll(p, "'", "''"), "SQL identifier": strings.ReplaceAll(p, `"`, `""`), "bytea": `\x` + hex.EncodeToString([]byte(p)),
+			"query twice": url.QueryEscape(url.QueryEscape(p)), "base32": base32.StdEncoding.EncodeToString([]byte(p)),
+			"base64 twice":    base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(p)))),
 		} {
 			if !secrets.In("before " + form + " after") {
 				t.Errorf("%q is not found as %s: %s", p, name, form)
@@ -72,6 +75,11 @@ func TestSecrets_In(t *testing.T) {
 		}
 		if secrets.In("an ordinary text about horses, soft hyphens and lines") {
 			t.Errorf("%q is found where it is not", p)
+		}
+	}
+	for _, separator := range []string{" ", ".", "\u200b", "\x00", "-"} {
+		if text := strings.Join(strings.Split("correct horse", ""), separator); !redact.NewSecrets("correct horse").In(text) {
+			t.Errorf("a password is not found in %q", text)
 		}
 	}
 	if short := redact.NewSecrets("cdc"); !short.In("cdc") || short.In("role cdc may not") {

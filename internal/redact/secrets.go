@@ -1,17 +1,23 @@
 package redact
 
 import (
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/xdg-go/stringprep"
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 )
 
 // minSearched is the length from which a password is searched for within text.
@@ -22,8 +28,8 @@ const minSearched = 6
 type Secrets struct {
 	// short have fewer than minSearched bytes.
 	short []string
-	// forms are in lower case.
-	forms []string
+	// forms are in lower case, folded ones without what is between letters and digits.
+	forms, folded []string
 }
 
 // NewSecrets returns the passwords, of which some may be empty.
@@ -42,22 +48,41 @@ func NewSecrets(passwords ...string) Secrets {
 				if len(form) >= minSearched {
 					s.forms = append(s.forms, lower(form))
 				}
+				if f := fold(form); len(f) >= minSearched {
+					s.folded = append(s.folded, f)
+				}
 			}
 		}
 	}
 	slices.Sort(s.forms)
-	s.forms = slices.Compact(s.forms)
+	slices.Sort(s.folded)
+	s.forms, s.folded = slices.Compact(s.forms), slices.Compact(s.folded)
 	return s
 }
 
-// In reports whether text has one of the passwords in one of its forms. A password of
-// fewer than 6 bytes is found only if it is all of text.
+// In reports whether text has one of the passwords in one of its forms, whatever is
+// between its letters and digits. A password of fewer than 6 bytes is found only if it
+// is all of text.
 func (s Secrets) In(text string) bool {
 	if slices.Contains(s.short, text) {
 		return true
 	}
-	folded := lower(text)
-	return slices.ContainsFunc(s.forms, func(form string) bool { return strings.Contains(folded, form) })
+	return containsAny(lower(text), s.forms) || containsAny(fold(text), s.folded)
+}
+
+func containsAny(text string, forms []string) bool {
+	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) })
+}
+
+// fold returns the letters and digits of s in lower case, without the compatibility
+// forms of Unicode.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFKC.String(s))
 }
 
 // lower folds the case of ASCII letters, which some servers change, and which does not
@@ -93,7 +118,11 @@ func formsOf(p string) []string {
 		strings.ReplaceAll(strings.ReplaceAll(p, `\`, `\\`), `'`, `''`),
 		url.QueryEscape(p), url.PathEscape(p), percentEncoded(p), html.EscapeString(p),
 		hex.EncodeToString([]byte(p)), strings.TrimRight(spacedHex(p, " "), " "), strings.TrimRight(spacedHex(p, ":"), ":"),
-		inner(strconv.Quote(p)), inner(strconv.QuoteToASCII(p)),
+		inner(strconv.Quote(p)), inner(strconv.QuoteToASCII(p)), escaped(p),
+		url.QueryEscape(url.QueryEscape(p)), url.PathEscape(url.PathEscape(p)), url.PathEscape(url.QueryEscape(p)),
+		strings.TrimRight(base32.StdEncoding.EncodeToString([]byte(p)), "="),
+		base64.RawStdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(p)))),
+		base64.RawStdEncoding.EncodeToString(utf16Bytes(p, binary.LittleEndian)), base64.RawStdEncoding.EncodeToString(utf16Bytes(p, binary.BigEndian)),
 	}
 	if b, err := json.Marshal(p); err == nil {
 		forms = append(forms, inner(string(b)), inner(inner(strconv.Quote(string(b)))))
@@ -103,6 +132,23 @@ func formsOf(p string) []string {
 
 // inner returns a quoted text without its quotes.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// escaped returns p with every character as an escape of JSON.
+func escaped(p string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(p)) {
+		fmt.Fprintf(&b, `\u%04x`, unit)
+	}
+	return b.String()
+}
+
+func utf16Bytes(p string, order binary.AppendByteOrder) []byte {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(p)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return b
+}
 
 func percentEncoded(p string) string {
 	return "%" + strings.TrimRight(spacedHex(p, "%"), "%")

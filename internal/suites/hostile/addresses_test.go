@@ -131,7 +131,7 @@ func (s *stack) try(w *wiretap, addresses []netip.Addr) {
 			s.forbid(w, spelling, []map[string]any{all[0], all[4], all[5]})
 		}
 		w.answers[""] = [][]netip.Addr{{a}}
-		for _, host := range []string{"db.example", "localhost", "127.1.example"} {
+		for _, host := range []string{"db.example", "db.example.", "127.1.example"} {
 			for _, got := range s.forbid(w, host+" is "+a.String(), payloads(host)) {
 				s.checkAddressUnsaid(host, a, got)
 			}
