@@ -72,6 +72,10 @@ func TestProbe_HostileServer(t *testing.T) {
 		}), want: check.ConnectionLost},
 		{name: "sends garbage during the query", serve: afterQuery(func(b *backend) { sendAndWait("garbage")(b.conn) }), want: check.ConnectionLost},
 		{name: "sends a huge length during the query", serve: afterQuery(func(b *backend) { sendAndWait("D\x7f\xff\xff\xff")(b.conn) }), want: check.ConnectionLost},
+		{name: "ends a result twice", serve: afterQuery(func(b *backend) {
+			_ = b.send(&pgproto3.RowDescription{}, &pgproto3.ReadyForQuery{TxStatus: 'T'}, &pgproto3.ReadyForQuery{TxStatus: 'T'})
+			discardInput(b.conn)
+		}), want: check.ConnectionLost},
 		{name: "sends rows forever", serve: afterQuery(func(b *backend) {
 			flood(encode(&pgproto3.DataRow{Values: [][]byte{[]byte("{}")}}))(b.conn)
 		}), want: check.ConnectionLost},

@@ -21,6 +21,8 @@ import (
 var (
 	// errFlood ends the reads of a session in which the server sends too much.
 	errFlood = errors.New("read from server: too much data")
+	// errPanic is returned where pgconn panicked because of what the server sent.
+	errPanic = errors.New("read answer: messages in an impossible order")
 	// errShape is returned for an answer that the statement can't have.
 	errShape = errors.New("read answer: unexpected rows or columns")
 )

@@ -147,7 +147,7 @@ func (s *Session) unanswered(p facts.Part, err error) {
 
 // ended reports whether err means that the session is over, and records that.
 func (s *Session) ended(err error) bool {
-	if !isTimeout(err) && !isClosed(err) && !s.conn.IsClosed() {
+	if !isTimeout(err) && !isClosed(err) && !s.conn.IsClosed() && !errors.Is(err, errPanic) {
 		return false
 	}
 	failure := connectionFailure(err, true)
@@ -188,9 +188,9 @@ func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 	var result *pgconn.Result
 	var failed error
 	for _, message := range t.messages {
-		results, err := s.conn.Exec(context.Background(), message).ReadAll()
+		results, err := s.send(message)
 		switch {
-		case err != nil && s.conn.IsClosed():
+		case err != nil && (s.conn.IsClosed() || errors.Is(err, errPanic)):
 			return nil, err
 		case message != t.statement:
 			// What fails around the statement fails it too, or does not matter.
@@ -203,6 +203,18 @@ func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 		}
 	}
 	return result, failed
+}
+
+// send sends a message and returns its results. pgconn takes some sequences of messages
+// that no server sends for bugs of its own, and panics. Such a session is over, and the
+// process is not: nothing else would recover in a probe's goroutine.
+func (s *Session) send(message string) (results []*pgconn.Result, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanic
+		}
+	}()
+	return s.conn.Exec(context.Background(), message).ReadAll()
 }
 
 // allow raises the session's limits.

@@ -176,7 +176,8 @@ func (s *scene) checkList(names []string) {
 func TestNames_Publications(t *testing.T) {
 	t.Parallel()
 	mark := newMark(t)
-	s := newScene(t, mark, nil)
+	// No hostile name is near to it, so that no fix proposes it.
+	s := newScene(t, mark, func(s *pgserver.Source) { s.Publication = "the_publication_that_is_there" })
 	for _, name := range hostileNames(random("publications", 0), mark, 150) {
 		s.payload["replication_slots"] = []any{map[string]any{"publication_name": name, "slot_name": s.source.Slot}}
 		total.add(namesTried, 1)
