@@ -67,7 +67,7 @@ func TestSecrets_In(t *testing.T) {
 			"base64 in a longer text": base64.StdEncoding.EncodeToString([]byte("u:" + p + "!")), "base64 after one byte": base64.URLEncoding.EncodeToString([]byte("u" + p)),
 			"SQL literal": strings.ReplaceAll(p, "'", "''"), "SQL identifier": strings.ReplaceAll(p, `"`, `""`), "bytea": `\x` + hex.EncodeToString([]byte(p)),
 			"query twice": url.QueryEscape(url.QueryEscape(p)), "base32": base32.StdEncoding.EncodeToString([]byte(p)),
-			"base64 twice":    base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(p)))),
+			"base64 twice": base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(p)))),
 		} {
 			if !secrets.In("before " + form + " after") {
 				t.Errorf("%q is not found as %s: %s", p, name, form)

@@ -28,8 +28,9 @@ const minSearched = 6
 type Secrets struct {
 	// short have fewer than minSearched bytes.
 	short []string
-	// forms are in lower case, folded ones without what is between letters and digits.
-	forms, folded []string
+	// folded has the forms as fold returns them, forms those in lower case that have too
+	// few letters and digits for that.
+	folded, forms []string
 }
 
 // NewSecrets returns the passwords, of which some may be empty.
@@ -45,11 +46,11 @@ func NewSecrets(passwords ...string) Secrets {
 		}
 		for _, prepared := range preparations(p) {
 			for _, form := range formsOf(prepared) {
-				if len(form) >= minSearched {
-					s.forms = append(s.forms, lower(form))
-				}
+				// What is found folded need not be searched for as it is.
 				if f := fold(form); len(f) >= minSearched {
 					s.folded = append(s.folded, f)
+				} else if len(form) >= minSearched {
+					s.forms = append(s.forms, lower(form))
 				}
 			}
 		}
@@ -74,15 +75,15 @@ func containsAny(text string, forms []string) bool {
 	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) })
 }
 
-// fold returns the letters and digits of s in lower case, without the compatibility
-// forms of Unicode.
+// fold returns the letters and digits of s in lower case, without accents and the
+// compatibility forms of Unicode.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, norm.NFKC.String(s))
+	}, norm.NFKD.String(s))
 }
 
 // lower folds the case of ASCII letters, which some servers change, and which does not

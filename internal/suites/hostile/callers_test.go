@@ -191,7 +191,8 @@ func TestCallers_LineService(t *testing.T) {
 // rejected request for TLS too.
 func wrongStart(b []byte) string {
 	sslRequest := []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
-	if b = bytes.TrimPrefix(b, sslRequest); len(b) == 0 {
+	terminate := []byte{'X', 0, 0, 0, 4} // to what could be an error of Postgres
+	if b = bytes.TrimSuffix(bytes.TrimPrefix(b, sslRequest), terminate); len(b) == 0 {
 		return ""
 	}
 	const header = 8
