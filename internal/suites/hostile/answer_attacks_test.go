@@ -136,20 +136,33 @@ func rename(r *rand.Rand, v any) any {
 }
 
 func oddString(r *rand.Rand) string {
-	return strings.ToValidUTF8(pick(r, []string{
-		strings.Repeat("x", 400_000), strings.Repeat(`"`, 512), strings.Repeat("\x01", 512), strings.Repeat("\u202e", 170), strings.Repeat("\u2028", 170),
-		"\x00", hostileText(r), "pgoutput", "physical", "lost", "-1", "99999999999", "0/0", "logical", "walsender", "replica",
-	}), "?")
+	switch r.IntN(8) {
+	case 0:
+		return strings.Repeat("x", 400_000)
+	case 1:
+		return strings.Repeat(pick(r, []string{`"`, "\x01", "\u202e", "\u2028"}), pick(r, []int{63, 170, 512}))
+	case 2, 3:
+		return strings.ToValidUTF8(hostileText(r), "?")
+	}
+	return pick(r, []string{"\x00", "pgoutput", "physical", "lost", "-1", "99999999999", "0/0", "logical", "walsender", "replica"})
 }
 
 func oddValue(r *rand.Rand) any {
-	quotes := strings.Repeat(`"`, pick(r, []int{1, 63, 512, 513}))
+	switch r.IntN(6) {
+	case 0:
+		return oddString(r)
+	case 1:
+		quotes := strings.Repeat(`"`, pick(r, []int{1, 63, 512, 513}))
+		return slices.Repeat([]any{slices.Repeat([]any{quotes}, 1+r.IntN(2))}, pick(r, []int{1, 20, 21, 300}))
+	case 2:
+		if r.IntN(10) == 0 {
+			return slices.Repeat([]any{1}, 100_000)
+		}
+	}
 	return pick(r, []any{
-		nil, true, false, -1, 0, 1, math.MaxInt32, math.MinInt64, uint64(math.MaxUint64), 1e308, 0.5, "", oddString(r),
+		nil, true, false, -1, 0, 1, math.MaxInt32, math.MinInt64, uint64(math.MaxUint64), 1e308, 0.5, "",
 		[]any{},
 		map[string]any{},
-		slices.Repeat([]any{[]any{quotes, quotes}}, pick(r, []int{1, 20, 21, 300})), slices.Repeat([]any{[]any{quotes}}, 20),
-		slices.Repeat([]any{1}, 100_000),
 		map[string]any{"found": nil},
 		map[string]any{"found": map[string]any{}},
 	})

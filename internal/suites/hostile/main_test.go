@@ -22,6 +22,7 @@ import (
 var (
 	seedFlag    = flag.Uint64("seed", 0, "what random choices follow from; 0 for a seed from the clock")
 	serversFlag = flag.Int("servers", 120, "how many random hostile servers to make")
+	serverFlag  = flag.Int("server", -1, "the number of the only random hostile server to make")
 	callersFlag = flag.Int("callers", 3000, "how many random requests to send")
 
 	seed uint64
