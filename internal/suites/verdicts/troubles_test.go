@@ -253,6 +253,7 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 			add("a copy of "+c.relation+" lacks rows", rowSecurityActive)
 		case stateOf(c.err) == "42501":
 			add("a copy of "+c.relation+" fails: "+c.err.Error(), check.TablesUnreadable)
+			all = append(all, trouble{what: "a copy of " + c.relation + " could not be counted", codes: []check.Code{rowSecurityActive}, table: t.tag, optional: true})
 		case c.err != nil:
 			all = append(all, trouble{what: "a copy fails: " + c.err.Error(), codes: []check.Code{check.DecodingFailed}, optional: true})
 		}
