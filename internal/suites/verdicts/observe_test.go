@@ -304,7 +304,9 @@ func (to *tableObservation) expect(t table, events []event, operation string, n 
 		if e.operation != name || !strings.Contains(e.relation, t.tag) {
 			continue
 		}
-		if name == "truncate" || strings.Contains(e.values, fmt.Sprint(n)) {
+		// A generated key is one more than id.
+		key := name == "delete" && strings.Contains(e.values, fmt.Sprint(n+1))
+		if name == "truncate" || key || strings.Contains(e.values, fmt.Sprint(n)) {
 			under = e.relation
 			if under == t.qualified() {
 				return
