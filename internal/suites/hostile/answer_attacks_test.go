@@ -67,11 +67,41 @@ func factsOf(honest [][]byte, alter func(any) any) [][]byte {
 	if !ok || json.Unmarshal([]byte(text), &document) != nil {
 		return honest
 	}
-	changed, err := json.Marshal(alter(document))
+	altered := alter(document)
+	if size(altered, maxFacts) < 0 {
+		return honest
+	}
+	changed, err := json.Marshal(altered)
 	if err != nil {
 		return honest
 	}
 	return value(string(changed))
+}
+
+// maxFacts bounds a document, in bytes: lists in lists grow without end, and headgate
+// reads 2 MiB of a session.
+const maxFacts = 8 << 20
+
+// size returns what is left of a number of bytes after a document, less than 0 where
+// it is larger.
+func size(v any, left int) int {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if left = size(member, left-len(name)); left < 0 {
+				break
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if left = size(item, left-1); left < 0 {
+				break
+			}
+		}
+	case string:
+		left -= len(v)
+	}
+	return left
 }
 
 // change replaces one value somewhere in a JSON document.
