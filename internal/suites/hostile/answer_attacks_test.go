@@ -34,17 +34,17 @@ func answerAttacks() []attack {
 			row := slices.Repeat([]string{"x"}, r.IntN(1600))
 			return reply{messages: rows(slices.Repeat([][]string{row}, 1+r.IntN(5))...)}
 		}},
-		{"list of odd tables", onAnswer, func(r *rand.Rand, _ [][]byte) reply {
+		{"list of odd tables", onAnswer, func(r *rand.Rand, honest [][]byte) reply {
 			names := hostileNames(r, "/tmp/x", 70)
 			if r.IntN(2) == 0 {
 				names = []string{strings.Repeat(pick(r, []string{`"`, "\x01", "\u202e", "<", "x"}), pick(r, []int{1, 21, 63, 512, 100_000}))}
 			}
 			const maxBytes = 12 << 20
-			all := make([][]string, min(pick(r, []int{1, 100, 50_000, 55_000}), maxBytes/len(names[0])))
+			all := make([][2]string, min(pick(r, []int{1, 100, 50_000, 55_000}), maxBytes/len(names[0])))
 			for i := range all {
-				all[i] = []string{names[i%len(names)], names[(i*7)%len(names)], pick(r, []string{"default", "full", "nothing", "index"}), "t"}
+				all[i] = [2]string{names[i%len(names)], names[(i*7)%len(names)]}
 			}
-			return reply{messages: [][]byte{slices.Concat(rows(all...)...)}}
+			return reply{messages: [][]byte{slices.Concat(withNames(honest, all)...)}}
 		}},
 	}
 }

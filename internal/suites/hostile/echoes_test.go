@@ -44,7 +44,7 @@ func echoes() []echo {
 			if !listsTables(m) {
 				return honest
 			}
-			return rows([]string{text, text, "full", "t"}, []string{"public", text, "full", "t"})
+			return withNames(honest, [][2]string{{text, text}, {"public", text}})
 		}},
 		{"notices", func(text string, m moment, honest [][]byte) [][]byte {
 			n := pgproto3.NoticeResponse(errorOf(text, "01000"))

@@ -56,6 +56,26 @@ func rows(all ...[]string) [][]byte {
 	return append(messages, encode(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}, &pgproto3.ReadyForQuery{TxStatus: 'T'})...)
 }
 
+// withNames returns a list of tables like an honest one, with other names: each row has a
+// schema and a table.
+func withNames(honest [][]byte, names [][2]string) [][]byte {
+	for _, m := range honest {
+		var row pgproto3.DataRow
+		if m[0] != 'D' || row.Decode(m[5:]) != nil || len(row.Values) < 4 {
+			continue
+		}
+		all := make([][]string, len(names))
+		for i, name := range names {
+			all[i] = []string{name[0], name[1]}
+			for _, column := range row.Values[2:] {
+				all[i] = append(all[i], string(column))
+			}
+		}
+		return rows(all...)
+	}
+	return honest
+}
+
 // failed returns a server's error to a statement.
 func failed(e pgproto3.ErrorResponse) [][]byte {
 	return encode(&e, &pgproto3.ReadyForQuery{TxStatus: 'E'})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/headgate/headgate/internal/testkit/gateway"
@@ -74,7 +75,7 @@ func (p plan) alterer() func(moment, [][]byte) reply {
 			return reply{messages: honest}
 		}
 		// The statement of all parts builds an object of several.
-		if p.refuseAll && m.stage == onQuery && strings.Count(m.sql, "'server'") == 1 && strings.Contains(m.sql, "'slot'") {
+		if p.refuseAll && asksAll(m) {
 			return reply{messages: failed(pgproto3.ErrorResponse{Severity: "ERROR", Code: "42501", Message: "permission denied"})}
 		}
 		for i, a := range p.attacks {
@@ -91,7 +92,16 @@ func TestServers_Honest(t *testing.T) {
 	t.Parallel()
 	o := newOracle(t, "a password")
 	s := newStack(t, loopback, "")
-	p := (&pretender{oracle: o}).start(t)
+	var all, lists atomic.Int64
+	p := (&pretender{oracle: o, alter: func(m moment, honest [][]byte) reply {
+		if asksAll(m) {
+			all.Add(1)
+		}
+		if listsTables(m) {
+			lists.Add(1)
+		}
+		return reply{messages: honest}
+	}}).start(t)
 	payload := payloadOf("orders", o.source, "127.0.0.1", p.port)
 	payload["ssl"] = false
 	if got := s.send("POST", gateway.Collection, payload); got.status != 201 || len(got.Warnings) == 0 {
@@ -99,6 +109,10 @@ func TestServers_Honest(t *testing.T) {
 	}
 	if got := s.send("POST", gateway.Collection+"/orders/refresh_tables", nil); got.status != 200 || len(got.Tables) != 4 {
 		t.Errorf("refresh_tables: %d %s", got.status, cut(got.body))
+	}
+	// The attacks go by these statements.
+	if all.Load() == 0 || lists.Load() != 1 {
+		t.Errorf("%d statements that ask for all parts, %d that list tables", all.Load(), lists.Load())
 	}
 }
 
