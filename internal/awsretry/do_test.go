@@ -49,8 +49,10 @@ var (
 func TestDo_Outcome(t *testing.T) {
 	t.Parallel()
 	const untilTimeout = 0
-	cutShort := &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 200}}, Err: &smithy.DeserializationError{},
+	cutShort := func(status int) error {
+		return &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: &smithy.DeserializationError{},
+		}
 	}
 	tests := map[string]struct {
 		errs           []error // one for each attempt; the last one is repeated
@@ -70,7 +72,8 @@ func TestDo_Outcome(t *testing.T) {
 		"reset":                                {[]error{errReset}, false, awsretry.Ambiguous, 3},
 		"500":                                  {[]error{responseError(500, "InternalServerError")}, false, awsretry.Ambiguous, 3},
 		"408":                                  {[]error{responseError(408, "RequestTimeout")}, false, awsretry.Ambiguous, 3},
-		"response cut short":                   {[]error{cutShort}, false, awsretry.Ambiguous, 3},
+		"response cut short":                   {[]error{cutShort(200)}, false, awsretry.Ambiguous, 3},
+		"rejection cut short":                  {[]error{cutShort(400)}, false, awsretry.Ambiguous, 3},
 		"unknown error":                        {[]error{errors.New("odd")}, false, awsretry.Ambiguous, 3},
 		"request that cannot be encoded":       {[]error{&smithy.SerializationError{}}, false, awsretry.Final, 1},
 		"client fault without a status":        {[]error{&smithy.GenericAPIError{Code: "Odd", Fault: smithy.FaultClient}}, false, awsretry.Final, 1},

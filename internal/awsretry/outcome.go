@@ -61,6 +61,9 @@ func classifyResponse(err error) (Outcome, bool) {
 	}
 	// The SDK wraps a request that failed to be sent in a response of status 0.
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() != 0 {
+		if !isAPI {
+			return Ambiguous, true // the response was cut short before its reason
+		}
 		return classifyStatus(response.HTTPStatusCode()), true
 	}
 	if isAPI && api.ErrorFault() == smithy.FaultClient {
@@ -75,8 +78,7 @@ func classifyResponse(err error) (Outcome, bool) {
 	return Succeeded, false
 }
 
-// classifyStatus classifies the status of a response that came with an error. A
-// 2xx is that of a response that could not be read to its end.
+// classifyStatus classifies the status of a response that came with an error.
 func classifyStatus(status int) Outcome {
 	switch {
 	case status == http.StatusTooManyRequests:
