@@ -139,7 +139,7 @@ func authenticationCodes() []Definition {
 		},
 		{
 			Code: ServerError, Status: Failed,
-			Meaning: "The server refuses the session, or a question about what was asked, for a reason that has no code of its own.",
+			Meaning: "The server refuses the session, or every question in it, for a reason that has no code of its own.",
 			Cause:   "The message has the server's SQLSTATE and text.",
 			Fix:     "Look the SQLSTATE up in the Postgres documentation, and at the server's log.",
 		},
