@@ -57,11 +57,11 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
 	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The fault suite and the verdicts take minutes, and `sam local` needs a container engine: each has its own target.
-PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts)
+# The faults, the verdicts and the attacks take minutes, and `sam local` needs a container engine: each has its own target.
+PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts -e internal/suites/hostile)
 
 .PHONY: test
-test: ## all tests but those of test-faults, test-verdicts and sam-local, against a real Postgres and a real moto server
+test: ## all tests but those of test-faults, test-verdicts, test-hostile and sam-local, against a real Postgres and a real moto server
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
