@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -51,7 +52,7 @@ func TestDo_Outcome(t *testing.T) {
 	const untilTimeout = 0
 	cutShort := func(status int) error {
 		return &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: &smithy.DeserializationError{},
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: &smithy.DeserializationError{Err: io.ErrUnexpectedEOF},
 		}
 	}
 	tests := map[string]struct {

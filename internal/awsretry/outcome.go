@@ -2,6 +2,7 @@ package awsretry
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 
@@ -61,7 +62,7 @@ func classifyResponse(err error) (Outcome, bool) {
 	}
 	// The SDK wraps a request that failed to be sent in a response of status 0.
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() != 0 {
-		if !isAPI {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return Ambiguous, true // the response was cut short before its reason
 		}
 		return classifyStatus(response.HTTPStatusCode()), true

@@ -56,7 +56,7 @@ func roleAxis() axis {
 		{name: "has row security off", set: after("ALTER ROLE {role} SET row_security = off")},
 		{name: "has another encoding", set: after("ALTER ROLE {role} SET client_encoding = LATIN1")},
 		{name: "has strings that conform to no standard", set: after("ALTER ROLE {role} SET standard_conforming_strings = off")},
-		{name: "is short of time", set: after("ALTER ROLE {role} SET statement_timeout = '60s'", "ALTER ROLE {role} SET idle_session_timeout = 0")},
+		{name: "is short of time", set: after("ALTER ROLE {role} SET statement_timeout = '60s'", "ALTER ROLE {role} SET idle_in_transaction_session_timeout = '60s'")},
 	}}
 }
 
