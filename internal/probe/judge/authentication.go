@@ -19,26 +19,22 @@ func authenticationFindings(s server) []check.Entry {
 	if m := s.SessionRejected; m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
 		findings = append(findings, loginRejection(s, facts.Failure{Kind: facts.LoginRejected, Server: m}))
 	}
-	if m := s.rejectsQuestions(); m != nil {
+	if f := s.answersNothing(); f != nil {
 		findings = append(findings, check.Fail(check.Authentication, check.ServerError,
-			"the server accepted the login, and then rejected every question with SQLSTATE "+m.SQLSTATE+": "+m.Message, ""))
+			"the server accepted the login, and answered no question in the session: "+unansweredBecause(*f), ""))
 	}
 	return findings
 }
 
-// rejectsQuestions returns the rejection of a server that answered nothing in the
-// session, not even which server it is; nil if it answered something. Nothing is known
-// about it then, so it can't be accepted with warnings alone.
-func (s *server) rejectsQuestions() *facts.ServerMessage {
-	if f, asked := s.Unanswered[facts.PartServer]; !asked || f.Kind != facts.NotAnswered {
+// answersNothing returns why a target answered none of the questions that matter, not
+// even which server it is; nil if it answered one. Nothing is known about it then, so it
+// can't be accepted with warnings alone.
+func (s *server) answersNothing() *facts.Failure {
+	f, asked := s.Unanswered[facts.PartServer]
+	if s.path != "" || !asked || s.Lost != nil || s.Facts.Answered(facts.PartPublication) || s.Facts.Answered(facts.PartSlot) {
 		return nil
 	}
-	for _, p := range facts.TargetParts() {
-		if s.Facts.Answered(p) {
-			return nil
-		}
-	}
-	return s.Unanswered[facts.PartServer].Server
+	return &f
 }
 
 // rejectedWith reports whether the server rejected the session that was wanted,

@@ -43,9 +43,16 @@ func newDevserver(t *testing.T) (string, *localrun.Output) {
 	return strings.TrimPrefix(s.URL(), "http://"), log
 }
 
-// rawRequest sends text and returns the status of the answer, 0 where the server only
-// closed the connection.
+// rawRequest sends text, and no more than that, and returns the status of the answer, 0
+// where the server only closed the connection.
 func rawRequest(t *testing.T, address, text string) (status int, body string) {
+	t.Helper()
+	return exchange(t, address, text, true)
+}
+
+// exchange is rawRequest. With half true it closes its half of the connection after
+// text, at which net/http can cancel a request that it serves.
+func exchange(t *testing.T, address, text string, half bool) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -57,8 +64,10 @@ func rawRequest(t *testing.T, address, text string) (status int, body string) {
 	}
 	// A server may answer, and close, before it has read everything.
 	_, _ = io.WriteString(conn, text)
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil && !strings.Contains(err.Error(), "not connected") {
-		t.Fatal(err)
+	if half {
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil && !strings.Contains(err.Error(), "not connected") {
+			t.Fatal(err)
+		}
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -78,7 +87,7 @@ func TestDevserver_Hosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	get := "GET " + gateway.Collection + " HTTP/1.1\r\nAuthorization: Bearer " + localKey + "\r\n"
-	if status, body := rawRequest(t, address, get+"Host: "+address+"\r\n\r\n"); status != 200 {
+	if status, body := exchange(t, address, get+"Connection: close\r\nHost: "+address+"\r\n\r\n", false); status != 200 {
 		t.Fatalf("its own host: %d %s", status, body)
 	}
 	for _, host := range []string{

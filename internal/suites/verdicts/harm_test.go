@@ -87,7 +87,7 @@ func (w *world) isTarget(key string) bool {
 // that a consumer's session has. The rights of owners show once there is another
 // grant.
 func (w *world) mayBeGranted(key, value string) bool {
-	for _, role := range []string{w.names.role, w.names.group} {
+	for _, role := range []string{w.names.role, w.names.group, w.target.Endpoint.Username} {
 		if value == "published" && strings.HasSuffix(key, " "+role+" SELECT") {
 			return true
 		}
