@@ -99,6 +99,13 @@ func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
 
 // round reports whether fixes were run, so that another round shows what they did.
 func (t *trial) round(ctx context.Context, n int) (bool, error) {
+	if n > 0 && (t.first.facts.Slot == nil || !t.first.facts.Slot.Active) {
+		// The server ends the consumer's session of the round before in its own time.
+		free := "SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot} AND active)"
+		if err := t.w.until(ctx, t.w.fill(free)); err != nil {
+			return false, err
+		}
+	}
 	report, err := t.ask(ctx)
 	if err != nil {
 		return false, err
