@@ -125,7 +125,7 @@ func (s *Service) examine(ctx context.Context, account string, t Target, nameFre
 	g.Go(func() error { return nameFree(ctx) })
 	g.Go(func() error {
 		if dialled, unresolved = s.resolve(probing, account, t); unresolved == nil {
-			report = s.Prober.Probe(probing, dialled)
+			report = s.Prober.Probe(probing, dialled).Report
 		}
 		return nil // the error of nameFree comes first, whichever was earlier
 	})

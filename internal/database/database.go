@@ -98,7 +98,27 @@ type Target struct {
 	Primary   *Endpoint
 	Passwords Passwords
 	Slot      Slot
+	// Creation is never stored.
+	Creation Creation
 }
+
+// Creation is what a create or an update may make on the target where it is missing.
+type Creation struct {
+	Slot bool
+	// Publication is nil if the publication has to exist.
+	Publication *NewPublication
+}
+
+// NewPublication is what a new publication has: its tables or the tables of its
+// schemas, and all tables of the database where neither is given.
+type NewPublication struct {
+	Tables  []TableName
+	Schemas []string
+	ViaRoot bool // publish_via_partition_root
+}
+
+// TableName is the name of a table in a schema.
+type TableName struct{ Schema, Name string }
 
 // Table is a table of a publication. ReplicaIdentity is default, nothing, full or
 // index.

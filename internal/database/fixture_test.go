@@ -24,7 +24,7 @@ type prober struct {
 	wait     bool // until the context ends, before it returns
 }
 
-func (p *prober) Probe(ctx context.Context, t database.Target) check.Report {
+func (p *prober) Probe(ctx context.Context, t database.Target) database.Examination {
 	p.mu.Lock()
 	p.targets = append(p.targets, t)
 	findings, wait := p.findings, p.wait
@@ -32,7 +32,7 @@ func (p *prober) Probe(ctx context.Context, t database.Target) check.Report {
 	if wait {
 		<-ctx.Done()
 	}
-	return append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...)
+	return database.Examination{Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...)}
 }
 
 func (p *prober) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {

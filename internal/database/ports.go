@@ -4,18 +4,62 @@ import (
 	"context"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 )
 
-// Prober looks at targets. Each call ends within 10 seconds, and early if ctx
-// does.
+// Prober looks at targets and changes nothing there. Each call ends within 10
+// seconds, and early if ctx does.
 type Prober interface {
-	// Probe runs every check on t and reports them in order. What is wrong with
-	// the target is in the report.
-	Probe(ctx context.Context, t Target) check.Report
+	// Probe runs every check on t. What is wrong with the target is in the report.
+	Probe(ctx context.Context, t Target) Examination
 	// RefreshTables returns the tables of t's publication, ordered by schema and
 	// name, or a report with a failed check.
 	RefreshTables(ctx context.Context, t Target) (Tables, check.Report)
+}
+
+// Examination is what a probe found.
+type Examination struct {
+	// Report has every check in order. What Missing has is no failure in it.
+	Report check.Report
+	// Source is empty where the server did not tell.
+	Source Source
+	// Missing is what the target lacks and the target's Creation would make.
+	Missing Making
+	// Fields has the tables and schemas of the Creation that do not exist, by the path
+	// of the request's field. The report then has a failed check too.
+	Fields apierror.FieldErrors
+}
+
+// Source identifies the server that a slot is on: whatever its host is called, it has
+// the same identifier.
+type Source struct {
+	SystemIdentifier string `json:"system_identifier,omitempty"`
+}
+
+// Making is a selection of the objects that are made on a target and dropped there.
+type Making struct {
+	Publication bool `json:"publication,omitempty"`
+	Slot        bool `json:"slot,omitempty"`
+}
+
+// Maker makes publications and slots on targets, and drops them. A publication is on
+// the primary where the target is a standby, and the slot on the target. What is
+// wrong is a failed check of the report, which has only the checks of what was done.
+type Maker interface {
+	// Make creates what m selects as t's Creation says: the publication, then the slot.
+	// It ends when ctx does, and needs at most 12 seconds. What somebody else has made in
+	// the meantime is left as it is. If a step fails, Make drops what it has made. made
+	// is what is there by its hand when it returns: after a failure, what could not be
+	// dropped.
+	Make(ctx context.Context, t Target, m Making) (made Making, report check.Report)
+	// Drop drops what m selects, or nothing if one of it may not be dropped: the slot
+	// only if it is an inactive one of t's database with the plugin pgoutput and the
+	// server is source, the publication only by its owner. What does not exist counts as
+	// dropped. Drop ends within 10 seconds.
+	Drop(ctx context.Context, t Target, source Source, m Making) (dropped Making, report check.Report)
+	// DropStatements returns the SQL that drops a slot and then its publication.
+	DropStatements(s Slot) string
 }
 
 // Catalog stores databases without their passwords. Every read is consistent.

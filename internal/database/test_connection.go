@@ -18,7 +18,7 @@ func (s *Service) TestConnection(ctx context.Context, account, ref string) (chec
 	if err != nil || report != nil {
 		return report, err
 	}
-	return s.Prober.Probe(ctx, t), nil
+	return s.Prober.Probe(ctx, t).Report, nil
 }
 
 // registered returns the target of a registered database. Where a password is in

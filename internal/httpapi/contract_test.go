@@ -26,8 +26,8 @@ import (
 // prober is tested in its own package and in internal/suites/functions.
 type passing struct{ findings check.Report }
 
-func (p passing) Probe(context.Context, database.Target) check.Report {
-	return append(check.Report{{Name: check.Address, Status: check.Passed}}, p.findings...)
+func (p passing) Probe(context.Context, database.Target) database.Examination {
+	return database.Examination{Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, p.findings...)}
 }
 
 func (p passing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {

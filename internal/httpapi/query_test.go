@@ -22,7 +22,7 @@ type counting struct {
 	calls *atomic.Int32
 }
 
-func (c counting) Probe(ctx context.Context, t database.Target) check.Report {
+func (c counting) Probe(ctx context.Context, t database.Target) database.Examination {
 	c.calls.Add(1)
 	return c.passing.Probe(ctx, t)
 }

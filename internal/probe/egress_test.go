@@ -161,7 +161,7 @@ func TestSafety_AddressesAreLoggedNotAnswered(t *testing.T) {
 			s.prober = w.prober(t, c.allow)
 			s.target.Endpoint.Hostname = "main"
 			ctx := requestlog.Start(t.Context())
-			report := s.prober.Probe(ctx, s.target)
+			report := s.prober.Probe(ctx, s.target).Report
 			if found, ok := entry(report, c.want); !ok || !strings.Contains(found.Message, "main") {
 				t.Errorf("no %s about main in%s", c.want, describe(report))
 			}

@@ -149,7 +149,7 @@ func FuzzServer(f *testing.F) {
 		target.Endpoint.SSL = ssl
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, failed := p.Probe(ctx, target).FirstFailure(); !failed {
+		if _, failed := p.Probe(ctx, target).Report.FirstFailure(); !failed {
 			t.Error("it passes")
 		}
 	})

@@ -29,7 +29,7 @@ func New(policy egress.Policy) *Prober { return &Prober{Client: ask.New(policy)}
 
 // Probe checks t. A primary is asked concurrently; neither server is dialled if
 // an address of either is not allowed.
-func (p *Prober) Probe(ctx context.Context, t database.Target) check.Report {
+func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examination {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	request := ask.Request{
@@ -39,7 +39,7 @@ func (p *Prober) Probe(ctx context.Context, t database.Target) check.Report {
 	if t.Primary == nil {
 		host := p.Client.Resolve(ctx, request)
 		askTarget(ctx, host, t)
-		return judge.Report(t, host.Evidence, nil)
+		return examination(t, host, nil)
 	}
 	// Nothing is replicated from the primary: an ordinary session will do.
 	primaryRequest := ask.Request{
@@ -53,7 +53,21 @@ func (p *Prober) Probe(ctx context.Context, t database.Target) check.Report {
 	if !host.Evidence.Forbidden() && !primary.Evidence.Forbidden() {
 		concurrently(func() { askTarget(ctx, host, t) }, func() { askPrimary(ctx, primary) })
 	}
-	return judge.Report(t, host.Evidence, &primary.Evidence)
+	return examination(t, host, primary)
+}
+
+// examination returns what is known about t. primary is nil if there is none.
+func examination(t database.Target, host, primary *ask.Host) database.Examination {
+	var x database.Examination
+	if primary == nil {
+		x.Report = judge.Report(t, host.Evidence, nil)
+	} else {
+		x.Report = judge.Report(t, host.Evidence, &primary.Evidence)
+	}
+	if id := host.Evidence.Facts.Identity; id != nil {
+		x.Source.SystemIdentifier = *id
+	}
+	return x
 }
 
 // RefreshTables returns the tables of t's publication. It opens an ordinary session,

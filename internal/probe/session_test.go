@@ -58,7 +58,7 @@ func TestProbe_Cancelled(t *testing.T) {
 	stop := time.AfterFunc(100*time.Millisecond, cancel)
 	defer stop.Stop()
 	begin := time.Now()
-	report := prober(t).Probe(ctx, s.target)
+	report := prober(t).Probe(ctx, s.target).Report
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}

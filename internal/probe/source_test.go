@@ -152,7 +152,7 @@ func (s *source) probe() check.Report {
 		ctx, cancel = context.WithTimeout(ctx, s.limit)
 		defer cancel()
 	}
-	report := p.Probe(ctx, s.target)
+	report := p.Probe(ctx, s.target).Report
 	wantDisplayable(s.t, report)
 	return report
 }

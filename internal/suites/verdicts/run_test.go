@@ -18,7 +18,7 @@ const (
 
 // prober is what is judged.
 type prober interface {
-	Probe(ctx context.Context, t database.Target) check.Report
+	Probe(ctx context.Context, t database.Target) database.Examination
 }
 
 // judge judges scenes.
@@ -148,7 +148,7 @@ func (t *trial) ask(ctx context.Context) (check.Report, error) {
 			return nil, err
 		}
 	}
-	report := t.prober.Probe(ctx, t.w.target)
+	report := t.prober.Probe(ctx, t.w.target).Report
 	if t.w.release != nil {
 		if err := t.w.release(ctx); err != nil {
 			return nil, err
