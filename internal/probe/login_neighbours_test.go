@@ -1,14 +1,8 @@
 package probe_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"slices"
 	"testing"
@@ -19,6 +13,7 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/certificates"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
@@ -27,27 +22,28 @@ import (
 // from now, under an authority that the source trusts.
 func withCertificate(from, to time.Duration) func(t *testing.T) *source {
 	return func(t *testing.T) *source {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		chain := issue(t, certificates.Options{NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to)})
+		pair, err := tls.X509KeyPair(chain.Certificate, chain.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
-			NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to),
-			IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"},
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+		config := &tls.Config{Certificates: []tls.Certificate{pair}}
 		s := newTargetSource(t, (&standIn{tls: config, serve: discardInput}).start(t).port)
 		s.target.Endpoint.Hostname, s.target.Endpoint.SSL = "localhost", true
 		s.target.Endpoint.SSLMode = database.SSLModeVerifyFull
-		s.target.Endpoint.SSLRootCert = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		s.target.Endpoint.SSLRootCert = string(chain.Authority)
 		s.prober = resolvingTo(t, "127.0.0.1")
 		return s
 	}
+}
+
+func issue(t *testing.T, options certificates.Options) certificates.Chain {
+	t.Helper()
+	chain, err := certificates.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain
 }
 
 // requiringCertificate returns a setup of a server that ends TLS handshakes without a
@@ -109,7 +105,7 @@ func TestProbe_CertificateSignatures(t *testing.T) {
 	for _, signature := range []x509.SignatureAlgorithm{x509.PureEd25519, x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256} {
 		t.Run(signature.String(), func(t *testing.T) {
 			t.Parallel()
-			s := newSource(t, pgtest.Start(t, pgserver.Options{Signature: signature}))
+			s := newSource(t, pgtest.Start(t, pgserver.Options{Certificates: issue(t, certificates.Options{Signature: signature})}))
 			if failure, failed := s.probe().FirstFailure(); failed {
 				t.Errorf("%s: %s", failure.Code, failure.Message)
 			}

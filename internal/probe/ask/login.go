@@ -157,6 +157,9 @@ func rejectsAuthorization(m *facts.ServerMessage) bool {
 func (h *Host) retryWithTLS(ctx context.Context, first *rejection) (*Session, *rejection) {
 	h.Endpoint.SSL, h.tlsAdded = true, true
 	s, rejected := h.open(ctx, h.Session, nil)
+	if rejected != nil && rejected.Kind == facts.CleartextWithoutTLS {
+		return nil, rejected // pg_hba.conf lets the role in: with ssl the password may be sent
+	}
 	if rejected != nil && (rejected.Server == nil || rejectsAuthorization(rejected.Server)) {
 		if first.Kind == facts.CleartextWithoutTLS && rejected.Kind == facts.TLSNotOffered {
 			first.Kind = facts.CleartextNoTLS

@@ -65,7 +65,7 @@ func (l *lease) certify(ctx context.Context, kind certificateKind) error {
 	if l.certificate == kind {
 		return nil
 	}
-	all, err := certificates()
+	all, err := issued()
 	if err != nil {
 		return err
 	}
@@ -80,11 +80,11 @@ func (l *lease) certify(ctx context.Context, kind certificateKind) error {
 		}
 		if kind != noCertificate {
 			c := all[kind]
-			if err := errors.Join(overwrite(data, "server.crt", c.certificate), overwrite(data, "server.key", c.key),
-				overwrite(data, "root.crt", c.authority)); err != nil {
+			if err := errors.Join(overwrite(data, "server.crt", c.Certificate), overwrite(data, "server.key", c.Key),
+				overwrite(data, "root.crt", c.Authority)); err != nil {
 				return err
 			}
-			l.authority = c.authority
+			l.authority = c.Authority
 		}
 		if strings.Contains(l.key, "allow_alter_system") {
 			continue // ssl stays on

@@ -1,11 +1,12 @@
 package pgserver
 
 import (
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/headgate/headgate/internal/testkit/certificates"
 )
 
 // Options configure a server. The zero value suits most tests.
@@ -20,13 +21,11 @@ type Options struct {
 	// connections and scram-sha-256 for those from 127.0.0.1 and ::1. Lines for the
 	// superuser on the server's private Unix socket and for standbys always precede
 	// them.
-	HBA []string
-	// NoTLS turns TLS off. Without it the server has a certificate for localhost,
-	// 127.0.0.1 and ::1 from its own authority.
-	NoTLS bool
-	// Signature is the algorithm of the certificates' signatures; the zero value means
-	// ECDSA with SHA-256. The authority's certificate is root.crt in the data directory.
-	Signature x509.SignatureAlgorithm
+	HBA   []string
+	NoTLS bool // turns TLS off
+	// Certificates are the server's; the zero value means certificates.New's without
+	// options. The authority's certificate is root.crt in the data directory.
+	Certificates certificates.Chain
 	// PasswordEncryption is scram-sha-256 (the default) or md5.
 	PasswordEncryption string
 	// Arguments are added to the server's command line, where settings win over

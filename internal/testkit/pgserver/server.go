@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/headgate/headgate/internal/testkit/certificates"
 	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
@@ -123,12 +124,15 @@ func (s *Server) certify() error {
 	if s.options.NoTLS {
 		return nil
 	}
-	made, err := newCertificates(s.options.Signature)
-	if err != nil {
-		return err
+	chain := s.options.Certificates
+	if chain.Certificate == nil {
+		var err error
+		if chain, err = certificates.New(certificates.Options{}); err != nil {
+			return err
+		}
 	}
-	s.rootPEM = made.authority
-	return errors.Join(s.write("root.crt", made.authority), s.write("server.crt", made.certificate), s.write("server.key", made.key))
+	s.rootPEM = chain.Authority
+	return errors.Join(s.write("root.crt", chain.Authority), s.write("server.crt", chain.Certificate), s.write("server.key", chain.Key))
 }
 
 func (s *Server) data() string    { return filepath.Join(s.directory, "data") }
