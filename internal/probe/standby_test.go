@@ -152,6 +152,7 @@ func standbyFindings() map[check.Code]finding {
 		check.PrimaryUnreachable: {check.Standby, check.Failed, []state{
 			{cause: "nothing listens", fix: advice, setup: replica(func(s *source) { s.target.Primary.Port = closedPort(s.t) }), repair: addPrimary},
 			{cause: "a wrong password", setup: replica(func(s *source) { s.target.Passwords.Primary = "wrong" })},
+			{cause: "it accepts the role over TLS only", fix: advice, setup: tlsOnlyPrimary, repair: func(s *source) { s.target.Primary.SSL = true }},
 			{cause: "it is not in DNS", setup: replica(func(s *source) { s.target.Primary.Hostname = "absent.invalid" })},
 		}},
 		check.PrimaryIsStandby: {check.Standby, check.Failed, []state{
@@ -189,6 +190,19 @@ func replica(change func(s *source)) func(t *testing.T) *source {
 		change(s)
 		return s
 	}
+}
+
+func tlsOnlyPrimary(t *testing.T) *source {
+	p, err := newPair(decodingMajor(minDecodingMajor), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newReplica(t, p)
+	if err := p.primary.SetHBA(t.Context(), "hostssl all all 127.0.0.1/32 scram-sha-256"); err != nil {
+		t.Fatal(err)
+	}
+	s.target.Primary.SSL = false
+	return s
 }
 
 func addPrimary(s *source) {
@@ -288,5 +302,20 @@ func TestProbe_ReplicaAndPrimaryConcurrently(t *testing.T) {
 	})
 	if failure, failed := s.probe().FirstFailure(); failed {
 		t.Errorf("%s: %s", failure.Code, failure.Message)
+	}
+}
+
+func TestProbe_LoginTriggerOnStandby(t *testing.T) {
+	t.Parallel()
+	s := newReplica(t, pairOf(t, decodingMajor(minSyncMajor)))
+	s.exec("CREATE TABLE logins (who text)")
+	s.exec("GRANT INSERT ON logins TO PUBLIC")
+	s.exec("CREATE FUNCTION log_login() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.logins VALUES (session_user); END'")
+	s.exec("CREATE EVENT TRIGGER log_login ON login EXECUTE FUNCTION log_login()")
+	s.exec("ALTER EVENT TRIGGER log_login ENABLE ALWAYS")
+	s.waitForReplay()
+	c, _ := s.probe().FirstFailure()
+	if c.Code != check.ServerError || !strings.Contains(c.Message, "login trigger") || !strings.Contains(c.Message, "25006") || c.Fix == "" {
+		t.Errorf("%s: %s (%s)", c.Code, c.Message, c.Fix)
 	}
 }

@@ -41,6 +41,9 @@ func loginRejection(s server, f facts.Failure) check.Entry {
 	case m.SQLSTATE == pgerrcode.ObjectNotInPrerequisiteState && m.Routine == routineDatabase:
 		return fail(check.ConnectionNotPermitted, "database "+db+" does not accept connections until its owner allows them",
 			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true -- in another database, such as postgres")
+	case m.SQLSTATE == pgerrcode.ReadOnlySQLTransaction: // nothing else writes at a login
+		return fail(check.ServerError, "a login trigger of database "+db+" writes, and transactions there are read-only for this session, as they are on a standby: the server rejects the session with SQLSTATE "+
+			m.SQLSTATE+": "+m.Message, "let the function of the login trigger write only where current_setting('transaction_read_only') is off")
 	case unavailable(m.SQLSTATE):
 		return fail(check.ServerUnavailable, "the server accepts no sessions at the moment: "+m.Message, "")
 	}

@@ -52,14 +52,13 @@ func judgeStandby(s subject) []check.Entry {
 	return findings
 }
 
-// primaryFindings reports whether the primary is the one that the standby follows:
-// both have the same system identifier, and the database has the same OID.
+// primaryFindings reports whether the primary can be asked, and is the one that the
+// standby follows.
 func primaryFindings(s subject) []check.Entry {
 	fail := func(code check.Code, message, fix string) []check.Entry {
 		return []check.Entry{check.Fail(check.Standby, code, message, fix)}
 	}
-	standby, primary := s.Facts.Server, s.primary.Facts.Server
-	if primary == nil {
+	if s.primary.Facts.Server == nil {
 		message, fix := "the primary can't be asked", ""
 		cause := s.primary.failure()
 		f, asked := s.primary.Unanswered[facts.PartServer]
@@ -71,6 +70,20 @@ func primaryFindings(s subject) []check.Entry {
 		}
 		return fail(check.PrimaryUnreachable, message, fix)
 	}
+	var findings []check.Entry
+	if s.primary.TLSOnly { // what was asked was asked over TLS
+		findings = fail(check.PrimaryUnreachable, "the primary can't be asked: "+tlsOnly(*s.primary), s.primary.sendSSL())
+	}
+	return append(findings, otherPrimary(s)...)
+}
+
+// otherPrimary reports that a server that answered is not the primary that the standby
+// follows: both have the same system identifier, and the database has the same OID.
+func otherPrimary(s subject) []check.Entry {
+	fail := func(code check.Code, message, fix string) []check.Entry {
+		return []check.Entry{check.Fail(check.Standby, code, message, fix)}
+	}
+	standby, primary := s.Facts.Server, s.primary.Facts.Server
 	if primary.InRecovery {
 		return fail(check.PrimaryIsStandby, "the server sent as primary is itself a standby", "send the primary that it follows")
 	}

@@ -56,13 +56,18 @@ func (s *server) sendSSL() string {
 	return `send "ssl": true`
 }
 
+// tlsOnly says that the server rejects the role without TLS.
+func tlsOnly(s server) string {
+	return s.name() + " accepts this role over TLS only, and " + s.path + "ssl is false"
+}
+
 func tlsFindings(s server) []check.Entry {
 	var findings []check.Entry
 	fail := func(code check.Code, message, fix string) {
 		findings = append(findings, check.Fail(check.TLS, code, message, fix))
 	}
 	if s.TLSOnly {
-		fail(check.TLSRequired, "the server accepts this role over TLS only, and ssl is false", s.sendSSL())
+		fail(check.TLSRequired, tlsOnly(s), s.sendSSL())
 	}
 	f := s.StoppedAt(facts.Encrypted)
 	if f == nil {

@@ -13,7 +13,7 @@ import (
 type certificateKind int
 
 const (
-	noCertificate certificateKind = iota
+	noCertificate certificateKind = iota + 1 // 0 is the one that a server starts with
 	ecdsaCertificate
 	rsaCertificate
 	ed25519Certificate

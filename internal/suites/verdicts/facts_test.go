@@ -58,6 +58,8 @@ type roleFacts struct {
 type primaryFacts struct {
 	inRecovery, sameDatabase bool
 	login                    error
+	// withTLS is whether the login works over TLS where it did not without.
+	withTLS bool
 }
 
 func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
@@ -89,6 +91,7 @@ func (w *world) lookAtFacts(ctx context.Context, o *observation) error {
 		if o.facts.primary.login = err; err == nil {
 			return conn.Close(ctx)
 		}
+		o.facts.primary.withTLS = !t.Primary.SSL && letsInWithTLS(ctx, *t.Primary, t.Passwords.Primary.Reveal(), nil)
 	}
 	return nil
 }

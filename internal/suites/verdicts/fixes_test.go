@@ -216,6 +216,10 @@ func (w *world) applyPrimary(fix string) error {
 	if w.lease.standby == nil {
 		return errNoForm
 	}
+	if strings.Contains(fix, `"ssl": true`) {
+		w.target.Primary.SSL = true
+		return nil
+	}
 	primary := w.target.Endpoint
 	primary.Port = w.lease.primary.Port()
 	w.target.Primary, w.target.Passwords.Primary = &primary, w.target.Passwords.Main

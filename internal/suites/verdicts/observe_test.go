@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/headgate/headgate/internal/database"
 )
 
 // observation is what a consumer and the application met with.
@@ -69,7 +71,7 @@ func (w *world) consume(ctx context.Context) (*observation, error) {
 		defer c.conn.Close(ctx)
 		o.start = c.start(ctx, w.target.Slot)
 	} else if !w.target.Endpoint.SSL {
-		o.withTLS = w.letsInWithTLS(ctx)
+		o.withTLS = letsInWithTLS(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
 	}
 	if err := w.lookAtPublication(ctx, o); err != nil {
 		return nil, err
@@ -104,10 +106,9 @@ func (w *world) reader(ctx context.Context, o *observation) (*pgconn.PgConn, err
 	return login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
 }
 
-func (w *world) letsInWithTLS(ctx context.Context) bool {
-	e := w.target.Endpoint
+func letsInWithTLS(ctx context.Context, e database.Endpoint, password string, params map[string]string) bool {
 	e.SSL = true
-	conn, err := login(ctx, e, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
+	conn, err := login(ctx, e, password, params)
 	if err != nil {
 		return false
 	}

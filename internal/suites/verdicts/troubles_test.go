@@ -190,8 +190,9 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
 	reached := f.primary != nil && f.primary.login == nil
 	add(f.InRecovery && f.primary != nil && !reached, false, "the primary can't be asked", check.PrimaryUnreachable)
-	add(f.InRecovery && reached && f.primary.inRecovery, false, "the primary is a standby", check.PrimaryIsStandby)
-	add(f.InRecovery && reached && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
+	told := reached || f.primary != nil && f.primary.withTLS // then headgate asks over TLS, and can tell
+	add(f.InRecovery && told && f.primary.inRecovery, false, "the primary is a standby", check.PrimaryIsStandby)
+	add(f.InRecovery && told && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
 	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
 	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
 	if s := f.Slot; s != nil && o.start == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -210,7 +211,13 @@ func connect(ctx context.Context, s *pgserver.Server, db string, params map[stri
 		return nil, err
 	}
 	config.Host, config.Port, config.Database = s.SocketDirectory(), uint16(s.Port()), db
-	config.Fallbacks, config.RuntimeParams = nil, params
+	config.Fallbacks, config.RuntimeParams = nil, maps.Clone(params)
+	if s.Installation().Major >= 17 && params["replication"] == "" {
+		if config.RuntimeParams == nil {
+			config.RuntimeParams = map[string]string{}
+		}
+		config.RuntimeParams["event_triggers"] = "off" // a login trigger would keep the suite out of a standby
+	}
 	// A GRANT by somebody who has nothing to give succeeds with a warning.
 	config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
 		if n.Code == "01007" {

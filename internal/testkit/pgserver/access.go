@@ -58,10 +58,15 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
+// loginTriggersMajor is the first major version with event triggers on login, and with
+// the setting event_triggers.
+const loginTriggersMajor = 17
+
 // Exec runs SQL as the superuser over the Unix socket, regardless of the
 // configured pg_hba.conf. Several statements share one transaction unless they
 // begin their own. Exec returns their rows: columns separated by tabs, rows by
-// newlines, nulls as empty text. It takes a minute at most.
+// newlines, nulls as empty text. It takes a minute at most. No event trigger runs: a
+// login trigger that writes would keep the superuser out of a standby too.
 func (s *Server) Exec(ctx context.Context, database, sql string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
@@ -81,6 +86,9 @@ func (s *Server) connect(ctx context.Context, database string) (*pgconn.PgConn, 
 	config.Host, config.Port, config.Database = s.directory, uint16(s.port), database
 	config.Fallbacks = nil
 	config.RuntimeParams = map[string]string{"application_name": "pgserver"}
+	if s.Installation().Major >= loginTriggersMajor {
+		config.RuntimeParams["event_triggers"] = "off"
+	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", database, err)
