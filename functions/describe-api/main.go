@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	lambda.Start(httpapi.Serve(lambdacontext.NewLogger(), httpapi.DescribeAPI, httpapi.Describe))
+	lambda.Start(httpapi.Serve(lambdacontext.NewLogger(), httpapi.DescribeAPI, httpapi.Describe("https")))
 }

@@ -80,7 +80,7 @@ func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequ
 		e.QueryStringParameters[name] = values[len(values)-1]
 	}
 	e.RequestContext.RequestID = uuid.NewString()
-	e.RequestContext.Path = e.Path
+	e.RequestContext.DomainName, e.RequestContext.Path = r.Host, e.Path
 	if h.authorized(r) {
 		e.RequestContext.Authorizer = map[string]any{"account_id": Account}
 	}

@@ -93,7 +93,7 @@ func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
 	}
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
-	endpoints[httpapi.DescribeAPI] = httpapi.Describe
+	endpoints[httpapi.DescribeAPI] = httpapi.Describe("http")
 	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
 }
 

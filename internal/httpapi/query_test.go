@@ -38,7 +38,7 @@ func registered(t *testing.T) (httpapi.Handler, *atomic.Int32) {
 	t.Helper()
 	calls := &atomic.Int32{}
 	endpoints := httpapi.Databases{Service: service(t, counting{calls: calls})}.Endpoints()
-	endpoints[httpapi.DescribeAPI] = httpapi.Describe
+	endpoints[httpapi.DescribeAPI] = httpapi.Describe("https")
 	h := httpapi.Handler{Endpoints: endpoints}
 	if created := serve(t, h, event(func(*events.APIGatewayProxyRequest) {})); created.answer.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", created.answer.StatusCode, created.answer.Body)
