@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -62,31 +63,43 @@ func (e *Env) credentials() aws.CredentialsProvider {
 	})
 }
 
-// tlsConfig returns a function that returns the configuration for AWS endpoints.
-// The function parses Amazon's roots. The roots of AWS_CA_BUNDLE, which may be
-// malformed, are parsed before it is returned.
+// tlsConfig returns a function that returns the configuration for AWS endpoints. The
+// function parses Amazon's roots, or those of AWS_CA_BUNDLE. Only the first certificate
+// of that file is parsed before, so that a file without any stops the start.
 func (e *Env) tlsConfig() (func() *tls.Config, error) {
-	name := e.lookup("AWS_CA_BUNDLE")
-	if name == "" {
-		return func() *tls.Config {
-			pool := x509.NewCertPool()
-			pool.AppendCertsFromPEM([]byte(amazonRoots))
-			return verifiedBy(pool)
-		}, nil
+	roots, name := []byte(amazonRoots), e.lookup("AWS_CA_BUNDLE")
+	if name != "" {
+		var err error
+		if roots, err = os.ReadFile(name); err != nil {
+			return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
+		}
+		if !hasCertificate(roots) {
+			return nil, malformed("AWS_CA_BUNDLE", "the name of a file of certificates in PEM")
+		}
 	}
-	pem, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("AWS_CA_BUNDLE is malformed: it must name a file of certificates in PEM")
-	}
-	return func() *tls.Config { return verifiedBy(pool) }, nil
+	return func() *tls.Config {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(roots)
+		return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}, nil
 }
 
-func verifiedBy(pool *x509.CertPool) *tls.Config {
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+// hasCertificate reports whether AppendCertsFromPEM will find a certificate in text. It
+// stops at the first one.
+func hasCertificate(text []byte) bool {
+	for len(text) > 0 {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return false
+		}
+		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // httpClient returns a client of HTTP/1.1, which is what AWS endpoints serve.
