@@ -64,7 +64,7 @@ func TestProbe_PasswordAlphabets(t *testing.T) {
 		"password":      pgtest.Start(t, pgserver.Options{HBA: []string{"host all all 127.0.0.1/32 password"}}),
 	}
 	for name, text := range map[string]string{
-		"ASCII": "a b'\"\\", "soft hyphen": "pass\u00adword", "no-break space": "pass\u00a0word",
+		"ASCII": "a b'\"\\", "soft hyphen": "pass\u00adword", "no-break space": "pass\u00a0word", "zero-width space": "pass\u200bword", "Mongolian hyphen": "pass\u1806word",
 		"ligature": "\ufb01ne", "full width": "\uff50\uff57", "decomposed": "e\u0301", "emoji": "pw\U0001f600",
 		"unassigned in Unicode 3.2": "pw\u0221", "control": "pw\u0007", "right to left": "\u05e9\u05dc", "both directions": "a\u05e9",
 		"soft hyphen and both directions": "a\u05e9\u00ad",

@@ -15,9 +15,10 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"github.com/xdg-go/stringprep"
 	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/headgate/headgate/internal/saslprep"
 )
 
 // minSearched is the length from which a password is searched for within text.
@@ -99,10 +100,7 @@ func lower(s string) string {
 
 // preparations returns the password as it is, and as a login with SCRAM prepares it.
 func preparations(p string) []string {
-	all := []string{p}
-	if s, err := stringprep.SASLprep.Prepare(p); err == nil {
-		all = append(all, s)
-	}
+	all := []string{p, saslprep.Map(p)}
 	if s, err := precis.OpaqueString.String(p); err == nil {
 		all = append(all, s)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/saslprep"
 )
 
 // rejection is why there is no session.
@@ -52,9 +53,10 @@ func (h *Host) Open(ctx context.Context) *Session {
 }
 
 // open opens one session, whose first transactions are first. SCRAM takes a password
-// in prepared form, and there is more than one way to prepare it: see saslprep. If
-// the connection is lost after first was sent early, open tries without pipelining:
-// a proxy may not support it.
+// in prepared form. pgconn prepares by the profile OpaqueString of PRECIS (RFC 8265),
+// which maps no character to nothing and does not replace compatibility characters;
+// where the server rejects that, open prepares as servers do. If the connection is lost
+// after first was sent early, open tries without pipelining: a proxy may not support it.
 func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []transaction) (*Session, *rejection) {
 	if h.client.NoPipelining {
 		first = nil
@@ -66,7 +68,7 @@ func (h *Host) open(ctx context.Context, kind facts.SessionKind, first []transac
 		s, rejected = h.try(ctx, a)
 	}
 	if rejected != nil && rejected.scram && rejected.Server != nil && rejected.Server.SQLSTATE == pgerrcode.InvalidPassword {
-		if prepared := saslprep(a.password); prepared != a.password {
+		if prepared := saslprep.Map(a.password); prepared != a.password {
 			a.password = prepared
 			s, rejected = h.try(ctx, a)
 		}
