@@ -188,6 +188,9 @@ func variableMutations() map[string]mutation {
 		"a variable is not read": {func(t template) {
 			t.properties("DescribeApiFunction")["Environment"] = object{"Variables": object{"TABLE_NAME": "${Table}"}}
 		}, []string{"describe-api does not read TABLE_NAME, which is set"}},
+		"a function of less than a CPU has two": {func(t template) {
+			t.environment("CreateDatabaseFunction")[processors] = "2"
+		}, []string{"create-database has 512 MB, less than a CPU, and GOMAXPROCS is not 1"}},
 		"a variable is misspelled": {func(t template) {
 			environment := t.environment("CreateDatabaseFunction")
 			environment["EGRES_ALLOW"] = environment["EGRESS_ALLOW"]

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,13 +21,25 @@ var notVariables = map[string]string{
 // only the variables that the template names.
 const endpoint = "AWS_ENDPOINT_URL"
 
+const (
+	// processors is read by Go's runtime.
+	processors = "GOMAXPROCS"
+	// memoryOfCPU is the memory, in MB, from which a function has a whole CPU.
+	memoryOfCPU = 1769
+)
+
 // checkVariables compares the variables that are set for each function with those
-// that its code reads, except AWS_…, which Lambda sets.
+// that its code reads, except AWS_…, which Lambda sets. A function with less than a CPU
+// must be limited to one.
 func checkVariables(t template, programs map[string]program) []string {
 	var found []string
 	for _, f := range t.functions() {
 		p := programs[f.name]
 		found = append(found, p.readsElsewhere(f.name)...)
+		memory, _ := strconv.Atoi(textAt(f.properties, "MemorySize")) // 0 is less than a CPU
+		if memory < memoryOfCPU && text(f.variables()[processors]) != "1" {
+			found = append(found, fmt.Sprintf("%s has %d MB, less than a CPU, and %s is not 1", f.name, memory, processors))
+		}
 		read := p.variables()
 		for _, name := range slices.Sorted(maps.Keys(read)) {
 			if _, set := f.variables()[name]; !set && !p.mayLack(name) {
@@ -34,7 +47,7 @@ func checkVariables(t template, programs map[string]program) []string {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(f.variables())) {
-			if !read[name] {
+			if !read[name] && name != processors {
 				found = append(found, fmt.Sprintf("%s does not read %s, which is set", f.name, name))
 			}
 		}
