@@ -152,6 +152,12 @@ func (e *Env) client(service string) (aws.Config, error) {
 	return aws.Config{Region: s.region, Credentials: s.credentials, HTTPClient: s.http, BaseEndpoint: endpoint}, err
 }
 
+// HTTPClient returns the client of AWS endpoints, for requests that no SDK sends.
+func (e *Env) HTTPClient() (*http.Client, error) {
+	s, err := e.shared()
+	return s.http, err
+}
+
 // DynamoDB returns the configuration of its client and the table's name,
 // TABLE_NAME.
 func (e *Env) DynamoDB() (aws.Config, string, error) {

@@ -29,11 +29,32 @@ func ParseEvent(detail []byte) (account string, p Payload, err error) {
 	if err != nil {
 		return "", Payload{}, err
 	}
-	r.event = true
+	r.passwordFault = passwordInEvent
 	r.Require("account_id")
 	if id := r.String("account_id", AccountRule); id != nil && IsAccount(*id) {
 		account = *id
 	}
 	p, err = r.patch().apply(Payload{})
 	return account, p, err
+}
+
+// ParseTemplate is ParsePayload for the properties of a CloudFormation template,
+// which are visible, so that a password is a bad field.
+func ParseTemplate(properties []byte) (Payload, error) {
+	r, err := newReader(properties)
+	if err != nil {
+		return Payload{}, err
+	}
+	r.passwordFault = passwordInTemplate
+	return r.patch().apply(Payload{})
+}
+
+// ParseTemplatePatch is ParsePatch for the properties of a CloudFormation template.
+func ParseTemplatePatch(properties []byte) (Patch, error) {
+	r, err := newReader(properties)
+	if err != nil {
+		return Patch{}, err
+	}
+	r.update, r.passwordFault = true, passwordInTemplate
+	return r.patch(), nil
 }

@@ -14,7 +14,8 @@ type reader struct {
 	strictjson.Object
 	faults apierror.FieldErrors
 	update bool
-	event  bool
+	// passwordFault is the fault of a password, empty where one may be sent.
+	passwordFault string
 }
 
 const secretARN = "password_secret_arn"
@@ -69,8 +70,8 @@ func (r reader) byParts() endpointPatch {
 // byURL reads url, whose parts must not be sent a second time.
 func (r reader) byURL() endpointPatch {
 	var loc location
-	if r.event {
-		r.Fault("url", noPassword)
+	if r.passwordFault != "" {
+		r.Fault("url", r.passwordFault)
 	} else if s := r.String("url", nil); s != nil {
 		var problems []string
 		loc, problems = parseURL(*s)
@@ -96,8 +97,9 @@ func (r reader) byURL() endpointPatch {
 }
 
 const (
-	inURL      = "must not be given together with url, which includes it"
-	noPassword = "must not be in an event, which is stored and forwarded: send " + secretARN
+	inURL              = "must not be given together with url, which includes it"
+	passwordInEvent    = "must not be in an event, which is stored and forwarded: send " + secretARN
+	passwordInTemplate = "must not be a property, which everybody who sees the stack can read: give " + secretARN
 )
 
 // port reads the port. 0 counts as not given, because clients in Go and Terraform
@@ -119,9 +121,12 @@ func (r reader) port() *int {
 func (r reader) password(e *endpointPatch) {
 	e.secretARN = r.String(secretARN, arnRule)
 	switch {
-	case r.event:
+	case r.passwordFault != "":
 		if r.Has("password") {
-			r.Fault("password", noPassword)
+			r.Fault("password", r.passwordFault)
+		}
+		if r.update {
+			return
 		}
 		if r.Require(secretARN); e.secretARN == nil {
 			e.secretARN = new(string) // so that no password is required in its place

@@ -1,0 +1,291 @@
+package customresource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/requestlog"
+)
+
+// operation is the name of the function, for the log and the metrics.
+const operation = "provision-resource"
+
+// The outcomes of a request in the log.
+const (
+	done     = "done"
+	failed   = "failed"
+	notOurs  = "not answered"
+	notHeard = "answer not delivered"
+)
+
+const (
+	// Budget is how long a request may take before it is answered. It is longer
+	// than [database.ClaimTime], which a delete may have to wait for.
+	Budget = 90 * time.Second
+	// attemptPause is the pause before an operation is tried again.
+	attemptPause = time.Second
+)
+
+// Service has the operations that a resource needs.
+type Service interface {
+	Create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error)
+	Update(ctx context.Context, account, ref string, p database.Patch, verify bool) (database.Updated, error)
+	Delete(ctx context.Context, account, ref string) (id string, err error)
+	Forget(ctx context.Context, account, key string) error
+}
+
+// Handler handles CloudFormation's requests.
+type Handler struct {
+	Service Service
+	// Client sends the answers.
+	Client *http.Client
+	Log    *slog.Logger
+	// Namespace is the metrics' namespace in CloudWatch. If it is empty, no metrics
+	// are logged.
+	Namespace string
+}
+
+// Serve returns the handler of the Lambda function.
+func Serve(log *slog.Logger, service Service, client *http.Client) func(context.Context, cfn.Event) error {
+	return (&Handler{Service: service, Client: client, Log: log, Namespace: requestlog.Namespace(lambdacontext.LogGroupName)}).Handle
+}
+
+// Handle does what CloudFormation requests, answers it, and logs the request. It
+// returns an error only where the answer could not be delivered: Lambda then
+// delivers the request again, which has the same result.
+func (h *Handler) Handle(ctx context.Context, e cfn.Event) error {
+	ctx = requestlog.Start(ctx)
+	entry := requestlog.Entry{Kind: requestlog.Event, RequestID: e.RequestID, Operation: operation, Outcome: done}
+	entry.Account, _ = e.ResourceProperties[accountID].(string)
+	if !database.IsAccount(entry.Account) {
+		entry.Account = ""
+	}
+	defer func() { entry.Write(ctx, h.Log, h.Namespace) }()
+	if entry.Err = checkURL(e.ResponseURL); entry.Err != nil {
+		entry.Outcome = notOurs
+		return nil
+	}
+	response := cfn.NewResponse(&e)
+	err := h.answer(ctx, e, response)
+	if err != nil {
+		entry.Outcome = failed
+		note(&entry, err)
+	}
+	entry.Created = err == nil && e.RequestType == cfn.RequestCreate
+	if err := h.send(ctx, e.ResponseURL, response); err != nil {
+		entry.Outcome, entry.Err = notHeard, err
+		return err
+	}
+	return nil
+}
+
+// note writes the error of an operation into the log's entry. A refusal is no
+// failure on this side.
+func note(entry *requestlog.Entry, err error) {
+	refused, ok := errors.AsType[*apierror.Error](err)
+	if !ok {
+		entry.Err = err
+		return
+	}
+	entry.Code, entry.Findings = refused.Code, refused.Checks.Codes()
+	if refused.Kind == apierror.Internal || transient(refused) {
+		entry.Err = err
+	}
+}
+
+// answer fills in the answer. Its error is that of the operation.
+func (h *Handler) answer(ctx context.Context, e cfn.Event, r *cfn.Response) error {
+	r.PhysicalResourceID, r.Status = e.PhysicalResourceID, cfn.StatusSuccess
+	if e.RequestType == cfn.RequestCreate {
+		r.PhysicalResourceID = unregistered + e.RequestID
+	}
+	d, err := h.do(ctx, e)
+	if err != nil {
+		r.Status, r.Reason = cfn.StatusFailed, reason(explain(err))
+		return err
+	}
+	if d.ID != "" {
+		r.PhysicalResourceID = d.ID
+		r.Data = attributes(d)
+	}
+	return nil
+}
+
+// attributes returns what Fn::GetAtt gives.
+func attributes(d database.Database) map[string]any {
+	return map[string]any{"Id": d.ID, "Name": d.Name, "SecretArn": d.Endpoint.PasswordSecretARN}
+}
+
+// explain returns the reason of a failure, which holds nothing internal.
+func explain(err error) string {
+	e, ok := errors.AsType[*apierror.Error](err)
+	if !ok || e.Kind == apierror.Internal {
+		return "headgate failed; its log has the cause under the request's ID"
+	}
+	return apierror.Shown(e.Summary)
+}
+
+// do makes the request's change. It returns the database, empty after a delete.
+func (h *Handler) do(ctx context.Context, e cfn.Event) (database.Database, error) {
+	if err := sameOwner(ctx, e.StackID); err != nil {
+		return database.Database{}, err
+	}
+	name, err := account(e.ResourceProperties)
+	if e.RequestType == cfn.RequestDelete {
+		if err != nil {
+			return database.Database{}, nil // nothing can have been registered
+		}
+		return database.Database{}, h.remove(ctx, name, e.PhysicalResourceID)
+	}
+	body, encodeErr := encode(fields(e.ResourceProperties))
+	if encodeErr != nil {
+		return database.Database{}, encodeErr
+	}
+	switch {
+	case e.RequestType == cfn.RequestCreate:
+		return h.create(ctx, name, err, body, e.RequestID)
+	case e.RequestType == cfn.RequestUpdate && err == nil && name != e.OldResourceProperties[accountID]:
+		return h.replace(ctx, name, body, e.RequestID)
+	case e.RequestType == cfn.RequestUpdate:
+		return h.update(ctx, name, err, e)
+	}
+	return database.Database{}, apierror.New(apierror.Invalid, "the request type is not Create, Update or Delete", nil)
+}
+
+func (h *Handler) create(ctx context.Context, account string, accountErr error, body []byte, requestID string) (database.Database, error) {
+	p, err := database.ParseTemplate(body)
+	if err = join(accountErr, err); err != nil {
+		return database.Database{}, err
+	}
+	var made database.Created
+	err = h.retry(ctx, func(ctx context.Context) (err error) {
+		made, err = h.Service.Create(ctx, account, p, key(requestID))
+		return err
+	})
+	return made.Database, err
+}
+
+// replace registers the database in another account, because it can't move there.
+// CloudFormation deletes the old one afterwards. After a failure it keeps the old one
+// and knows of no other, so what may have been registered is deleted here.
+func (h *Handler) replace(ctx context.Context, account string, body []byte, requestID string) (database.Database, error) {
+	d, err := h.create(ctx, account, nil, body, requestID)
+	if err != nil && apierror.KindOf(err) == apierror.UnknownOutcome {
+		err = errors.Join(err, h.remove(ctx, account, unregistered+requestID))
+	}
+	return d, err
+}
+
+func (h *Handler) update(ctx context.Context, account string, accountErr error, e cfn.Event) (database.Database, error) {
+	body, err := encode(patch(e.ResourceProperties, e.OldResourceProperties))
+	if err != nil {
+		return database.Database{}, err
+	}
+	p, err := database.ParseTemplatePatch(body)
+	if err = join(accountErr, err); err != nil {
+		return database.Database{}, err
+	}
+	if !database.IsUUID(e.PhysicalResourceID) {
+		return database.Database{}, apierror.New(apierror.NotFound, "the resource was not registered by headgate", nil)
+	}
+	var updated database.Updated
+	err = h.retry(ctx, func(ctx context.Context) (err error) {
+		updated, err = h.Service.Update(ctx, account, e.PhysicalResourceID, p, true)
+		return err
+	})
+	return updated.Database, err
+}
+
+// remove deletes the database with that physical ID, or what a failed create may
+// have registered. What is gone, or was never ours, is deleted.
+func (h *Handler) remove(ctx context.Context, account, physicalID string) error {
+	requestID, unregisteredID := strings.CutPrefix(physicalID, unregistered)
+	err := h.retry(ctx, func(ctx context.Context) error {
+		switch {
+		case database.IsUUID(physicalID):
+			_, err := h.Service.Delete(ctx, account, physicalID)
+			return err
+		case unregisteredID:
+			return h.Service.Forget(ctx, account, key(requestID))
+		}
+		return nil
+	})
+	if apierror.KindOf(err) == apierror.NotFound && err != nil {
+		return nil
+	}
+	return err
+}
+
+// unregistered begins the physical ID of a resource whose create failed.
+const unregistered = "unregistered-"
+
+// key returns the idempotency key of a create.
+func key(requestID string) string { return "cloudformation:" + requestID }
+
+// retry calls do until it succeeds, fails for good, or the budget has ended.
+func (h *Handler) retry(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, Budget)
+	defer cancel()
+	for {
+		err := func() error {
+			attempt, cancel := database.WithBudget(ctx)
+			defer cancel()
+			return do(attempt)
+		}()
+		e, ok := errors.AsType[*apierror.Error](err)
+		if !ok || !transient(e) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(attemptPause):
+		}
+	}
+}
+
+// transient reports whether a retry of the same operation may succeed.
+func transient(e *apierror.Error) bool {
+	switch e.Kind {
+	case apierror.Throttled, apierror.Unavailable, apierror.UnknownOutcome:
+		return true
+	case apierror.Conflict:
+		return e.Code == apierror.RequestInProgress || e.Code == apierror.VersionConflict
+	}
+	return false
+}
+
+// join returns the faults of the account and of the payload as one error.
+func join(accountErr, err error) error {
+	e, ok := errors.AsType[*apierror.Error](accountErr)
+	if !ok {
+		return err
+	}
+	return e.Fields.Join(err)
+}
+
+// sameOwner rejects the stacks of other AWS accounts. They can't invoke the function
+// as it is deployed; this holds also where somebody added a permission to it.
+func sameOwner(ctx context.Context, stackID string) error {
+	lc, ok := lambdacontext.FromContext(ctx)
+	if !ok {
+		return nil // not in Lambda
+	}
+	function, functionErr := arn.Parse(lc.InvokedFunctionArn)
+	stack, stackErr := arn.Parse(stackID)
+	if functionErr != nil || stackErr != nil || function.AccountID != stack.AccountID {
+		return apierror.New(apierror.Invalid, fmt.Sprintf("only stacks of the AWS account of this headgate may use it, not %s", stackID), nil)
+	}
+	return nil
+}
