@@ -133,6 +133,9 @@ func permissionMutations() map[string]mutation {
 		"a policy is outside its role": {func(t template) {
 			t.add("MorePolicy", "AWS::IAM::Policy", object{"Roles": []any{"${NotFoundRole}"}})
 		}, []string{"MorePolicy is a policy outside the roles"}},
+		"the bus is open to another AWS account": {func(t template) {
+			t.add("OpenBus", "AWS::Events::EventBusPolicy", object{"EventBusName": "${Bus}", "Principal": "123456789012", "Action": "events:PutEvents"})
+		}, []string{"OpenBus is a policy outside the roles"}},
 		"a statement uses NotAction": {func(t template) {
 			policy := list(t.properties("NotFoundRole")["Policies"])[0]
 			document := at(policy, "PolicyDocument").(object)

@@ -39,7 +39,7 @@ func checkRoles(t template, programs map[string]program) []string {
 		found = append(found, problems...)
 		found = append(found, compare(f.name+"'s role", needed, allowed)...)
 	}
-	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"} {
+	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy", "AWS::Events::EventBusPolicy"} {
 		for name := range t.ofType(kind) {
 			found = append(found, name+" is a policy outside the roles")
 		}
