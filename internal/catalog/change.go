@@ -93,16 +93,21 @@ func versionConflict(err error, existing item, d database.Database) error {
 		fmt.Errorf("%w (after an attempt with an ambiguous outcome: %w)", database.ErrVersionConflict, ambiguous))
 }
 
-// Delete deletes d and the guard on its name in one transaction with optimistic
-// locking. If the outcome of an attempt is ambiguous and the database is gone,
+// Delete deletes d and the guard on its name, and stores a tombstone, in one
+// transaction with optimistic locking. If the outcome of an attempt is ambiguous and the database is gone,
 // Delete has succeeded.
 //
 // The error is database.ErrVersionConflict; otherwise its kind is NotFound,
 // Throttled or Unavailable (nothing was changed), UnknownOutcome or Internal.
 func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
+	tombstone, err := tombstoneItem(d)
+	if err != nil {
+		return broken(err)
+	}
 	// The token is new: another call's success is not this one's.
-	err := c.transact(ctx, uuid.NewString(),
-		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d))
+	err = c.transact(ctx, uuid.NewString(),
+		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d),
+		types.TransactWriteItem{Put: &types.Put{TableName: &c.table, Item: tombstone}})
 	if err != nil {
 		return c.deleteError(ctx, err, d)
 	}

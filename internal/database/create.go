@@ -71,16 +71,18 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 		return Database{}, err
 	}
 	p.Target = p.Target.withUsernames(dialled)
-	d, err := s.draft(account, p, report)
+	d, err := s.draft(account, p, report, originOf(ctx))
 	if err != nil {
 		return Database{}, err
 	}
 	requestlog.SetDatabase(ctx, d.ID)
 	if d.needsSecret() {
-		if d.SecretVersion, err = s.Vault.Create(work, d, p.Target.Passwords); err != nil {
+		stored, err := s.Vault.Create(work, d, p.Target.Passwords)
+		if err != nil {
 			s.discard(ctx, d)
 			return Database{}, fmt.Errorf("create secret of database %s: %w", d.ID, err)
 		}
+		d.setSecret(stored)
 	}
 	if err = s.Catalog.Insert(work, d, c); err == nil {
 		return d, nil
@@ -159,7 +161,7 @@ func (s *Service) nameFree(account, name string) func(context.Context) error {
 	}
 }
 
-func (s *Service) draft(account string, p Payload, report check.Report) (Database, error) {
+func (s *Service) draft(account string, p Payload, report check.Report, by Origin) (Database, error) {
 	id, err := newID()
 	if err != nil {
 		return Database{}, err
@@ -172,7 +174,7 @@ func (s *Service) draft(account string, p Payload, report check.Report) (Databas
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
 		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
-		Annotations: p.Annotations, Warnings: check.BoundedWarnings(report.Warnings()), Version: 1, Change: id, CreatedAt: now, UpdatedAt: now,
+		Annotations: p.Annotations, Warnings: check.BoundedWarnings(report.Warnings()), Version: 1, Change: id, ChangedBy: by, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	return d, nil

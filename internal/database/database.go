@@ -65,19 +65,30 @@ type Database struct {
 
 	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`
-	// Change identifies the last write, so that its retry recognises it.
+	// Change identifies the last write, so that its retry recognises it. It is also the
+	// ID of the event that publishes the write.
 	Change string `json:"change"`
+	// ChangedBy is the origin of the last write.
+	ChangedBy Origin `json:"changed_by,omitzero"`
+	// ChangedPasswords has the fields of the passwords that the last write changed,
+	// because the passwords themselves are not in the catalog.
+	ChangedPasswords []string `json:"changed_passwords,omitempty"`
 	// SecretVersion is empty where every password is by reference: there is no secret
 	// in the vault.
-	SecretVersion string    `json:"secret_version"`
-	CreatedAt     time.Time `json:"created_at"`
-	UpdatedAt     time.Time `json:"updated_at"`
+	SecretVersion string `json:"secret_version"`
+	// SecretARN is the ARN of the secret that has SecretVersion. It is empty in the
+	// local store, and in databases whose secret was last written before ARNs were kept.
+	SecretARN string    `json:"secret_arn,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // needsSecret reports whether a password of d is stored here, and not by reference.
 func (d Database) needsSecret() bool {
 	return d.Endpoint.PasswordSecretARN == "" || d.Primary != nil && d.Primary.PasswordSecretARN == ""
 }
+
+func (d *Database) setSecret(v SecretVersion) { d.SecretVersion, d.SecretARN = v.Version, v.ARN }
 
 // target returns what a probe of d needs.
 func (d Database) target(p Passwords) Target {

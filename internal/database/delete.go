@@ -18,6 +18,10 @@ func (s *Service) Delete(ctx context.Context, account, ref string) (id string, e
 		if err != nil {
 			return "", err
 		}
+		if d.Change, err = newID(); err != nil {
+			return "", err
+		}
+		d.ChangedBy, d.UpdatedAt = originOf(ctx), s.Now().UTC()
 		err = s.Catalog.Delete(ctx, d)
 		if errors.Is(err, ErrVersionConflict) {
 			continue

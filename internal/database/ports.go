@@ -92,9 +92,9 @@ type Catalog interface {
 	// must stay. Update is idempotent: d.Change identifies the write.
 	Update(ctx context.Context, old, d Database) error
 	// Delete removes d and frees its name in one transaction, on condition that
-	// the stored version is d's. ErrVersionConflict says that it is another. The
-	// error's kind is NotFound if d is gone and an attempt of this call did not
-	// remove it.
+	// the stored version is d's. d.Change, d.ChangedBy and d.UpdatedAt are those of
+	// the delete. ErrVersionConflict says that the version is another. The error's
+	// kind is NotFound if d is gone and an attempt of this call did not remove it.
 	Delete(ctx context.Context, d Database) error
 
 	// Claim takes c.Key for c.Owner and returns c, unless the key is claimed: then
@@ -140,9 +140,8 @@ type Vault interface {
 	// Prepare connects ahead of a Create. It returns when it is done or ctx ends,
 	// and leaves errors to Create.
 	Prepare(ctx context.Context)
-	// Create stores the first version of a database's passwords and returns the
-	// version's name. It is idempotent.
-	Create(ctx context.Context, d Database, p Passwords) (version string, err error)
+	// Create stores the first version of a database's passwords. It is idempotent.
+	Create(ctx context.Context, d Database, p Passwords) (SecretVersion, error)
 	// Read returns the passwords of a version. It retries for some seconds a
 	// version that is not found.
 	Read(ctx context.Context, account, id, version string) (Passwords, error)
@@ -152,10 +151,10 @@ type Vault interface {
 	ReadAll(ctx context.Context, ds []Database) ([]Passwords, error)
 	// AddVersion stores another version, which does not become the current one.
 	// token names it. It is idempotent.
-	AddVersion(ctx context.Context, d Database, p Passwords, token string) (version string, err error)
+	AddVersion(ctx context.Context, d Database, p Passwords, token string) (SecretVersion, error)
 	// Recreate is AddVersion for a database whose passwords were by reference: it
 	// creates the secret, or restores the one that an earlier update left.
-	Recreate(ctx context.Context, d Database, p Passwords, token string) (version string, err error)
+	Recreate(ctx context.Context, d Database, p Passwords, token string) (SecretVersion, error)
 	// Restore takes back ScheduleDeletion. It is idempotent, and succeeds where there
 	// is no secret or none that is scheduled.
 	Restore(ctx context.Context, account, id string) error
@@ -169,6 +168,13 @@ type Vault interface {
 	// Discard deletes the secret of a database that was not registered, for good.
 	// It succeeds where there is none.
 	Discard(ctx context.Context, account, id string) error
+}
+
+// SecretVersion is a stored version of a secret.
+type SecretVersion struct {
+	Version string
+	// ARN is the secret's, empty in a vault without ARNs.
+	ARN string
 }
 
 // References reads passwords from secrets that belong to somebody else.

@@ -71,6 +71,18 @@ type update struct {
 	newPasswords bool
 }
 
+// changedPasswords returns the fields of the passwords that differ.
+func changedPasswords(a, b Passwords) []string {
+	var fields []string
+	if a.Main != b.Main {
+		fields = append(fields, "password")
+	}
+	if a.Primary != b.Primary {
+		fields = append(fields, "primary.password")
+	}
+	return fields
+}
+
 // retargets reports whether the target of the database changes.
 func (u *update) retargets() bool { return u.newPasswords || !sameTarget(u.old, u.next) }
 
@@ -92,6 +104,7 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 		return update{}, err
 	}
 	u := update{old: old, next: old}
+	u.next.ChangedBy, u.next.ChangedPasswords = originOf(ctx), nil
 	u.next.Name, u.next.Annotations = next.Name, next.Annotations
 	u.next.setTarget(next.Target)
 	if !p.sendsPassword() && sameTarget(u.old, u.next) {
@@ -103,6 +116,7 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 	}
 	u.passwords = p.passwords(stored, next.Target)
 	u.newPasswords = u.passwords != stored
+	u.next.ChangedPasswords = changedPasswords(u.passwords, stored)
 	return u, nil
 }
 
@@ -151,7 +165,7 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 			return err
 		}
 	case !u.next.needsSecret():
-		u.next.SecretVersion = ""
+		u.next.setSecret(SecretVersion{})
 	}
 	err = s.Catalog.Update(work, u.old, u.next)
 	if err == nil {
@@ -181,17 +195,19 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 // addVersion adds the passwords of u.next as a version of its secret. Where the
 // passwords were by reference, there is no secret: it is made, or restored if an
 // earlier update scheduled its deletion.
-func (s *Service) addVersion(ctx, work context.Context, u *update, token string) (err error) {
+func (s *Service) addVersion(ctx, work context.Context, u *update, token string) error {
 	add := s.Vault.AddVersion
 	if u.old.SecretVersion == "" {
 		add = s.Vault.Recreate
 	}
-	if u.next.SecretVersion, err = add(work, u.next, u.passwords, token); err != nil {
+	stored, err := add(work, u.next, u.passwords, token)
+	if err != nil {
 		// The version may exist. Nothing names it.
 		u.next.SecretVersion = token
 		s.dropVersion(ctx, u.next)
 		return fmt.Errorf("add secret version of database %s: %w", u.next.ID, err)
 	}
+	u.next.setSecret(stored)
 	return nil
 }
 

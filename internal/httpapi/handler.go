@@ -74,6 +74,7 @@ func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest,
 		return problem(http.StatusUnauthorized, "no API key, or an unknown or expired one: send it as Authorization: Bearer hg_...")
 	}
 	entry.Account, entry.KeyID = who.account, who.keyID
+	ctx = database.WithOrigin(ctx, database.Origin{RequestID: entry.RequestID, KeyID: who.keyID})
 	if len(methods) > 0 {
 		return methodNotAllowed(e.HTTPMethod, methods)
 	}

@@ -45,10 +45,9 @@ func reveal(p database.Passwords) passwords {
 // Prepare does nothing, because the file is open.
 func (v *Vault) Prepare(context.Context) {}
 
-// Create stores the first version of d's passwords and returns it, which is d.ID.
-// It is idempotent; other passwords for the same ID are an error. The error's kind
+// Create stores the first version of d's passwords, which is d.ID. It is idempotent; other passwords for the same ID are an error. The error's kind
 // is Unavailable or Internal.
-func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (string, error) {
+func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (database.SecretVersion, error) {
 	err := v.update(ctx, func(tx *bolt.Tx) error {
 		var s secret
 		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
@@ -62,15 +61,15 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 		return put(tx, secrets, keyOf(d.Account, d.ID), s)
 	})
 	if err != nil {
-		return "", err
+		return database.SecretVersion{}, err
 	}
-	return d.ID, nil
+	return database.SecretVersion{Version: d.ID}, nil
 }
 
-// AddVersion adds a version named token and returns it. The version is not current
+// AddVersion adds a version named token. The version is not current
 // until Promote is called. AddVersion is idempotent. The error's kind is NotFound
 // if there is no secret, Unavailable or Internal.
-func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
 	err := v.change(ctx, d.Account, d.ID, func(s *secret) error {
 		if _, ok := s.Versions[token]; ok {
 			return s.checkSame(token, p)
@@ -80,14 +79,14 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return database.SecretVersion{}, err
 	}
-	return token, nil
+	return database.SecretVersion{Version: token}, nil
 }
 
 // Recreate stores p as a version named token, in a new secret or in the one that an
 // earlier update hid. It is idempotent. The error's kind is Unavailable or Internal.
-func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
 	err := v.update(ctx, func(tx *bolt.Tx) error {
 		s := secret{Versions: map[string]passwords{}}
 		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
@@ -107,9 +106,9 @@ func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Pa
 		return put(tx, secrets, keyOf(d.Account, d.ID), s)
 	})
 	if err != nil {
-		return "", err
+		return database.SecretVersion{}, err
 	}
-	return token, nil
+	return database.SecretVersion{Version: token}, nil
 }
 
 // Restore shows a hidden secret again. A secret that is not hidden, or does not exist,

@@ -63,6 +63,7 @@ func Serve(log *slog.Logger, service Creator, bus Publisher) func(context.Contex
 // dead-letter queue.
 func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
 	ctx, cancel := database.WithBudget(requestlog.Start(ctx))
+	ctx = database.WithOrigin(ctx, database.Origin{RequestID: e.ID})
 	defer cancel()
 	entry := requestlog.Entry{Kind: requestlog.Event, RequestID: e.ID, Operation: operation}
 	err := h.provision(ctx, e, &entry)

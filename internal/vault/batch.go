@@ -142,7 +142,7 @@ func (v *Vault) readOne(ctx context.Context, d database.Database) (p database.Pa
 	if d.SecretVersion == "" {
 		return p, false, internal(errNoVersion)
 	}
-	text, err := v.value(ctx, d.Account, d.ID, d.SecretVersion)
+	text, _, err := v.value(ctx, d.Account, d.ID, d.SecretVersion)
 	switch {
 	case err == nil:
 		if p, err = decode(text); err != nil {

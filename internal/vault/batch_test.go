@@ -207,10 +207,11 @@ func TestPromote_VersionWithoutLabels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	version, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
+	version := added.Version
 	if err := b.DropVersion(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
 	}

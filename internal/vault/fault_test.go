@@ -54,7 +54,7 @@ func TestVault_Retries(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return b.Promote(ctx, d.Account, d.ID, version)
+		return b.Promote(ctx, d.Account, d.ID, version.Version)
 	}
 	schedule := func(ctx context.Context, b bench, d database.Database, _ database.Passwords) error {
 		return b.ScheduleDeletion(ctx, d.Account, d.ID)
@@ -138,10 +138,10 @@ func TestCreate_Exists(t *testing.T) {
 			b, d, p := newBench(t), storetest.Database(storetest.Account(), "orders"), storetest.Passwords()
 			test.prepare(t, b, d, p)
 			b.wire.Script("CreateSecret", exists)
-			version, err := b.Create(storetest.Context(t), d, p)
+			stored, err := b.Create(storetest.Context(t), d, p)
 			if test.done {
-				if err != nil || version != d.ID {
-					t.Fatalf("version %q, %v", version, err)
+				if err != nil || stored.Version != d.ID || !strings.HasPrefix(stored.ARN, "arn:aws:secretsmanager:") {
+					t.Fatalf("stored %+v, %v", stored, err)
 				}
 				return
 			}
@@ -251,7 +251,7 @@ func TestSafety_VersionLimit(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return b.Promote(quick(t), d.Account, d.ID, version)
+			return b.Promote(quick(t), d.Account, d.ID, version.Version)
 		},
 	} {
 		t.Run(operation, func(t *testing.T) {
@@ -287,5 +287,5 @@ func TestPromote_LabelKeepsMoving(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wire.Script("UpdateSecretVersionStage", moved)
-	wantKind(t, b.Promote(quick(t), d.Account, d.ID, version), apierror.Unavailable)
+	wantKind(t, b.Promote(quick(t), d.Account, d.ID, version.Version), apierror.Unavailable)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/apierror"
@@ -106,10 +107,11 @@ func TestPromote_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	version, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
+	version := added.Version
 	b.wantLabels(t, d, map[string][]string{d.ID: {"AWSCURRENT"}, version: {"headgate-" + version}})
 	if err := b.Promote(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
@@ -124,10 +126,11 @@ func TestDropVersion_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	version, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
+	version := added.Version
 	if err := b.DropVersion(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
 	}
@@ -179,4 +182,31 @@ func TestRead_MalformedSecret(t *testing.T) {
 	wantRedacted(t, err, "hunter2")
 	_, err = b.Read(storetest.Context(t), d.Account, d.ID, "")
 	wantKind(t, err, apierror.Internal)
+}
+
+func TestVault_ARN(t *testing.T) {
+	t.Parallel()
+	b, ctx := newBench(t), storetest.Context(t)
+	d, p, token := storetest.Database(storetest.Account(), "orders"), storetest.Passwords(), storetest.ID()
+	created, err := b.Create(ctx, d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := b.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: b.name(d)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := aws.ToString(secret.ARN)
+	added, err := b.AddVersion(ctx, d, p, token)
+	if err != nil || created.ARN != want || added != (database.SecretVersion{Version: token, ARN: want}) {
+		t.Errorf("created %+v, added %+v, error %v, want %s", created, added, err, want)
+	}
+	again, err := b.Recreate(ctx, d, p, storetest.ID())
+	if err != nil || again.ARN != want {
+		t.Errorf("recreated %+v, error %v, want %s", again, err, want)
+	}
+	b.wire.Script("PutSecretValue", exists)
+	if repeated, err := b.AddVersion(ctx, d, p, token); err != nil || repeated != added {
+		t.Errorf("repeated %+v, error %v, want %+v", repeated, err, added)
+	}
 }

@@ -28,7 +28,7 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 	}
 	var secret string
 	err := callUntilFound(ctx, func(ctx context.Context) (err error) {
-		secret, err = v.getSecretValue(ctx, account, id, version)
+		secret, _, err = v.getSecretValue(ctx, account, id, version)
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, account, id) {
@@ -44,23 +44,23 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 	return p, nil
 }
 
-// value returns the text of a version of a secret.
-func (v *Vault) value(ctx context.Context, account, id, version string) (string, error) {
-	var secret string
-	err := call(ctx, func(ctx context.Context) (err error) {
-		secret, err = v.getSecretValue(ctx, account, id, version)
+// value returns the text of a version of a secret, and the secret's ARN.
+func (v *Vault) value(ctx context.Context, account, id, version string) (secret, arn string, err error) {
+	err = call(ctx, func(ctx context.Context) (err error) {
+		secret, arn, err = v.getSecretValue(ctx, account, id, version)
 		return err
 	})
-	return secret, err
+	return secret, arn, err
 }
 
-// getSecretValue makes one attempt to get the text of a version of a secret.
-func (v *Vault) getSecretValue(ctx context.Context, account, id, version string) (string, error) {
+// getSecretValue makes one attempt to get the text of a version of a secret, and the
+// secret's ARN.
+func (v *Vault) getSecretValue(ctx context.Context, account, id, version string) (secret, arn string, err error) {
 	out, err := v.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: v.name(account, id), VersionId: &version})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return aws.ToString(out.SecretString), nil
+	return aws.ToString(out.SecretString), aws.ToString(out.ARN), nil
 }
 
 // Promote makes a version the current one and removes its own label. It does so
@@ -137,7 +137,7 @@ func (v *Vault) checkExists(ctx context.Context, account, id, version string, la
 	if _, ok := labels[version]; ok {
 		return nil
 	}
-	_, err := v.getSecretValue(ctx, account, id, version)
+	_, _, err := v.getSecretValue(ctx, account, id, version)
 	return err
 }
 

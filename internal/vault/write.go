@@ -18,72 +18,75 @@ func (v *Vault) Prepare(ctx context.Context) {
 	}
 }
 
-// Create creates d's secret and returns its first version, which is d.ID. It is
-// idempotent; other passwords for the same ID are an error. The error's kind is
+// Create creates d's secret. Its first version is d.ID. Create is idempotent; other passwords for the same ID are an error. The error's kind is
 // Throttled, Unavailable or Internal.
-func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (string, error) {
+func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (database.SecretVersion, error) {
 	secret, err := encode(d, p)
 	if err != nil {
-		return "", internal(err)
+		return database.SecretVersion{}, internal(err)
 	}
-	err = v.createSecret(ctx, d, secret, d.ID)
+	arn, err := v.createSecret(ctx, d, secret, d.ID)
 	if isNotFound(err) {
 		// It is the encryption key that does not exist.
-		return "", internal(redact("CreateSecret", err))
+		return database.SecretVersion{}, internal(redact("CreateSecret", err))
 	}
-	return v.stored(ctx, "CreateSecret", d, d.ID, secret, err)
+	return v.stored(ctx, "CreateSecret", d, database.SecretVersion{Version: d.ID, ARN: arn}, secret, err)
 }
 
-// AddVersion adds a version with token as its VersionId and returns that. The
-// version is not current until Promote is called. token is a UUID that no other
+// AddVersion adds a version with token as its VersionId. The version is not current until Promote is called. token is a UUID that no other
 // version of the secret has. AddVersion is idempotent. The error's kind is NotFound
 // if there is no secret, Throttled, Unavailable or Internal.
 //
 // Secrets Manager removes versions without a label, and advises against new ones
 // at a sustained rate of more than one in ten minutes.
-func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
 	secret, err := encode(d, p)
 	if err != nil {
-		return "", internal(err)
+		return database.SecretVersion{}, internal(err)
 	}
 	in := &secretsmanager.PutSecretValueInput{
 		SecretId: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
 		VersionStages: []string{versionLabel(token)},
 	}
+	added := database.SecretVersion{Version: token}
 	err = call(ctx, func(ctx context.Context) error {
-		_, err := v.client.PutSecretValue(ctx, in)
+		out, err := v.client.PutSecretValue(ctx, in)
+		if err == nil {
+			added.ARN = aws.ToString(out.ARN)
+		}
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, d.Account, d.ID) {
-		return "", notFound("PutSecretValue", err)
+		return database.SecretVersion{}, notFound("PutSecretValue", err)
 	}
-	return v.stored(ctx, "PutSecretValue", d, token, secret, err)
+	return v.stored(ctx, "PutSecretValue", d, added, secret, err)
 }
 
 // Recreate creates d's secret with token as its first version. If the secret exists,
 // perhaps scheduled for deletion, Recreate restores it and adds the version. It is
 // idempotent. The error's kind is Throttled, Unavailable or Internal.
-func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (string, error) {
+func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
 	secret, err := encode(d, p)
 	if err != nil {
-		return "", internal(err)
+		return database.SecretVersion{}, internal(err)
 	}
-	err = v.createSecret(ctx, d, secret, token)
+	arn, err := v.createSecret(ctx, d, secret, token)
 	_, exists := errors.AsType[*types.ResourceExistsException](err)
 	switch {
 	case err == nil:
-		return token, nil
+		return database.SecretVersion{Version: token, ARN: arn}, nil
 	case !exists && !isInvalidRequest(err):
-		return "", callError("CreateSecret", err)
+		return database.SecretVersion{}, callError("CreateSecret", err)
 	}
 	if err := v.Restore(ctx, d.Account, d.ID); err != nil {
-		return "", err
+		return database.SecretVersion{}, err
 	}
 	return v.AddVersion(ctx, d, p, token)
 }
 
-// createSecret creates d's secret with token as its first version.
-func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, token string) error {
+// createSecret creates d's secret with token as its first version, and returns its
+// ARN.
+func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, token string) (arn string, err error) {
 	in := &secretsmanager.CreateSecretInput{
 		Name: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
 		Tags: v.tags(d),
@@ -91,10 +94,14 @@ func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, t
 	if v.config.KMSKeyID != "" {
 		in.KmsKeyId = &v.config.KMSKeyID
 	}
-	return call(ctx, func(ctx context.Context) error {
-		_, err := v.client.CreateSecret(ctx, in)
+	err = call(ctx, func(ctx context.Context) error {
+		out, err := v.client.CreateSecret(ctx, in)
+		if err == nil {
+			arn = aws.ToString(out.ARN)
+		}
 		return err
 	})
+	return arn, err
 }
 
 // Restore cancels the scheduled deletion of a secret. A secret that is not scheduled,
@@ -114,20 +121,21 @@ func (v *Vault) Restore(ctx context.Context, account, id string) error {
 // stored returns the version that a write with the given error stored. Secrets
 // Manager accepts the same write again; compatible services may answer that the
 // version exists, which is a success if it holds the same text.
-func (v *Vault) stored(ctx context.Context, operation string, d database.Database, version, secret string, err error) (string, error) {
+func (v *Vault) stored(ctx context.Context, operation string, d database.Database, written database.SecretVersion, secret string, err error) (database.SecretVersion, error) {
 	if err == nil {
-		return version, nil
+		return written, nil
 	}
 	if _, exists := errors.AsType[*types.ResourceExistsException](err); exists {
-		found, readErr := v.value(ctx, d.Account, d.ID, version)
+		found, arn, readErr := v.value(ctx, d.Account, d.ID, written.Version)
 		switch {
 		case readErr == nil && found == secret:
-			return version, nil
+			written.ARN = arn
+			return written, nil
 		case readErr != nil && !isNotFound(readErr):
-			return "", callError("GetSecretValue", readErr)
+			return database.SecretVersion{}, callError("GetSecretValue", readErr)
 		}
 	}
-	return "", callError(operation, err)
+	return database.SecretVersion{}, callError(operation, err)
 }
 
 func (v *Vault) tags(d database.Database) []types.Tag {

@@ -18,7 +18,8 @@ const maxSecrets = 100
 
 // Contents is what a stack's stores hold, read without headgate.
 type Contents struct {
-	// Items has all items of the table, Databases those that are databases.
+	// Items has all items of the table but tombstones, which stay after a delete.
+	// Databases has those that are databases.
 	Items, Databases []map[string]types.AttributeValue
 	// Names maps each reserved name to its database's ID.
 	Names map[string]string
@@ -33,9 +34,12 @@ func (s *Stack) Contents(ctx context.Context) (Contents, error) {
 	if err != nil {
 		return c, fmt.Errorf("scan table %s: %w", s.Table, err)
 	}
-	c.Items = table.Items
 	for _, item := range table.Items {
 		key := Text(item["SK"])
+		if strings.HasPrefix(key, "deleted#") {
+			continue
+		}
+		c.Items = append(c.Items, item)
 		if strings.HasPrefix(key, "database#") {
 			c.Databases = append(c.Databases, item)
 		} else if name, ok := strings.CutPrefix(key, "name#"); ok {

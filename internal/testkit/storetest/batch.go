@@ -24,9 +24,10 @@ func batchTests() map[string]func(*testing.T, database.Vault) {
 func createMany(t *testing.T, v database.Vault, n int) ([]database.Database, []database.Passwords) {
 	t.Helper()
 	account, ds, ps := Account(), make([]database.Database, n), make([]database.Passwords, n)
-	must(t, errors.Join(Race(n, func(i int) (err error) {
+	must(t, errors.Join(Race(n, func(i int) error {
 		ds[i], ps[i] = Database(account, "orders"), Passwords()
-		ds[i].SecretVersion, err = v.Create(Context(t), ds[i], ps[i])
+		stored, err := v.Create(Context(t), ds[i], ps[i])
+		ds[i].SecretVersion = stored.Version
 		return err
 	})...))
 	return ds, ps
@@ -60,10 +61,10 @@ func noneAreRead(t *testing.T, v database.Vault) {
 func otherVersionsAreRead(t *testing.T, v database.Vault) {
 	ds, ps := createMany(t, v, 25)
 	for _, i := range []int{0, 19, 20, 24} {
-		var err error
 		ps[i] = Passwords()
-		ds[i].SecretVersion, err = v.AddVersion(Context(t), ds[i], ps[i], ID())
+		added, err := v.AddVersion(Context(t), ds[i], ps[i], ID())
 		must(t, err)
+		ds[i].SecretVersion = added.Version
 	}
 	// One version that is current, and one that was.
 	must(t, v.Promote(Context(t), ds[0].Account, ds[0].ID, ds[0].SecretVersion))

@@ -45,12 +45,12 @@ func RunVault(t *testing.T, open func(*testing.T) database.Vault) {
 func create(t *testing.T, v database.Vault) (database.Database, database.Passwords, string) {
 	t.Helper()
 	d, p := Database(Account(), "orders"), Passwords()
-	version, err := v.Create(Context(t), d, p)
+	stored, err := v.Create(Context(t), d, p)
 	must(t, err)
-	if version == "" {
+	if stored.Version == "" {
 		t.Fatal("no version")
 	}
-	return d, p, version
+	return d, p, stored.Version
 }
 
 func wantPasswords(t *testing.T, v database.Vault, d database.Database, version string, want database.Passwords) {
@@ -79,17 +79,17 @@ func createdIsRead(t *testing.T, v database.Vault) {
 func withoutPrimary(t *testing.T, v database.Vault) {
 	d, p := Database(Account(), "orders"), database.Passwords{Main: Passwords().Main}
 	d.Primary = nil
-	version, err := v.Create(Context(t), d, p)
+	stored, err := v.Create(Context(t), d, p)
 	must(t, err)
-	wantPasswords(t, v, d, version, p)
+	wantPasswords(t, v, d, stored.Version, p)
 }
 
 func sameCreateIsDone(t *testing.T, v database.Vault) {
 	d, p, version := create(t, v)
 	again, err := v.Create(Context(t), d, p)
 	must(t, err)
-	if again != version {
-		t.Errorf("version %s, want %s", again, version)
+	if again.Version != version {
+		t.Errorf("version %s, want %s", again.Version, version)
 	}
 	wantPasswords(t, v, d, version, p)
 }
@@ -103,17 +103,17 @@ func otherCreateIsRefused(t *testing.T, v database.Vault) {
 
 func racingCreates(t *testing.T, v database.Vault) {
 	d, p := Database(Account(), "orders"), Passwords()
-	versions := make([]string, racers)
+	versions := make([]database.SecretVersion, racers)
 	must(t, errors.Join(Race(racers, func(i int) (err error) {
 		versions[i], err = v.Create(Context(t), d, p)
 		return err
 	})...))
 	for _, version := range versions {
 		if version != versions[0] {
-			t.Errorf("versions %s and %s", version, versions[0])
+			t.Errorf("versions %v and %v", version, versions[0])
 		}
 	}
-	wantPasswords(t, v, d, versions[0], p)
+	wantPasswords(t, v, d, versions[0].Version, p)
 }
 
 func secretsAreApart(t *testing.T, v database.Vault) {
@@ -128,9 +128,9 @@ func secretsAreApart(t *testing.T, v database.Vault) {
 func add(t *testing.T, v database.Vault, d database.Database) (string, database.Passwords) {
 	t.Helper()
 	p := Passwords()
-	version, err := v.AddVersion(Context(t), d, p, ID())
+	added, err := v.AddVersion(Context(t), d, p, ID())
 	must(t, err)
-	return version, p
+	return added.Version, p
 }
 
 func addedIsRead(t *testing.T, v database.Vault) {
@@ -147,8 +147,8 @@ func sameVersionIsDone(t *testing.T, v database.Vault) {
 	version, q := add(t, v, d)
 	again, err := v.AddVersion(Context(t), d, q, version)
 	must(t, err)
-	if again != version {
-		t.Errorf("version %s, want %s", again, version)
+	if again.Version != version {
+		t.Errorf("version %s, want %s", again.Version, version)
 	}
 }
 
@@ -243,10 +243,10 @@ func scheduledIsNotRead(t *testing.T, v database.Vault) {
 func recreated(t *testing.T, v database.Vault) {
 	d, p, token := Database(Account(), "orders"), Passwords(), ID()
 	for range 2 {
-		version, err := v.Recreate(Context(t), d, p, token)
+		stored, err := v.Recreate(Context(t), d, p, token)
 		must(t, err)
-		wantPasswords(t, v, d, version, p)
-		must(t, v.Promote(Context(t), d.Account, d.ID, version))
+		wantPasswords(t, v, d, stored.Version, p)
+		must(t, v.Promote(Context(t), d.Account, d.ID, stored.Version))
 	}
 }
 
@@ -255,9 +255,9 @@ func recreatedScheduled(t *testing.T, v database.Vault) {
 	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
 	other, token := Passwords(), ID()
 	for range 2 {
-		version, err := v.Recreate(Context(t), d, other, token)
+		stored, err := v.Recreate(Context(t), d, other, token)
 		must(t, err)
-		wantPasswords(t, v, d, version, other)
+		wantPasswords(t, v, d, stored.Version, other)
 	}
 	wantPasswords(t, v, d, first, p)
 	must(t, v.Promote(Context(t), d.Account, d.ID, token))
@@ -267,14 +267,14 @@ func recreatedScheduled(t *testing.T, v database.Vault) {
 func racingRecreations(t *testing.T, v database.Vault) {
 	d, _, _ := create(t, v)
 	must(t, v.ScheduleDeletion(Context(t), d.Account, d.ID))
-	passwords, versions := make([]database.Passwords, racers), make([]string, racers)
+	passwords, versions := make([]database.Passwords, racers), make([]database.SecretVersion, racers)
 	must(t, errors.Join(Race(racers, func(i int) (err error) {
 		passwords[i] = Passwords()
 		versions[i], err = v.Recreate(Context(t), d, passwords[i], ID())
 		return err
 	})...))
 	for i := range racers {
-		wantPasswords(t, v, d, versions[i], passwords[i])
+		wantPasswords(t, v, d, versions[i].Version, passwords[i])
 	}
 }
 
