@@ -42,11 +42,14 @@ type scene struct {
 // onScene builds the programs, starts the servers, calls do, and stops the
 // servers.
 func onScene(ctx context.Context, do func(*scene) error) (err error) {
-	machine, err := deployment.Open(ctx, pgserver.Options{}, programs+naive, programs+hello, programs+clients)
+	machine, err := deployment.Open(ctx, pgserver.Options{}, programs+naive, programs+hello, programs+floor)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, machine.Close()) }()
+	if err := writeAlike(ctx, machine); err != nil {
+		return err
+	}
 	stack, err := machine.NewStack(ctx)
 	if err != nil {
 		return err
@@ -171,9 +174,13 @@ func (t traffic) minus(earlier traffic) traffic {
 	return traffic{t.postgres.Minus(earlier.postgres), t.dynamo.Minus(earlier.dynamo), t.secrets.Minus(earlier.secrets)}
 }
 
-// start starts a program on a network. It needs a Stop.
+// start starts a program on a network, in the environment that template.yaml sets; the
+// naive one has no setting of its own. It needs a Stop.
 func (s *scene) start(ctx context.Context, program string, n *network) (*runtimeapi.Function, error) {
 	url := func(l *link.Link) string { return "https://127.0.0.1:" + strconv.Itoa(l.Port()) }
 	env := append(s.Env(url(n.dynamo)), "AWS_ENDPOINT_URL_DYNAMODB="+url(n.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER="+url(n.secrets))
+	if program != naive {
+		env = append(env, "GOMAXPROCS=1")
+	}
 	return s.Start(ctx, program, append(env, s.authorities.env(program)...))
 }

@@ -21,7 +21,7 @@ func toNext(t startTime) time.Duration { return t.toNext }
 func cpu(t startTime) time.Duration    { return t.cpu }
 
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
-	times := startTimes{append([]string{hello, clients, naive}, s.functions...), map[string][]startTime{}}
+	times := startTimes{append([]string{hello, floor, pinned, naive}, s.functions...), map[string][]startTime{}}
 	for range starts {
 		for _, program := range times.programs {
 			f, err := s.start(ctx, program, s.near)
@@ -35,21 +35,27 @@ func (s *scene) starts(ctx context.Context) (startTimes, error) {
 	return times, nil
 }
 
-// againstHello returns a program's median as a ratio to hello's.
-func (t startTimes) againstHello(program string, property func(startTime) time.Duration) float64 {
-	return ratio(medianOf(t.samples[program], property), medianOf(t.samples[hello], property))
+// against returns a program's median as a ratio to another's.
+func (t startTimes) against(program, other string, property func(startTime) time.Duration) float64 {
+	return ratio(medianOf(t.samples[program], property), medianOf(t.samples[other], property))
 }
 
-func (t startTimes) row() Row {
-	return Row{"create-database's spawn to first next, against hello-world", "×", t.againstHello(ours, toNext), 1.5}
+func (t startTimes) rows() []Row {
+	return []Row{
+		{"create-database's spawn to first next, against the floor", "×", t.against(ours, floor, toNext), 1.05},
+		{"the same, against hello-world", "×", t.against(ours, hello, toNext), 1.75},
+		{"the floor's, against hello-world: by the SDK's clients", "×", t.against(floor, hello, toNext), noGoal},
+		{"the floor's with earlier clients, against hello-world", "×", t.against(pinned, hello, toNext), noGoal},
+	}
 }
 
 func (t startTimes) detail() [][]string {
-	rows := [][]string{{fmt.Sprintf("spawn to first next, median of %d", starts), "time", "against hello-world", "CPU", "against hello-world"}}
+	rows := [][]string{{fmt.Sprintf("spawn to first next, median of %d", starts), "time", "against hello-world", "against the floor", "CPU", "against hello-world", "against the floor"}}
 	for _, program := range t.programs {
 		row := []string{program}
 		for _, property := range []func(startTime) time.Duration{toNext, cpu} {
-			row = append(row, amount(milliseconds(medianOf(t.samples[program], property)), "ms"), amount(t.againstHello(program, property), "×"))
+			row = append(row, amount(milliseconds(medianOf(t.samples[program], property)), "ms"),
+				amount(t.against(program, hello, property), "×"), amount(t.against(program, floor, property), "×"))
 		}
 		rows = append(rows, row)
 	}

@@ -13,15 +13,21 @@ type Row struct {
 	Figure string
 	Unit   string
 	Value  float64
-	// Limit is the greatest value that reaches the goal.
+	// Limit is the greatest value that reaches the goal, or noGoal.
 	Limit float64
 }
+
+// noGoal is the limit of a figure that explains another one.
+const noGoal = 0
 
 // Holds reports whether the goal is reached. NaN does not reach it.
 func (r Row) Holds() bool { return r.Value <= r.Limit }
 
 func (r Row) cells() []string {
 	holds := "yes"
+	if r.Limit == noGoal {
+		return []string{r.Figure, "", amount(r.Value, r.Unit), ""}
+	}
 	if !r.Holds() {
 		holds = "no"
 	}
