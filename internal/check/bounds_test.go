@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestSafety_ReportBounded(t *testing.T) {
 		}
 		r = append(r, check.Fail(check.Tables, check.ServerError, "the failure", "the fix"))
 		bounded := r.Bounded()
-		if size := check.SentSize(bounded); size > check.MaxReport || len(bounded) != len(r) {
+		if size := len(sent(t, bounded)); size > check.MaxReport || len(bounded) != len(r) {
 			t.Errorf("%d findings, %d bytes", len(bounded), size)
 		}
 		if bounded[50] != r[50] {
@@ -36,6 +37,16 @@ func TestSafety_ReportBounded(t *testing.T) {
 			t.Errorf("the last warning is %+v", last)
 		}
 	})
+	t.Run("a size is that of the response", func(t *testing.T) {
+		t.Parallel()
+		const quotes = 2 // around the string
+		for _, text := range []string{"", "x", `"`, `\\`, "\n\u2028", "<é>"} {
+			r := check.Report{check.Fail(check.Tables, check.ServerError, text, "")}
+			if size, want := check.SentSize(r), len(sent(t, r))-quotes; size != want {
+				t.Errorf("%q: %d bytes, want %d", text, size, want)
+			}
+		}
+	})
 	t.Run("a long fix is left out, and the message says so", func(t *testing.T) {
 		t.Parallel()
 		e := check.Report{check.Fail(check.Tables, check.ServerError, "m", strings.Repeat("x", 20_000))}.Bounded()[0]
@@ -43,4 +54,18 @@ func TestSafety_ReportBounded(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+// sent returns v as it is in the response of a function: JSON within a JSON string.
+func sent(t *testing.T, v any) []byte {
+	t.Helper()
+	body, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := json.Marshal(string(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/probe/ask"
+	"github.com/headgate/headgate/internal/probe/facts"
 	"github.com/headgate/headgate/internal/redact"
 )
 
@@ -159,6 +161,27 @@ func TestSafety_FactsAreDecodedApart(t *testing.T) {
 	report := servedBy(serve)(t).probe()
 	if size := len(describe(report)); size > 16<<10 || strings.Contains(describe(report), "rrr") {
 		t.Errorf("the report has %d bytes", size)
+	}
+}
+
+// TestSafety_FactsOfOtherParts answers a part with more than was asked for, or with what
+// can't be taken over.
+func TestSafety_FactsOfOtherParts(t *testing.T) {
+	t.Parallel()
+	huge := strings.Repeat("r", 400_000)
+	for name, answer := range map[string]string{
+		"another part":            `{"publication":{"found":{"age":10}},"server":{"role":"other"},"slot":{"found":{"plugin":"other"}}}`,
+		"another part, malformed": `{"publication":{"found":{"age":10}},"server":{"role":"other"`,
+		"the part, huge":          `{"publication":{"found":{"age":10,"owner":"` + huge + `"}},"server":{"role":"other"}}`,
+		"another part alone":      `{"server":{"role":"other"}}`,
+	} {
+		f := facts.Facts{Server: &facts.Server{Role: "mine"}}
+		if err := ask.Decode(&f, []byte(answer), []facts.Part{facts.PartPublication}); (err == nil) != (name == "another part") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if f.Server.Role != "mine" || f.Slot != nil || (f.Publication != nil) != (name == "another part") {
+			t.Errorf("%s: %+v is taken over", name, f)
+		}
 	}
 }
 
