@@ -1,4 +1,4 @@
-// Command get-database is GET /api/postgres_databases/{id_or_name}.
+// Command get-database is GET /api/postgres_databases/{id_or_name} and its health.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service := awsenv.Must(databases.Open(awsenv.New(os.Getenv), log))
-	lambda.Start(httpapi.Serve(log, httpapi.GetDatabase, httpapi.Databases{Service: service}.Get))
+	endpoints := httpapi.Databases{Service: awsenv.Must(databases.Open(awsenv.New(os.Getenv), log))}
+	lambda.Start(httpapi.ServeRoutes(log, map[httpapi.Operation]httpapi.Endpoint{
+		httpapi.GetDatabase: endpoints.Get, httpapi.GetHealth: endpoints.Health,
+	}))
 }

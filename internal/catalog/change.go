@@ -93,7 +93,7 @@ func versionConflict(err error, existing item, d database.Database) error {
 		fmt.Errorf("%w (after an attempt with an ambiguous outcome: %w)", database.ErrVersionConflict, ambiguous))
 }
 
-// Delete deletes d and the guard on its name, and stores a tombstone, in one
+// Delete deletes d, its health and the guard on its name, and stores a tombstone, in one
 // transaction with optimistic locking. If the outcome of an attempt is ambiguous and the database is gone,
 // Delete has succeeded.
 //
@@ -107,7 +107,8 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 	// The token is new: another call's success is not this one's.
 	err = c.transact(ctx, uuid.NewString(),
 		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d),
-		types.TransactWriteItem{Put: &types.Put{TableName: &c.table, Item: tombstone}})
+		types.TransactWriteItem{Put: &types.Put{TableName: &c.table, Item: tombstone}},
+		types.TransactWriteItem{Delete: &types.Delete{TableName: &c.table, Key: healthKey(d.Account, d.ID)}})
 	if err != nil {
 		return c.deleteError(ctx, err, d)
 	}

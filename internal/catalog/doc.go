@@ -4,7 +4,8 @@
 // holds these items:
 //
 //	PK                SK               attributes
-//	account#<account> database#<id>    version, change, secret_version, created_at, document
+//	account#<account> database#<id>    version, change, secret_version, created_at, document, check_shard
+//	account#<account> health#<id>      change, request_id, document
 //	account#<account> name#<name>      database_id
 //	account#<account> deleted#<id>     document, expires_at
 //	account#<account> request#<hash>   owner, payload_hash, claimed_at, expires_at, database, result
@@ -12,12 +13,17 @@
 //	keys#<account>    key#<key's id>   hash, expires_at
 //	key#<hash>        key              account_id, id, name, created_at, expires_at, revoked_at
 //
-// document is the database as JSON, in a tombstone with the change, the time and the
+// document is the database, or its health (database.HealthRecord), as JSON. A health's
+// change is another one whenever consumers have to be told; other writes keep it. The
+// document of a tombstone is the database with the change, the time and the
 // origin of the delete. publish-changes reads them there, because the record of a
 // deleted item in the table's stream only has the item as it was before. result is the database that a request with an
 // idempotency key created, also as JSON. The table holds no password, which the
 // vault stores, and of an API key only the SHA-256. IDs are UUIDs of version 7, so
 // a query for database# returns an account's databases in the order of creation.
+//
+// The index "checks" (check_shard, PK) has the keys of the databases whose slot is
+// active: only they have a check_shard.
 //
 // Cursor keys and the index of API keys have partitions of their own, because IAM
 // can limit a function to partitions, but not to sort keys: list-databases stores

@@ -29,6 +29,9 @@ const (
 	attrResult      = "result"
 
 	attrCursorKey = "cursor_key"
+
+	attrCheckShard = "check_shard"
+	attrRequestID  = "request_id"
 )
 
 // item is an item of the table or its key.
@@ -42,10 +45,15 @@ func nameKey(account, name string) item { return key(partition(account), "name#"
 
 func claimKey(c database.Claim) item { return key(partition(c.Account), "request#"+c.Key) }
 
+func healthKey(account, id string) item { return key(partition(account), healthPrefix+id) }
+
 func cursorItemKey(account string) item { return key("cursor#"+account, "cursor") }
 
-// databasePrefix begins the sort keys of databases.
-const databasePrefix = "database#"
+// What the sort keys of databases and of their health begin with.
+const (
+	databasePrefix = "database#"
+	healthPrefix   = "health#"
+)
 
 // partition returns the partition key of an account's items.
 func partition(account string) string { return "account#" + account }
@@ -111,6 +119,9 @@ func databaseItem(d database.Database) (item, error) {
 	i[attrSecretVersion] = text(d.SecretVersion)
 	i[attrCreatedAt] = timestamp(d.CreatedAt)
 	i[attrDocument] = text(string(document))
+	if d.Slot.Status == database.SlotActive {
+		i[attrCheckShard] = text(shardKey(database.Ref{Account: d.Account, DatabaseID: d.ID}.Shard()))
+	}
 	return i, nil
 }
 

@@ -46,6 +46,11 @@ func (c *Catalog) listQuery(account, after string) *dynamodb.QueryInput {
 	if after != "" {
 		first = databasePrefix + after + "\x00"
 	}
+	return c.rangeQuery(account, first, last)
+}
+
+// rangeQuery selects the documents of the account's items from one sort key to another.
+func (c *Catalog) rangeQuery(account, first, last string) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &c.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String("#pk = :pk AND #sk BETWEEN :first AND :last"),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/apikey"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
@@ -84,6 +86,7 @@ func TestInsert_StoredItems(t *testing.T) {
 	wantItem(t, tab.item(t, pk, "database#"+d.ID), map[string]string{
 		"PK": pk, "SK": "database#" + d.ID, "version": "N:1", "change": d.Change, "secret_version": d.SecretVersion,
 		"created_at": "2026-03-04T05:06:07.000000891Z", "document": string(document),
+		"check_shard": strconv.Itoa(database.Ref{DatabaseID: d.ID}.Shard()),
 	})
 	wantItem(t, tab.item(t, pk, "name#orders"), map[string]string{
 		"PK": pk, "SK": "name#orders", "database_id": d.ID,

@@ -121,3 +121,20 @@ type Warning struct {
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"`
 }
+
+// Without returns r without the findings that drop holds for. A check that has no
+// finding left has passed.
+func (r Report) Without(drop func(Entry) bool) Report {
+	kept := Report{}
+	for i, e := range r {
+		if !drop(e) {
+			kept = append(kept, e)
+			continue
+		}
+		alone := (len(kept) == 0 || kept[len(kept)-1].Name != e.Name) && (i+1 == len(r) || r[i+1].Name != e.Name)
+		if alone {
+			kept = append(kept, Entry{Name: e.Name, Status: Passed})
+		}
+	}
+	return kept
+}

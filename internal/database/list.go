@@ -14,6 +14,7 @@ type ListOptions struct {
 	// BatchSize is how many databases List reads at a time, 1,000 if it is 0.
 	BatchSize     int
 	WithPasswords bool
+	WithHealth    bool
 }
 
 // Listed is one database of a list. Its passwords are empty where they were not
@@ -21,6 +22,8 @@ type ListOptions struct {
 type Listed struct {
 	Database  Database
 	Passwords Passwords
+	// Health is empty where it was not asked for.
+	Health Health
 }
 
 // List returns the account's databases in the order of their creation. It reads
@@ -64,7 +67,17 @@ func (s *Service) listBatch(ctx context.Context, account, after string, o ListOp
 	}
 	batch := make([]Listed, len(ds))
 	for i, d := range ds {
-		batch[i] = Listed{d, passwords[i]}
+		batch[i] = Listed{Database: d, Passwords: passwords[i]}
+	}
+	if !o.WithHealth || len(ds) == 0 {
+		return batch, nil
+	}
+	records, err := s.Catalog.HealthBetween(ctx, account, ds[0].ID, ds[len(ds)-1].ID)
+	if err != nil {
+		return nil, fmt.Errorf("read health of a list: %w", err)
+	}
+	for i, d := range ds {
+		batch[i].Health = records[d.ID].of(d)
 	}
 	return batch, nil
 }

@@ -29,6 +29,8 @@ type Object struct {
 	Primary           *PrimaryObject  `json:"primary,omitempty"`
 	Annotations       json.RawMessage `json:"annotations,omitempty"`
 	Warnings          []check.Warning `json:"warnings,omitempty"`
+	// Health is set only where it was asked for.
+	Health *Health `json:"health,omitempty"`
 }
 
 // PrimaryObject is the primary in a database object, which never shows its
@@ -69,6 +71,12 @@ func (d Database) Object() Object {
 			SSL: p.SSL, IPv6: p.IPv6, SSLMode: p.SSLMode, SSLRootCert: p.SSLRootCert,
 		}
 	}
+	return o
+}
+
+// WithHealth returns o with its health.
+func (o Object) WithHealth(h Health) Object {
+	o.Health = &h
 	return o
 }
 

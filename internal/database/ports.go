@@ -2,6 +2,8 @@ package database
 
 import (
 	"context"
+	"hash/fnv"
+	"iter"
 	"time"
 
 	"github.com/headgate/headgate/internal/apierror"
@@ -62,6 +64,14 @@ type Maker interface {
 	DropStatements(s Slot) string
 }
 
+// HealthProber looks at targets that are registered, every few minutes. Each call ends
+// within 10 seconds, and early if ctx does.
+type HealthProber interface {
+	// CheckHealth runs the checks that an ordinary session can decide: it takes no
+	// walsender and reads no changes. The size of the retained WAL is judged by l.
+	CheckHealth(ctx context.Context, t Target, l HealthLimits) (check.Report, SlotState)
+}
+
 // Catalog stores databases without their passwords. Every read is consistent.
 // Besides the errors that a method names, errors are of kind Throttled or
 // Unavailable (nothing was changed), UnknownOutcome or Internal.
@@ -104,9 +114,40 @@ type Catalog interface {
 	// Release gives up c if c.Owner still holds it and it has no result.
 	Release(ctx context.Context, c Claim) error
 
+	// Health returns the health that was stored for the account's database with that
+	// ID. The error's kind is NotFound if there is none.
+	Health(ctx context.Context, account, id string) (HealthRecord, error)
+	// HealthBetween returns what Health does for all of the account's databases from
+	// one ID to another, both included, by ID.
+	HealthBetween(ctx context.Context, account, first, last string) (map[string]HealthRecord, error)
+	// PutHealth stores r, on condition that the database exists and that what is stored
+	// has the change previous (empty: nothing is stored). ErrVersionConflict says that
+	// another check was first. The error's kind is NotFound if the database is gone.
+	// Delete removes what PutHealth stored.
+	PutHealth(ctx context.Context, r HealthRecord, previous string) error
+	// ToCheck returns the databases whose slot is active, of one of CheckShards shards.
+	// It is eventually consistent, and ends with its first error.
+	ToCheck(ctx context.Context, shard int) iter.Seq2[Ref, error]
+
 	// CursorKey returns the account's key for signing cursors: CursorKeyBytes random
 	// bytes, made by the first call.
 	CursorKey(ctx context.Context, account string) ([]byte, error)
+}
+
+// CheckShards is the number of shards of the databases to check. Each is read apart.
+const CheckShards = 16
+
+// Ref identifies a database.
+type Ref struct {
+	Account    string `json:"account_id"`
+	DatabaseID string `json:"database_id"`
+}
+
+// Shard returns the shard of r's database.
+func (r Ref) Shard() int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.DatabaseID)) // it never fails
+	return int(h.Sum32() % CheckShards)
 }
 
 // CursorKeyBytes is the length of a key for signing cursors.

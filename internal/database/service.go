@@ -19,6 +19,11 @@ type Service struct {
 	Catalog Catalog
 	Vault   Vault
 	Prober  Prober
+	// HealthProber, HealthLimits and HealthRefresh are used by CheckHealth only. What is
+	// known of a database is stored when it changes, and HealthRefresh after that.
+	HealthProber  HealthProber
+	HealthLimits  HealthLimits
+	HealthRefresh time.Duration
 	// References is used only for passwords by reference.
 	References References
 	// Now is the clock.

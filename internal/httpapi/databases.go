@@ -14,7 +14,7 @@ type Databases struct{ Service *database.Service }
 // Endpoints returns every endpoint by its operation.
 func (d Databases) Endpoints() map[Operation]Endpoint {
 	return map[Operation]Endpoint{
-		CreateDatabase: d.Create, ListDatabases: d.List, GetDatabase: d.Get, UpdateDatabase: d.Update,
+		CreateDatabase: d.Create, ListDatabases: d.List, GetDatabase: d.Get, GetHealth: d.Health, UpdateDatabase: d.Update,
 		DeleteDatabase: d.Delete, TestConnection: d.TestConnection, RefreshTables: d.RefreshTables,
 	}
 }

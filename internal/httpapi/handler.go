@@ -38,8 +38,13 @@ type Handler struct {
 
 // Serve returns the handler of a Lambda function that does one operation.
 func Serve(log *slog.Logger, o Operation, e Endpoint) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	return ServeRoutes(log, map[Operation]Endpoint{o: e})
+}
+
+// ServeRoutes is Serve for a function that does several operations.
+func ServeRoutes(log *slog.Logger, endpoints map[Operation]Endpoint) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	return (&Handler{
-		Endpoints: map[Operation]Endpoint{o: e}, Log: log, Now: time.Now,
+		Endpoints: endpoints, Log: log, Now: time.Now,
 		Namespace: requestlog.Namespace(lambdacontext.LogGroupName),
 	}).Handle
 }

@@ -16,13 +16,13 @@ type listBody struct {
 // List answers GET /api/postgres_databases: 200 with the objects, newest last: up
 // to the limit, or as many as fit into a response.
 func (d Databases) List(ctx context.Context, r *Request) (Response, error) {
-	sensitive := r.flag("show_sensitive", false)
+	sensitive, withHealth := r.flag("show_sensitive", false), r.includesHealth()
 	limit := r.limit()
 	cursor := r.cursor()
 	if err := r.faults.AsError(); err != nil {
 		return Response{}, err
 	}
-	options := database.ListOptions{Cursor: cursor, WithPasswords: sensitive}
+	options := database.ListOptions{Cursor: cursor, WithPasswords: sensitive, WithHealth: withHealth}
 	if limit > 0 {
 		options.BatchSize = limit + 1 // one batch shows whether more remain
 	}
@@ -34,6 +34,9 @@ func (d Databases) List(ctx context.Context, r *Request) (Response, error) {
 			return Response{}, err
 		}
 		o := object(listed.Database, listed.Passwords, sensitive)
+		if body, ok := o.Body.(database.Object); ok && withHealth {
+			o.Body = body.WithHealth(listed.Health)
+		}
 		added, err := p.add(o.Body)
 		if err != nil {
 			return Response{}, err

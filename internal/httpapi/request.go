@@ -117,6 +117,15 @@ func (r *Request) flag(name string, defaultValue bool) bool {
 	return defaultValue
 }
 
+// includesHealth reports whether include asks for the health of databases.
+func (r *Request) includesHealth() bool {
+	v, ok := r.query("include")
+	if ok && v != "health" {
+		r.faults.Add("include", `must be "health"`)
+	}
+	return ok && v == "health"
+}
+
 // limit returns the page size, 0 if none was given.
 func (r *Request) limit() int {
 	const maxLimit = 1000

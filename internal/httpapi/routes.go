@@ -9,14 +9,24 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Operation is the name of the function that answers a route.
+// Operation is the name of what a route does.
 type Operation string
+
+// Function returns the name of the function that answers the operation's routes.
+// Reading a database and its health takes the same permissions.
+func (o Operation) Function() string {
+	if o == GetHealth {
+		return string(GetDatabase)
+	}
+	return string(o)
+}
 
 // The operations of the API.
 const (
 	CreateDatabase Operation = "create-database"
 	ListDatabases  Operation = "list-databases"
 	GetDatabase    Operation = "get-database"
+	GetHealth      Operation = "get-health"
 	UpdateDatabase Operation = "update-database"
 	DeleteDatabase Operation = "delete-database"
 	TestConnection Operation = "test-database"
@@ -44,8 +54,9 @@ func Routes() []Route {
 	update := []string{"dry_run", "show_sensitive", "verify"}
 	return []Route{
 		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
-		{Operation: ListDatabases, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "limit", "cursor"}},
-		{Operation: GetDatabase, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive"}},
+		{Operation: ListDatabases, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "include", "limit", "cursor"}},
+		{Operation: GetDatabase, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive", "include"}},
+		{Operation: GetHealth, Method: http.MethodGet, Path: one + "/health"},
 		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one, Query: update},
 		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one, Query: update},
 		{Operation: DeleteDatabase, Method: http.MethodDelete, Path: one},

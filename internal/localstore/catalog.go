@@ -129,6 +129,9 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 		if err := remove(tx, databases, keyOf(d.Account, d.ID)); err != nil {
 			return err
 		}
+		if err := remove(tx, healths, keyOf(d.Account, d.ID)); err != nil {
+			return err
+		}
 		return remove(tx, names, keyOf(d.Account, existing.Name))
 	})
 }

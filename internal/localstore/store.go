@@ -36,6 +36,7 @@ const (
 	secrets   = "secrets"   // account, ID → secret
 	claims    = "claims"    // account, hash → database.Claim
 	cursors   = "cursors"   // account → key for signing cursors
+	healths   = "healths"   // account, ID → database.HealthRecord
 )
 
 // ErrInUse is the error of Open for a file that another process has open.
@@ -95,7 +96,7 @@ func prepare(path string) error {
 }
 
 func (s *Store) setUp(tx *bolt.Tx) error {
-	for _, name := range []string{databases, names, secrets, claims, cursors} {
+	for _, name := range []string{databases, names, secrets, claims, cursors, healths} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}

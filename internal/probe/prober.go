@@ -18,8 +18,8 @@ import (
 // promises 10 s.
 const Timeout = 9500 * time.Millisecond
 
-// Prober probes targets. It implements database.Prober and keeps no state between
-// probes.
+// Prober probes targets. It implements database.Prober and database.HealthProber, and
+// keeps no state between probes.
 type Prober struct {
 	Client *ask.Client
 }
@@ -30,21 +30,37 @@ func New(policy egress.Policy) *Prober { return &Prober{Client: ask.New(policy)}
 // Probe checks t. A primary is asked concurrently; neither server is dialled if
 // an address of either is not allowed.
 func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examination {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	request := ask.Request{
+	target, primary := p.ask(ctx, t, ask.Request{
 		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot,
 		Session: facts.WALSender, Parts: facts.TargetParts(),
-	}
+	})
+	return examination(t, target, primary)
+}
+
+// CheckHealth checks a registered target by an ordinary session. It is one connection,
+// with nothing asked for after the first flight of statements: TLS, the login and the
+// answers take four round trips, besides TCP's and the request for TLS.
+func (p *Prober) CheckHealth(ctx context.Context, t database.Target, l database.HealthLimits) (check.Report, database.SlotState) {
+	target, primary := p.ask(ctx, t, ask.Request{
+		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot,
+		Session: facts.Ordinary, Parts: facts.HealthParts(), OneFlight: true,
+	})
+	return judge.Health(t, target, primary, l)
+}
+
+// ask returns the evidence about t and about its primary, nil if it has none.
+func (p *Prober) ask(ctx context.Context, t database.Target, request ask.Request) (target facts.Evidence, primaryEvidence *facts.Evidence) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	if t.Primary == nil {
 		host := p.Client.Resolve(ctx, request)
 		askTarget(ctx, host, t)
-		return examination(t, host, nil)
+		return host.Evidence, nil
 	}
 	// Nothing is replicated from the primary: an ordinary session will do.
 	primaryRequest := ask.Request{
 		Endpoint: *t.Primary, Password: t.Passwords.Primary,
-		Session: facts.Ordinary, Parts: facts.PrimaryParts(),
+		Session: facts.Ordinary, Parts: facts.PrimaryParts(), OneFlight: request.OneFlight,
 	}
 	var host, primary *ask.Host
 	concurrently(
@@ -53,18 +69,13 @@ func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examinat
 	if !host.Evidence.Forbidden() && !primary.Evidence.Forbidden() {
 		concurrently(func() { askTarget(ctx, host, t) }, func() { askPrimary(ctx, primary) })
 	}
-	return examination(t, host, primary)
+	return host.Evidence, &primary.Evidence
 }
 
 // examination returns what is known about t. primary is nil if there is none.
-func examination(t database.Target, host, primary *ask.Host) database.Examination {
-	var x database.Examination
-	if primary == nil {
-		x.Report = judge.Report(t, host.Evidence, nil)
-	} else {
-		x.Report = judge.Report(t, host.Evidence, &primary.Evidence)
-	}
-	if id := host.Evidence.Facts.Identity; id != nil {
+func examination(t database.Target, target facts.Evidence, primary *facts.Evidence) database.Examination {
+	x := database.Examination{Report: judge.Report(t, target, primary)}
+	if id := target.Facts.Identity; id != nil {
 		x.Source.SystemIdentifier = *id
 	}
 	return x
@@ -119,7 +130,7 @@ func askTarget(ctx context.Context, host *ask.Host, t database.Target) {
 		return
 	}
 	session.Ask(ctx)
-	if judge.NeedsPeek(t, host.Evidence) {
+	if !host.OneFlight && judge.NeedsPeek(t, host.Evidence) {
 		session.Peek(ctx)
 	}
 }

@@ -49,6 +49,9 @@ type Request struct {
 	Parts   []facts.Part
 	// Slot names the slot and the publication that Parts are about.
 	Slot database.Slot
+	// OneFlight leaves out what is asked only after the answers to the first statements:
+	// what the fixes of some findings are made from.
+	OneFlight bool
 }
 
 // Host is a server whose name was looked up. Its Evidence grows with each step; it

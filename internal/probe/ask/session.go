@@ -98,7 +98,7 @@ func (s *Session) askForTables(ctx context.Context, t transaction) {
 	if bounded && !s.conn.IsClosed() {
 		s.wire.readUntil(ctx, deadline)
 	}
-	if s.conn.IsClosed() {
+	if s.conn.IsClosed() || s.host.OneFlight {
 		return
 	}
 	s.askForRemedies()

@@ -25,6 +25,11 @@ func TargetParts() []Part {
 	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters}
 }
 
+// HealthParts returns the parts that are asked of a target that is registered.
+func HealthParts() []Part {
+	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots}
+}
+
 // PrimaryParts returns the parts that show which cluster a primary belongs to.
 func PrimaryParts() []Part { return []Part{PartServer, PartSettings, PartIdentity} }
 

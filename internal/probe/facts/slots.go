@@ -21,7 +21,8 @@ type Slot struct {
 	Synced             bool    `json:"synced"`              // from 17
 	Age                *int64  `json:"age"`
 	Retained           *int64  `json:"retained"`
-	Idle               *int64  `json:"idle"` // from 17
+	Idle               *int64  `json:"idle"`           // from 17
+	InactiveSince      *string `json:"inactive_since"` // from 17
 	// WaitsFor has the first processes that the creation of the slot waits for. A
 	// prepared transaction has 0.
 	WaitsFor []int64 `json:"waits_for"`

@@ -13,6 +13,7 @@ type subject struct {
 	// primary is nil if the target has none.
 	primary *server
 	slot    database.Slot
+	limits  limits
 }
 
 // server is the evidence about one server, with what the caller said about it.
@@ -58,10 +59,7 @@ func checks() []row {
 // Report returns the report on t. primary is the evidence about t's primary, nil if
 // it has none.
 func Report(t database.Target, target facts.Evidence, primary *facts.Evidence) check.Report {
-	s := subject{server: server{Evidence: target, endpoint: t.Endpoint}, slot: t.Slot}
-	if primary != nil && t.Primary != nil {
-		s.primary = &server{Evidence: *primary, endpoint: *t.Primary, path: "primary."}
-	}
+	s := newSubject(t, target, primary)
 	var report check.Report
 	for _, r := range checks() {
 		report = append(report, r.entries(s)...)
@@ -70,6 +68,14 @@ func Report(t database.Target, target facts.Evidence, primary *facts.Evidence) c
 		report[len(report)-1] = check.Fail(check.Tables, check.NotChecked, unchecked(facts.PartTableList, f), "")
 	}
 	return screen(report, t, &target, primary)
+}
+
+func newSubject(t database.Target, target facts.Evidence, primary *facts.Evidence) subject {
+	s := subject{server: server{Evidence: target, endpoint: t.Endpoint}, slot: t.Slot, limits: registrationLimits()}
+	if primary != nil && t.Primary != nil {
+		s.primary = &server{Evidence: *primary, endpoint: *t.Primary, path: "primary."}
+	}
+	return s
 }
 
 // entries returns the check's part of the report.

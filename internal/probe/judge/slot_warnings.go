@@ -9,15 +9,24 @@ import (
 	"github.com/headgate/headgate/internal/probe/quote"
 )
 
-const (
-	// maxRetained is how much WAL a slot may retain, in bytes, before that is worth
-	// a warning: a slot that was made for a new source retains next to none.
-	maxRetained = 256 << 20
-	// minSafeWAL is how much WAL has to be left before the slot is lost, in bytes.
-	minSafeWAL = 256 << 20
-	// maxStandbyLag is how far a connected standby may be behind, in bytes.
-	maxStandbyLag = 16 << 20
-)
+// maxStandbyLag is how far a connected standby may be behind, in bytes.
+const maxStandbyLag = 16 << 20
+
+// limits are the sizes of WAL at which a slot has a warning.
+type limits struct {
+	// maxRetained is how much WAL a slot may retain, in bytes.
+	maxRetained int64
+	// How much WAL has to be left before the slot is lost, in bytes and in percent of
+	// max_slot_wal_keep_size.
+	minSafeBytes   int64
+	minSafePercent int
+}
+
+// registrationLimits returns the limits for a slot that is about to be registered: one
+// that was made for a new source retains next to nothing.
+func registrationLimits() limits {
+	return limits{maxRetained: 256 << 20, minSafeBytes: 256 << 20, minSafePercent: 25}
+}
 
 func slotWarnings(s subject) []check.Entry {
 	slot := s.Facts.FoundSlot()
@@ -30,7 +39,7 @@ func slotWarnings(s subject) []check.Entry {
 		warn(check.SlotActive, name+" is being read by another process"+reader(slot)+"; only one can read it at a time",
 			"stop the other reader before this one starts")
 	}
-	if slot.Retained != nil && *slot.Retained > maxRetained {
+	if slot.Retained != nil && *slot.Retained > s.limits.maxRetained {
 		warn(check.SlotLagging, name+" retains "+megabytes(*slot.Retained)+" of WAL that was not confirmed: the changes in it are sent first", "")
 	}
 	if held := heldBackBy(s.server); len(held) > 0 {
@@ -95,7 +104,7 @@ func walLimit(s subject) []check.Entry {
 	switch {
 	case slot.WALStatus == "unreserved":
 		message = name + " retains more WAL than max_slot_wal_keep_size allows, and is lost at the next checkpoint"
-	case slot.SafeWALSize != nil && limit > 0 && (*slot.SafeWALSize < minSafeWAL || *slot.SafeWALSize < limit/4):
+	case slot.SafeWALSize != nil && limit > 0 && (*slot.SafeWALSize < s.limits.minSafeBytes || *slot.SafeWALSize < limit/100*int64(s.limits.minSafePercent)):
 		message = name + " is lost once it retains more than max_slot_wal_keep_size (" + megabytes(limit) + "), which is " + megabytes(*slot.SafeWALSize) + " of WAL from now"
 	default:
 		return nil

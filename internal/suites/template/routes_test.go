@@ -55,7 +55,7 @@ func checkRoutes(t template, _ map[string]program) []string {
 func codeRoutes() map[route]bool {
 	routes := map[route]bool{}
 	for _, r := range httpapi.Routes() {
-		routes[route{strings.ToLower(r.Method), r.Path, string(r.Operation)}] = r.Public
+		routes[route{strings.ToLower(r.Method), r.Path, r.Operation.Function()}] = r.Public
 		routes[route{"any", r.Path, "not-found"}] = false
 	}
 	for _, path := range []string{"/", "/{proxy+}"} {

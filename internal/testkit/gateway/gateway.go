@@ -73,7 +73,7 @@ func Header(response events.APIGatewayProxyResponse) http.Header {
 func route(method, path string) (function, resource string, parameters map[string]string) {
 	for _, r := range httpapi.Routes() {
 		if parameters, ok := match(r.Path, strings.TrimSuffix(path, "/")); ok && r.Method == method {
-			return string(r.Operation), r.Path, parameters
+			return r.Operation.Function(), r.Path, parameters
 		}
 	}
 	return notFound, "/{proxy+}", map[string]string{"proxy": strings.TrimPrefix(path, "/")}
