@@ -37,6 +37,7 @@ AND x.oid NOT IN (SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = '
 database AS (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
 SELECT pg_catalog.jsonb_build_object('total', (SELECT pg_catalog.count(*) FROM candidate),
 'tables', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('partitioned', x.relkind = 'p',
+'inherited', x.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = x.oid),
 'owner_may', pg_catalog.has_database_privilege(x.relowner, d.oid, 'CREATE')) ORDER BY x.n) FROM candidate x CROSS JOIN database d WHERE x.n <= ` + limit + `),
 'may', (SELECT pg_catalog.has_database_privilege(d.oid, 'CREATE') FROM database d),
 'database_owner', (SELECT pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),

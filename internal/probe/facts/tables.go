@@ -149,10 +149,12 @@ type Candidates struct {
 }
 
 // Candidate is a table that could be published. OwnerMay is whether its owner may make
-// a publication.
+// a publication. Inherited is true if other tables, which are no partitions, inherit from
+// it.
 type Candidate struct {
 	Object
 
 	Partitioned bool `json:"partitioned"`
+	Inherited   bool `json:"inherited"`
 	OwnerMay    bool `json:"owner_may"`
 }

@@ -35,9 +35,9 @@ func addressFindings(s server) []check.Entry {
 			"add the address or its range to EGRESS_ALLOW of this deployment, if it may reach it: the address is in the line of this request in the deployment's log")
 	case facts.WrongFamily:
 		if s.endpoint.IPv6 {
-			return fail(check.NoIPv6Address, " has only IPv4 addresses, and "+s.path+"ipv6 is true", `send "ipv6": false`)
+			return fail(check.NoIPv6Address, " has only IPv4 addresses, and "+s.path+"ipv6 is true", s.send(`"ipv6": false`))
 		}
-		return fail(check.NoIPv4Address, " has only IPv6 addresses, and "+s.path+"ipv6 is false", `send "ipv6": true`)
+		return fail(check.NoIPv4Address, " has only IPv6 addresses, and "+s.path+"ipv6 is false", s.send(`"ipv6": true`))
 	default: // facts.LookupFailed
 		return fail(check.HostnameNotFound, " could not be looked up in DNS: the name server did not answer", "")
 	}

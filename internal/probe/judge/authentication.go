@@ -63,9 +63,9 @@ func loginFailure(s server, f facts.Failure) check.Entry {
 	case facts.NoProcess:
 		return fail(check.ServerUnavailable, "the server could not accept another connection", "")
 	case facts.CleartextUnverified:
-		fix := `send "ssl_mode": "verify-full"`
+		fix := s.send(`"ssl_mode": "verify-full"`)
 		if s.endpoint.SSLRootCert != "" {
-			fix = "set the method scram-sha-256 in pg_hba.conf in place of password, or give the server a certificate of a public authority and send no ssl_root_cert"
+			fix = "set the method scram-sha-256 in pg_hba.conf in place of password, or give the server a certificate of a public authority and send no " + s.path + "ssl_root_cert"
 		}
 		return fail(check.ConnectionNotPermitted,
 			"the server asks for the password in cleartext, and a password from a referenced secret is sent only to a server "+

@@ -56,7 +56,7 @@ func publicationMissingFinding(s subject, name string) check.Entry {
 	var r remedy
 	statement, message := "CREATE PUBLICATION "+name, absent
 	if tables := candidateObjects(*s.Candidates); len(tables) > 0 {
-		r.add(statement+" FOR TABLE "+list(tables)+viaRoot(*s.Candidates), tables...)
+		r.add(statement+" FOR TABLE "+candidateList(*s.Candidates)+viaRoot(*s.Candidates), tables...)
 		message += "; the fix lists tables whose updates and deletes go on working: leave out what the consumer does not need"
 		message += more(s.Candidates.Total - len(tables))
 	} else {
@@ -103,6 +103,20 @@ func candidateObjects(c facts.Candidates) []facts.Object {
 	return objects
 }
 
+// candidateList returns the candidates as a publication lists them. Without ONLY, a table
+// takes along those that inherit from it, of which some may have no key.
+func candidateList(c facts.Candidates) string {
+	var listed []string
+	for _, t := range c.Tables {
+		only := ""
+		if t.Inherited {
+			only = "ONLY "
+		}
+		listed = append(listed, only+quote.Qualified(t.Name))
+	}
+	return strings.Join(listed, ", ")
+}
+
 // viaRoot returns the option with which the changes of partitions come under the names
 // of their tables.
 func viaRoot(c facts.Candidates) string {
@@ -144,7 +158,7 @@ func emptyPublication(s subject, name string) (string, remedy) {
 		message += "; unlogged tables can't be published"
 	}
 	if tables := candidateObjects(*c); len(tables) > 0 {
-		r.add("ALTER PUBLICATION "+name+" ADD TABLE "+list(tables), append(tables, s.publicationObject())...)
+		r.add("ALTER PUBLICATION "+name+" ADD TABLE "+candidateList(*c), append(tables, s.publicationObject())...)
 		message += "; the fix lists tables whose updates and deletes go on working: leave out what the consumer does not need" + more(c.Total-len(tables))
 	}
 	return message, r

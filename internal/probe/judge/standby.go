@@ -72,7 +72,7 @@ func primaryFindings(s subject) []check.Entry {
 	}
 	var findings []check.Entry
 	if s.primary.TLSOnly { // what was asked was asked over TLS
-		findings = fail(check.PrimaryUnreachable, "the primary can't be asked: "+tlsOnly(*s.primary), s.primary.sendSSL())
+		findings = fail(check.PrimaryUnreachable, "the primary can't be asked: "+tlsOnly(*s.primary), s.primary.send(`"ssl": true`))
 	}
 	return append(findings, otherPrimary(s)...)
 }

@@ -37,7 +37,7 @@ func notUsed(s server) []check.Entry {
 		return nil
 	}
 	return []check.Entry{check.Warn(check.TLS, check.TLSNotUsed,
-		s.name()+" offers TLS, and "+s.path+"ssl is false: all data, and logins, cross the network unencrypted", s.sendSSL())}
+		s.name()+" offers TLS, and "+s.path+"ssl is false: all data, and logins, cross the network unencrypted", s.send(`"ssl": true`))}
 }
 
 // name returns what to call the server.
@@ -48,12 +48,12 @@ func (s *server) name() string {
 	return "the server"
 }
 
-// sendSSL returns the change of the payload that turns TLS on.
-func (s *server) sendSSL() string {
+// send says to send members of the payload, in the part of it that the server has.
+func (s *server) send(members string) string {
 	if s.path != "" {
-		return `send "ssl": true in primary`
+		return "send " + members + " in primary"
 	}
-	return `send "ssl": true`
+	return "send " + members
 }
 
 // tlsOnly says that the server rejects the role without TLS.
@@ -67,7 +67,7 @@ func tlsFindings(s server) []check.Entry {
 		findings = append(findings, check.Fail(check.TLS, code, message, fix))
 	}
 	if s.TLSOnly {
-		fail(check.TLSRequired, tlsOnly(s), s.sendSSL())
+		fail(check.TLSRequired, tlsOnly(s), s.send(`"ssl": true`))
 	}
 	f := s.StoppedAt(facts.Encrypted)
 	if f == nil {
@@ -84,7 +84,7 @@ func tlsFindings(s server) []check.Entry {
 		facts.CertificateNotYetValid, facts.CertificateNotVerified:
 		findings = append(findings, invalidCertificate(s, *f))
 	case facts.CleartextWithoutTLS:
-		fail(check.TLSRequired, cleartext, s.sendSSL())
+		fail(check.TLSRequired, cleartext, s.send(`"ssl": true`))
 	case facts.CleartextNoTLS:
 		fail(check.TLSRequired, cleartext, "set the method scram-sha-256 in pg_hba.conf in place of password, or turn TLS on, on the server")
 	default: // facts.HandshakeFailed
@@ -101,9 +101,9 @@ func invalidCertificate(s server, f facts.Failure) check.Entry {
 	}
 	switch f.Kind {
 	case facts.CertificateUnknownAuthority:
-		fix := "send the certificate of that authority in ssl_root_cert"
+		fix := "send the certificate of that authority in " + s.path + "ssl_root_cert"
 		if s.endpoint.SSLRootCert != "" {
-			fix = "send the certificate of that authority in ssl_root_cert, in place of or in addition to the ones that were sent"
+			fix += ", in place of or in addition to the ones that were sent"
 		}
 		return fail("was issued by an authority that is not trusted here: "+f.Detail, fix)
 	case facts.CertificateOtherHost:
@@ -112,7 +112,7 @@ func invalidCertificate(s server, f facts.Failure) check.Entry {
 				"give the server a certificate with "+quote.Name(s.endpoint.Hostname)+" as a subject alternative name")
 		}
 		return fail("is for another host: it names "+f.Detail+", and not "+quote.Name(s.endpoint.Hostname),
-			"send as hostname a name that the certificate has, or give the server a certificate for "+quote.Name(s.endpoint.Hostname))
+			"send as "+s.path+"hostname a name that the certificate has, or give the server a certificate for "+quote.Name(s.endpoint.Hostname))
 	case facts.CertificateExpired:
 		return fail("expired on "+f.Detail, "renew the server's certificate")
 	case facts.CertificateNotYetValid:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -50,7 +51,9 @@ func loginWith(ctx context.Context, e database.Endpoint, password string, params
 		return nil, err
 	}
 	config.Host, config.Port, config.Database, config.User, config.Password = e.Hostname, uint16(e.Port), e.Database, e.Username, password
-	config.Fallbacks, config.RuntimeParams, config.ConnectTimeout = nil, params, loginTime
+	// The encoding that consumers ask for, whatever the role's own is.
+	config.Fallbacks, config.RuntimeParams, config.ConnectTimeout = nil, map[string]string{"client_encoding": "UTF8"}, loginTime
+	maps.Copy(config.RuntimeParams, params)
 	// Channel binding is optional, and no consumer here insists on it.
 	config.ChannelBinding = "disable"
 	if !e.SSL {

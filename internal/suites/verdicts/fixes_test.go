@@ -54,6 +54,9 @@ func (w *world) apply(ctx context.Context, f check.Entry) error {
 		return w.applySQL(ctx, f, f.Fix)
 	case strings.Contains(f.Fix, "pg_hba.conf"):
 		return w.applyHBA(ctx, f.Fix)
+	case strings.Contains(f.Fix, "of the server itself, not of the pooler"):
+		w.target.Endpoint.Port = w.lease.target().Port()
+		return nil
 	case sendsPrimary(f.Fix):
 		return w.applyPrimary(f.Fix)
 	case strings.HasPrefix(f.Fix, "send ") || strings.HasPrefix(f.Fix, "leave "):
@@ -105,7 +108,7 @@ func (w *world) runner(f check.Entry) string {
 // the role may not, it is run by the superuser so that the scene goes on.
 func (w *world) applySQL(ctx context.Context, f check.Entry, sql string) error {
 	_, comment, _ := strings.Cut(sql, " -- ")
-	db, server := w.target.Endpoint.Database, w.lease.primary
+	db, server := w.database(), w.lease.primary
 	if strings.Contains(comment, "in another database") {
 		db = "postgres"
 	}
@@ -216,8 +219,12 @@ func (w *world) applyPrimary(fix string) error {
 	if w.lease.standby == nil {
 		return errNoForm
 	}
-	if strings.Contains(fix, `"ssl": true`) {
+	switch {
+	case strings.Contains(fix, `"ssl": true`):
 		w.target.Primary.SSL = true
+		return nil
+	case strings.Contains(fix, "primary.ssl_root_cert"):
+		w.target.Primary.SSLRootCert = string(w.lease.authority)
 		return nil
 	}
 	primary := w.target.Endpoint

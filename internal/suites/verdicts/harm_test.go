@@ -11,15 +11,18 @@ type snapshot map[string]string
 
 // harmless are queries whose rows, a key and a value, no fix may change or remove.
 func (w *world) harmless() map[string]string {
-	slot := literal(w.target.Slot.SlotName)
+	slot, ancestors := literal(w.target.Slot.SlotName), "pg_partition_ancestors(c.oid)"
+	if w.plan.major < 12 {
+		ancestors = "(SELECT c.oid AS relid) itself"
+	}
 	return map[string]string{
-		"slot": `SELECT slot_name, concat_ws(' ', plugin, database, slot_type, confirmed_flush_lsn, wal_status = 'lost') FROM pg_replication_slots WHERE slot_name <> ` + slot +
+		"slot": `SELECT slot_name, concat_ws(' ', plugin, database, slot_type, confirmed_flush_lsn, to_jsonb(pg_replication_slots) ->> 'wal_status' = 'lost') FROM pg_replication_slots WHERE slot_name <> ` + slot +
 			` OR plugin IS DISTINCT FROM 'pgoutput' OR database IS DISTINCT FROM ` + literal(w.names.database),
 		"publication":         `SELECT pubname, concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_publication WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || tablename, '' FROM pg_publication_tables WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type,
 CASE WHEN EXISTS (SELECT FROM pg_publication_tables pt WHERE pubname = ` + literal(w.target.Slot.PublicationName) + ` 
-  AND (to_regclass(format('%I.%I', schemaname, tablename)) = c.oid OR to_regclass(format('%I.%I', schemaname, tablename)) IN (SELECT relid FROM pg_partition_ancestors(c.oid)))) THEN 'published' END
+  AND (to_regclass(format('%I.%I', schemaname, tablename)) = c.oid OR to_regclass(format('%I.%I', schemaname, tablename)) IN (SELECT relid FROM ` + ancestors + `))) THEN 'published' END
 FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE c.relnamespace::regnamespace::text NOT LIKE 'pg_%'`,
 		"role":  `SELECT rolname, concat_ws(' ', rolcanlogin, rolreplication, rolsuper, rolbypassrls) FROM pg_roles WHERE rolname <> ` + literal(w.names.role),

@@ -38,7 +38,7 @@ type choice struct {
 func axes() []axis {
 	return []axis{
 		namesAxis(), roleAxis(), privilegeAxis(), loginAxis(), encryptionAxis(), certificateAxis(), passwordAxis(),
-		publicationAxis(), viaRootAxis(), pendingAxis(), slotAxis(), obstacleAxis(), settingsAxis(), standbyAxis(), endpointAxis(),
+		frontAxis(), publicationAxis(), viaRootAxis(), pendingAxis(), slotAxis(), obstacleAxis(), settingsAxis(), standbyAxis(), endpointAxis(),
 	}
 }
 

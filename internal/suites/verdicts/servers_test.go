@@ -78,14 +78,15 @@ func (l *lease) certify(ctx context.Context, kind certificateKind) error {
 		if err != nil {
 			return err
 		}
-		if kind != noCertificate {
-			c := all[kind]
-			if err := errors.Join(overwrite(data, "server.crt", c.Certificate), overwrite(data, "server.key", c.Key),
-				overwrite(data, "root.crt", c.Authority)); err != nil {
-				return err
-			}
-			l.authority = c.Authority
+		c := all[kind]
+		if kind == noCertificate {
+			c = all[ecdsaCertificate] // in place for whoever turns TLS on
 		}
+		if err := errors.Join(overwrite(data, "server.crt", c.Certificate), overwrite(data, "server.key", c.Key),
+			overwrite(data, "root.crt", c.Authority)); err != nil {
+			return err
+		}
+		l.authority = c.Authority
 		if strings.Contains(l.key, "allow_alter_system") {
 			continue // ssl stays on
 		}

@@ -211,6 +211,10 @@ func (t table) creation() []string {
 	return append(all, t.create...)
 }
 
+// inherited reports whether t's rows are in tables that inherit from it and are no
+// partitions: those are published apart.
+func (t table) inherited() bool { return t.columns != "" && len(t.leaves) > 0 }
+
 // listed is the table as CREATE PUBLICATION … FOR TABLE lists it, empty for not
 // at all.
 func (t table) listed() string {

@@ -24,6 +24,9 @@ type trouble struct {
 	optional bool
 }
 
+// oldestMajor is the first major version that the contract has.
+const oldestMajor = 12
+
 // troubles are what the report has to say of what was observed.
 func (w *world) troubles(o *observation) []trouble {
 	var all []trouble
@@ -31,7 +34,12 @@ func (w *world) troubles(o *observation) []trouble {
 		all = append(all, trouble{what: "the login fails: " + o.login.Error(), codes: w.loginCodes(o, o.login)})
 	}
 	if codes := o.startCodes(w); o.start != nil {
-		all = append(all, trouble{what: "the slot can't be started: " + o.start.Error(), codes: codes})
+		if stateOf(o.start) == "42601" { // an ordinary session, to which START_REPLICATION is a syntax error
+			all = append(all, trouble{what: "replication does not pass: " + o.start.Error(), codes: []check.Code{check.ConnectionPooler}})
+		}
+		if len(codes) > 0 || len(all) == 0 {
+			all = append(all, trouble{what: "the slot can't be started: " + o.start.Error(), codes: codes})
+		}
 	} else if o.login != nil && len(codes) > 0 {
 		all = append(all, trouble{what: "the slot could not be started", codes: codes})
 	}
@@ -56,8 +64,10 @@ func (w *world) loginCodes(o *observation, err error) []check.Code {
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		codes := o.refusalCodes(e)
-		if e.Code == "53300" && o.ordinary != nil && err != o.ordinary {
-			codes = append(codes, w.loginCodes(o, o.ordinary)...)
+		if (e.Code == "53300" || e.Code == "08P01") && o.ordinary != nil && err != o.ordinary {
+			if codes = append(codes, w.loginCodes(o, o.ordinary)...); stateOf(o.ordinary) == "53300" {
+				codes = append(codes, check.TooManyConnections) // walsenders have a limit of their own
+			}
 		}
 		return codes
 	}
@@ -94,6 +104,8 @@ func (o *observation) refusalCodes(e *pgconn.PgError) []check.Code {
 			return []check.Code{check.AuthenticationFailed, check.ConnectionNotPermitted}
 		}
 		return []check.Code{check.ConnectionNotPermitted}
+	case "08P01":
+		return []check.Code{check.ConnectionPooler}
 	case "3D000":
 		return []check.Code{check.DatabaseNotFound}
 	case "42501":
@@ -181,6 +193,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 			all = append(all, trouble{what: what, codes: codes, optional: optional})
 		}
 	}
+	add(w.plan.major < oldestMajor, false, "a version that is not supported", check.UnsupportedServerVersion)
 	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
 	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", check.TLSNotUsed, check.TLSRequired)
 	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
@@ -209,9 +222,9 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	waits := f.Settings["synchronized_standby_slots"] != ""
 	add(waits, true, "standbys are waited for", check.SlotHeldBack)
 	const muchToRead = 16 << 20 // from where headgate may leave it untried
-	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits
+	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits || w.pooler != nil
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
-	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser, "a table can't be read", check.TablesUnreadable, notChecked)
+	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser || w.scene.Choices["role"] == "sets another role that may read", "a table can't be read", check.TablesUnreadable, notChecked)
 	add(w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["obstacle"] != "", true, "settings can't be read", notChecked)
 	return all
 }

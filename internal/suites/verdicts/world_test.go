@@ -13,6 +13,7 @@ import (
 
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/testkit/localrun"
+	"github.com/headgate/headgate/internal/testkit/pgbouncer"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 )
 
@@ -40,6 +41,7 @@ type world struct {
 	// script is what was executed, as a person would repeat it.
 	script     []string
 	held       []*pgconn.PgConn
+	pooler     *pgbouncer.PgBouncer // nil for none
 	closedPort int
 	row        int64
 	// pendingRows are the rows, by table, whose changes wait in the slot; nil before
@@ -116,6 +118,9 @@ func (w *world) step(ctx context.Context, st step) error {
 	if rest, ok := strings.CutPrefix(sql, "ALTER SYSTEM SET "); ok {
 		name, _, _ := strings.Cut(rest, " ")
 		w.settings = append(w.settings, name)
+	}
+	if st.slotServer && w.lease.standby != nil && w.plan.major < 16 {
+		return nil // a standby can't have one
 	}
 	if st.slotServer && w.lease.standby != nil {
 		return w.onStandby(ctx, at, sql)
@@ -279,6 +284,9 @@ func stateOf(err error) string {
 // again.
 func (w *world) remove(ctx context.Context) {
 	w.closeHeld(ctx)
+	if w.pooler != nil {
+		w.pooler.Stop()
+	}
 	if w.lease.dirty {
 		return
 	}

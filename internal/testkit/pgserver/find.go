@@ -17,8 +17,11 @@ import (
 )
 
 // OldestMajor and NewestMajor are the range of major versions of Postgres that
-// this package can install and run.
+// this package can install and run. UnsupportedMajor can be installed too: a server of
+// it accepts connections, for tests that it is rejected, and can't have a standby.
 const (
+	UnsupportedMajor = OldestMajor - 1
+
 	OldestMajor = 12
 	NewestMajor = 18
 )
@@ -49,6 +52,9 @@ func Find(ctx context.Context) (Installation, error) {
 	var failures []error
 	for _, directory := range candidates(ctx) {
 		installation, err := inspect(ctx, owner, directory)
+		if err == nil && installation.Major < OldestMajor {
+			err = fmt.Errorf("use Postgres %s in %s: older than %d", installation.Version, directory, OldestMajor)
+		}
 		if err == nil {
 			return installation, nil
 		}
@@ -139,9 +145,6 @@ func parseVersion(directory, output string) (Installation, error) {
 	major, err := strconv.Atoi(match[2])
 	if err != nil {
 		return Installation{}, fmt.Errorf("parse version of %s: %w", directory, err)
-	}
-	if major < OldestMajor {
-		return Installation{}, fmt.Errorf("use Postgres %s in %s: older than %d", match[1], directory, OldestMajor)
 	}
 	return Installation{BinDir: directory, Major: major, Version: match[1]}, nil
 }

@@ -29,7 +29,9 @@ const (
 // Postgres, or nothing for one that is not supported.
 func release(major int) string {
 	switch major {
-	case 12:
+	case UnsupportedMajor:
+		return "11.22.1-beta.11"
+	case OldestMajor:
 		return "12.22.0-beta.15"
 	case 13:
 		return "13.23.0-beta.16"

@@ -190,7 +190,7 @@ func TestStart_InvalidSetting(t *testing.T) {
 
 func TestInstall_UnsupportedMajor(t *testing.T) {
 	t.Parallel()
-	for _, major := range []int{0, pgserver.OldestMajor - 1, pgserver.NewestMajor + 1} {
+	for _, major := range []int{0, pgserver.UnsupportedMajor - 1, pgserver.NewestMajor + 1} {
 		if _, err := pgserver.Install(deadline(t), major); err == nil {
 			t.Errorf("major %d returns no error", major)
 		}
