@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +117,13 @@ func (d *deployed) request(t *testing.T, method, target string, payload any) str
 	return text + " " + out.Body
 }
 
+// functionEchoes returns the places in which the built functions meet every form of
+// the password: settings, roles, plugins and other names in the facts, SQLSTATEs, and
+// the rows of a list.
+func functionEchoes() []string {
+	return []string{"facts", "facts that pass", "rows", "login refused with ", "statements refused with "}
+}
+
 // TestEchoes_Functions has the built functions talk to servers that repeat the
 // password, and searches the table, the logs, the bus, and the errors that go to the
 // dead-letter queue.
@@ -126,7 +134,9 @@ func TestEchoes_Functions(t *testing.T) {
 	d := newDeployed(t, "create-database", "update-database", "test-database", "refresh-tables", "list-databases", "provision-database")
 	for _, place := range echoes() {
 		for i, form := range encodings() {
-			if (i+len(place.name))%6 != 0 { // each takes seven invocations; all forms are tried in this process
+			// Each takes seven invocations: in places like those, every form is tried in this
+			// process only.
+			if !slices.Contains(functionEchoes(), place.name) && (i+len(place.name))%6 != 0 {
 				continue
 			}
 			total.add(echoesTried, 1)
