@@ -93,6 +93,16 @@ func Do(ctx context.Context, p Policy, call func(context.Context) error) error {
 	}
 }
 
+// Call is Do with one call of an SDK's method, whose output it returns.
+func Call[In, Out, Options any](ctx context.Context, p Policy, method func(context.Context, *In, ...func(*Options)) (*Out, error), in *In) (*Out, error) {
+	var out *Out
+	err := Do(ctx, p, func(ctx context.Context) (err error) {
+		out, err = method(ctx, in)
+		return err
+	})
+	return out, err
+}
+
 func failure(outcome Outcome, err, ambiguous error) error {
 	if ambiguous != nil {
 		outcome = Ambiguous

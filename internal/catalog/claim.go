@@ -31,11 +31,7 @@ const (
 // Unavailable (nothing was changed), UnknownOutcome or Internal. A claim with an
 // unknown outcome lapses after database.ClaimTime.
 func (c *Catalog) Claim(ctx context.Context, claim database.Claim) (database.Claim, error) {
-	in := c.claimInput(claim)
-	err := write(ctx, func(ctx context.Context) error {
-		_, err := c.client.PutItem(ctx, in)
-		return err
-	})
+	err := write(ctx, c.client.PutItem, c.claimInput(claim))
 	if err == nil {
 		return claim, nil
 	}
@@ -76,16 +72,12 @@ func existingClaim(i item, claim database.Claim) (database.Claim, error) {
 // otherwise it changes nothing. The error's kind is Throttled or Unavailable
 // (nothing was changed), UnknownOutcome or Internal.
 func (c *Catalog) Release(ctx context.Context, claim database.Claim) error {
-	in := &dynamodb.DeleteItemInput{
+	err := write(ctx, c.client.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName:                 &c.table,
 		Key:                       claimKey(claim),
 		ConditionExpression:       aws.String(heldWithoutResult),
 		ExpressionAttributeNames:  map[string]string{"#owner": attrOwner, "#result": attrResult},
 		ExpressionAttributeValues: item{":owner": text(claim.Owner)},
-	}
-	err := write(ctx, func(ctx context.Context) error {
-		_, err := c.client.DeleteItem(ctx, in)
-		return err
 	})
 	if err == nil || isConditionFailed(err) {
 		return nil

@@ -47,11 +47,8 @@ func (c *Catalog) createCursorKey(ctx context.Context, account string) error {
 	rand.Read(key) // never fails
 	stored := cursorItemKey(account)
 	stored[attrCursorKey] = &types.AttributeValueMemberB{Value: key}
-	err := write(ctx, func(ctx context.Context) error {
-		_, err := c.client.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: &c.table, Item: stored, ConditionExpression: aws.String(notExists),
-		})
-		return err
+	err := write(ctx, c.client.PutItem, &dynamodb.PutItemInput{
+		TableName: &c.table, Item: stored, ConditionExpression: aws.String(notExists),
 	})
 	if err == nil || isConditionFailed(err) {
 		return nil

@@ -68,10 +68,7 @@ func (s *Keys) Revoke(ctx context.Context, account, id string, at time.Time) err
 	if err != nil {
 		return err
 	}
-	err = write(ctx, func(ctx context.Context) error {
-		_, err := s.catalog.client.UpdateItem(ctx, s.revocation(account, index.text(attrHash), at))
-		return err
-	})
+	err = write(ctx, s.catalog.client.UpdateItem, s.revocation(account, index.text(attrHash), at))
 	if err == nil {
 		return nil
 	}

@@ -65,12 +65,8 @@ func (c *Catalog) rangeQuery(account, first, last string) *dynamodb.QueryInput {
 }
 
 func (c *Catalog) queryPage(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
-	var page *dynamodb.QueryOutput
 	policy := awsretry.Policy{Timeout: pageTimeout, AttemptTimeout: pageAttemptTimeout}
-	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
-		page, err = c.client.Query(ctx, in)
-		return err
-	})
+	page, err := awsretry.Call(ctx, policy, c.client.Query, in)
 	if err != nil {
 		return nil, awsretry.DomainError(err, fmt.Errorf("list databases: %w", err), apierror.Unavailable)
 	}

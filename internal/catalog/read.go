@@ -43,14 +43,9 @@ func (c *Catalog) Get(ctx context.Context, account, id string) (database.Databas
 
 // get reads one item consistently.
 func (c *Catalog) get(ctx context.Context, k item) (item, error) {
-	var out *dynamodb.GetItemOutput
 	policy := awsretry.Policy{Timeout: readTimeout, AttemptTimeout: readAttemptTimeout}
-	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
-		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true),
-		})
-		return err
-	})
+	in := &dynamodb.GetItemInput{TableName: &c.table, Key: k, ConsistentRead: aws.Bool(true)}
+	out, err := awsretry.Call(ctx, policy, c.client.GetItem, in)
 	if err != nil {
 		return nil, awsretry.DomainError(err, fmt.Errorf("read item: %w", err), apierror.Unavailable)
 	}

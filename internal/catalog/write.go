@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/headgate/headgate/internal/awsretry"
 )
 
 // write makes a conditional write of one item, with retries.
-func write(ctx context.Context, attempt func(context.Context) error) error {
+func write[In, Out any](ctx context.Context, method func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), in *In) error {
 	policy := awsretry.Policy{
 		Timeout: writeTimeout, AttemptTimeout: writeAttemptTimeout, RetryAmbiguous: true, Classify: classifyWrite,
 	}
-	return awsretry.Do(ctx, policy, attempt)
+	_, err := awsretry.Call(ctx, policy, method, in)
+	return err
 }
 
 // classifyWrite makes a failed condition final: the caller tells from the item

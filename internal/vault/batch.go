@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/headgate/headgate/internal/awsretry"
@@ -56,43 +57,34 @@ func (v *Vault) readBatch(ctx context.Context, ds []database.Database, all []dat
 	}
 	for i := from; i < to; i++ {
 		secret, ok := found[*v.name(ds[i].Account, ds[i].ID)]
-		if !ok || secret.version != ds[i].SecretVersion {
+		if !ok || aws.ToString(secret.VersionId) != ds[i].SecretVersion {
 			remaining = append(remaining, i)
 			continue
 		}
-		if all[i], err = decode(secret.text); err != nil {
+		if all[i], err = decode(aws.ToString(secret.SecretString)); err != nil {
 			return nil, internal(err)
 		}
 	}
 	return remaining, nil
 }
 
-type secretValue struct{ version, text string }
-
 // batch returns the current versions of the secrets of ds by name. A secret that
 // cannot be read is missing: reading it alone tells why.
-func (v *Vault) batch(ctx context.Context, ds []database.Database) (map[string]secretValue, error) {
+func (v *Vault) batch(ctx context.Context, ds []database.Database) (map[string]types.SecretValueEntry, error) {
 	in := &secretsmanager.BatchGetSecretValueInput{}
 	for _, d := range ds {
 		in.SecretIdList = append(in.SecretIdList, *v.name(d.Account, d.ID))
 	}
-	found := make(map[string]secretValue, len(ds))
-	policy := awsretry.Policy{
-		Timeout: callTimeout, AttemptTimeout: attemptTimeout,
-		RetryAmbiguous: true, RetryThrottled: true, Classify: classify,
-	}
-	err := awsretry.Do(ctx, policy, func(ctx context.Context) error {
-		out, err := v.client.BatchGetSecretValue(ctx, in)
-		if err != nil {
-			return err
-		}
-		for _, s := range out.SecretValues {
-			found[aws.ToString(s.Name)] = secretValue{version: aws.ToString(s.VersionId), text: aws.ToString(s.SecretString)}
-		}
-		return nil
-	})
-	if err != nil && !isNotFound(err) && !isInvalidRequest(err) {
+	out, err := awsretry.Call(ctx, patient(callTimeout, attemptTimeout), v.client.BatchGetSecretValue, in)
+	switch {
+	case isNotFound(err), isInvalidRequest(err):
+		return nil, nil
+	case err != nil:
 		return nil, callError("BatchGetSecretValue", err)
+	}
+	found := make(map[string]types.SecretValueEntry, len(ds))
+	for _, s := range out.SecretValues {
+		found[aws.ToString(s.Name)] = s
 	}
 	return found, nil
 }
@@ -142,10 +134,10 @@ func (v *Vault) readOne(ctx context.Context, d database.Database) (p database.Pa
 	if d.SecretVersion == "" {
 		return p, false, internal(errNoVersion)
 	}
-	text, _, err := v.value(ctx, d.Account, d.ID, d.SecretVersion)
+	out, err := awsretry.Call(ctx, usual(), v.client.GetSecretValue, v.valueInput(d.Account, d.ID, d.SecretVersion))
 	switch {
 	case err == nil:
-		if p, err = decode(text); err != nil {
+		if p, err = decode(aws.ToString(out.SecretString)); err != nil {
 			return p, false, internal(err)
 		}
 		return p, false, nil

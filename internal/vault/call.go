@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/headgate/headgate/internal/awsretry"
 )
@@ -13,10 +14,14 @@ var (
 	errLabelMoved = errors.New("another request moved the label")
 )
 
-// call makes up to 3 attempts.
-func call(ctx context.Context, attempt func(context.Context) error) error {
-	policy := awsretry.Policy{Timeout: callTimeout, AttemptTimeout: attemptTimeout, Classify: classify}
-	return awsretry.Do(ctx, policy, attempt)
+// usual returns the policy of most calls: up to 3 attempts.
+func usual() awsretry.Policy {
+	return awsretry.Policy{Timeout: callTimeout, AttemptTimeout: attemptTimeout, Classify: classify}
+}
+
+// patient returns the policy of reads of many secrets, which are throttled first.
+func patient(timeout, attemptTimeout time.Duration) awsretry.Policy {
+	return awsretry.Policy{Timeout: timeout, AttemptTimeout: attemptTimeout, RetryAmbiguous: true, RetryThrottled: true, Classify: classify}
 }
 
 // classify makes every rejection final: all calls are idempotent, so a rejection

@@ -32,7 +32,7 @@ func (v *Vault) Secrets(ctx context.Context) ([]sweep.Secret, error) {
 	var all []sweep.Secret
 	in := v.listInput()
 	for {
-		page, err := v.listPage(ctx, in)
+		page, err := awsretry.Call(ctx, patient(pageTimeout, pageAttemptTimeout), v.client.ListSecrets, in)
 		if err != nil {
 			return nil, callError("ListSecrets", err)
 		}
@@ -60,26 +60,10 @@ func (v *Vault) listInput() *secretsmanager.ListSecretsInput {
 	}
 }
 
-func (v *Vault) listPage(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
-	var page *secretsmanager.ListSecretsOutput
-	policy := awsretry.Policy{
-		Timeout: pageTimeout, AttemptTimeout: pageAttemptTimeout,
-		RetryAmbiguous: true, RetryThrottled: true, Classify: classify,
-	}
-	err := awsretry.Do(ctx, policy, func(ctx context.Context) (err error) {
-		page, err = v.client.ListSecrets(ctx, in)
-		return err
-	})
-	return page, err
-}
-
 // ownSecret returns the entry as a secret of this deployment, and whether it
 // certainly is one.
 func (v *Vault) ownSecret(entry types.SecretListEntry) (sweep.Secret, bool) {
-	tags := make(map[string]string, len(entry.Tags))
-	for _, tag := range entry.Tags {
-		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
+	tags := tagsOf(entry.Tags)
 	account, id := tags[TagAccount], tags[TagDatabase]
 	switch {
 	case entry.DeletedDate != nil, entry.CreatedDate == nil, aws.ToString(entry.OwningService) != "":

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -41,21 +42,15 @@ var _ database.References = (*References)(nil)
 // that is not gets the same error as one that does not exist. The host and the port
 // are the owner's choice, in the secret or by the tag.
 func (r *References) Open(ctx context.Context, account, arn string) (database.Referenced, error) {
-	tags, err := r.tags(ctx, arn)
+	described, err := awsretry.Call(ctx, usual(), r.client.DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: &arn})
 	if err != nil {
 		return database.Referenced{}, openError("DescribeSecret", err)
 	}
+	tags := tagsOf(described.Tags)
 	if tags[TagSharedWith] != r.prefix+"/"+account {
 		return database.Referenced{}, apierror.New(apierror.NotFound, "the secret is not shared with the account", nil)
 	}
-	var secret string
-	err = call(ctx, func(ctx context.Context) error {
-		out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
-		if err == nil {
-			secret = aws.ToString(out.SecretString)
-		}
-		return err
-	})
+	out, err := awsretry.Call(ctx, usual(), r.client.GetSecretValue, &secretsmanager.GetSecretValueInput{SecretId: &arn})
 	if isDenied(err) {
 		return database.Referenced{}, apierror.New(apierror.Invalid, "names a secret that is shared with this account and may not be read: "+
 			"this deployment may not use the KMS key that encrypts it, unless the parameter SharedSecretKeyArns lists the key", redact("GetSecretValue", err))
@@ -63,23 +58,7 @@ func (r *References) Open(ctx context.Context, account, arn string) (database.Re
 	if err != nil {
 		return database.Referenced{}, openError("GetSecretValue", err)
 	}
-	return parseReferenced(secret, tags[TagHost])
-}
-
-// tags returns the tags of a secret.
-func (r *References) tags(ctx context.Context, arn string) (map[string]string, error) {
-	tags := map[string]string{}
-	err := call(ctx, func(ctx context.Context) error {
-		out, err := r.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
-		if err != nil {
-			return err
-		}
-		for _, tag := range out.Tags {
-			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-		}
-		return nil
-	})
-	return tags, err
+	return parseReferenced(aws.ToString(out.SecretString), tags[TagHost])
 }
 
 func isDenied(err error) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/headgate/headgate/internal/database"
 )
@@ -60,6 +61,15 @@ func Open(sdk aws.Config, config Config) *Vault {
 // References returns the reader of secrets that belong to others.
 func (v *Vault) References() *References {
 	return &References{client: v.client, prefix: v.config.Prefix}
+}
+
+// tagsOf returns the values of a secret's tags by their keys.
+func tagsOf(list []types.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, tag := range list {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
 }
 
 // name returns the name of a database's secret.

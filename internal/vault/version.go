@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -26,9 +27,9 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 		// Secrets Manager would return the current version.
 		return database.Passwords{}, internal(errNoVersion)
 	}
-	var secret string
+	var out *secretsmanager.GetSecretValueOutput
 	err := callUntilFound(ctx, func(ctx context.Context) (err error) {
-		secret, _, err = v.getSecretValue(ctx, account, id, version)
+		out, err = v.client.GetSecretValue(ctx, v.valueInput(account, id, version))
 		return err
 	})
 	if isInvalidRequest(err) && v.isScheduled(ctx, account, id) {
@@ -37,30 +38,15 @@ func (v *Vault) Read(ctx context.Context, account, id, version string) (database
 	if err != nil {
 		return database.Passwords{}, callError("GetSecretValue", err)
 	}
-	p, err := decode(secret)
+	p, err := decode(aws.ToString(out.SecretString))
 	if err != nil {
 		return database.Passwords{}, internal(err)
 	}
 	return p, nil
 }
 
-// value returns the text of a version of a secret, and the secret's ARN.
-func (v *Vault) value(ctx context.Context, account, id, version string) (secret, arn string, err error) {
-	err = call(ctx, func(ctx context.Context) (err error) {
-		secret, arn, err = v.getSecretValue(ctx, account, id, version)
-		return err
-	})
-	return secret, arn, err
-}
-
-// getSecretValue makes one attempt to get the text of a version of a secret, and the
-// secret's ARN.
-func (v *Vault) getSecretValue(ctx context.Context, account, id, version string) (secret, arn string, err error) {
-	out, err := v.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: v.name(account, id), VersionId: &version})
-	if err != nil {
-		return "", "", err
-	}
-	return aws.ToString(out.SecretString), aws.ToString(out.ARN), nil
+func (v *Vault) valueInput(account, id, version string) *secretsmanager.GetSecretValueInput {
+	return &secretsmanager.GetSecretValueInput{SecretId: v.name(account, id), VersionId: &version}
 }
 
 // Promote makes a version the current one and removes its own label. It does so
@@ -94,7 +80,7 @@ func (v *Vault) Promote(ctx context.Context, account, id, version string) error 
 // does not exist is no error. The error's kind is Throttled, Unavailable or
 // Internal.
 func (v *Vault) DropVersion(ctx context.Context, account, id, version string) error {
-	err := call(ctx, func(ctx context.Context) error {
+	err := awsretry.Do(ctx, usual(), func(ctx context.Context) error {
 		labels, err := v.labels(ctx, account, id)
 		if err != nil {
 			return err
@@ -137,7 +123,7 @@ func (v *Vault) checkExists(ctx context.Context, account, id, version string, la
 	if _, ok := labels[version]; ok {
 		return nil
 	}
-	_, _, err := v.getSecretValue(ctx, account, id, version)
+	_, err := v.client.GetSecretValue(ctx, v.valueInput(account, id, version))
 	return err
 }
 

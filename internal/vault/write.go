@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/headgate/headgate/internal/awsretry"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -25,12 +26,15 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 	if err != nil {
 		return database.SecretVersion{}, internal(err)
 	}
-	arn, err := v.createSecret(ctx, d, secret, d.ID)
-	if isNotFound(err) {
+	created, err := v.createSecret(ctx, d, secret, d.ID)
+	switch {
+	case err == nil:
+		return created, nil
+	case isNotFound(err):
 		// It is the encryption key that does not exist.
 		return database.SecretVersion{}, internal(redact("CreateSecret", err))
 	}
-	return v.stored(ctx, "CreateSecret", d, database.SecretVersion{Version: d.ID, ARN: arn}, secret, err)
+	return v.stored(ctx, "CreateSecret", d, d.ID, secret, err)
 }
 
 // AddVersion adds a version with token as its VersionId. The version is not current until Promote is called. token is a UUID that no other
@@ -48,18 +52,14 @@ func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.
 		SecretId: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
 		VersionStages: []string{versionLabel(token)},
 	}
-	added := database.SecretVersion{Version: token}
-	err = call(ctx, func(ctx context.Context) error {
-		out, err := v.client.PutSecretValue(ctx, in)
-		if err == nil {
-			added.ARN = aws.ToString(out.ARN)
-		}
-		return err
-	})
+	out, err := awsretry.Call(ctx, usual(), v.client.PutSecretValue, in)
+	if err == nil {
+		return database.SecretVersion{Version: token, ARN: aws.ToString(out.ARN)}, nil
+	}
 	if isInvalidRequest(err) && v.isScheduled(ctx, d.Account, d.ID) {
 		return database.SecretVersion{}, notFound("PutSecretValue", err)
 	}
-	return v.stored(ctx, "PutSecretValue", d, added, secret, err)
+	return v.stored(ctx, "PutSecretValue", d, token, secret, err)
 }
 
 // Recreate creates d's secret with token as its first version. If the secret exists,
@@ -70,11 +70,11 @@ func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Pa
 	if err != nil {
 		return database.SecretVersion{}, internal(err)
 	}
-	arn, err := v.createSecret(ctx, d, secret, token)
+	created, err := v.createSecret(ctx, d, secret, token)
 	_, exists := errors.AsType[*types.ResourceExistsException](err)
 	switch {
 	case err == nil:
-		return database.SecretVersion{Version: token, ARN: arn}, nil
+		return created, nil
 	case !exists && !isInvalidRequest(err):
 		return database.SecretVersion{}, callError("CreateSecret", err)
 	}
@@ -84,9 +84,8 @@ func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Pa
 	return v.AddVersion(ctx, d, p, token)
 }
 
-// createSecret creates d's secret with token as its first version, and returns its
-// ARN.
-func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, token string) (arn string, err error) {
+// createSecret creates d's secret with token as its first version.
+func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, token string) (database.SecretVersion, error) {
 	in := &secretsmanager.CreateSecretInput{
 		Name: v.name(d.Account, d.ID), ClientRequestToken: &token, SecretString: &secret,
 		Tags: v.tags(d),
@@ -94,43 +93,33 @@ func (v *Vault) createSecret(ctx context.Context, d database.Database, secret, t
 	if v.config.KMSKeyID != "" {
 		in.KmsKeyId = &v.config.KMSKeyID
 	}
-	err = call(ctx, func(ctx context.Context) error {
-		out, err := v.client.CreateSecret(ctx, in)
-		if err == nil {
-			arn = aws.ToString(out.ARN)
-		}
-		return err
-	})
-	return arn, err
+	out, err := awsretry.Call(ctx, usual(), v.client.CreateSecret, in)
+	if err != nil {
+		return database.SecretVersion{}, err
+	}
+	return database.SecretVersion{Version: token, ARN: aws.ToString(out.ARN)}, nil
 }
 
 // Restore cancels the scheduled deletion of a secret. A secret that is not scheduled,
 // or does not exist, is no error. The error's kind is Throttled, Unavailable or
 // Internal.
 func (v *Vault) Restore(ctx context.Context, account, id string) error {
-	err := call(ctx, func(ctx context.Context) error {
-		_, err := v.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: v.name(account, id)})
-		return err
-	})
+	_, err := awsretry.Call(ctx, usual(), v.client.RestoreSecret, &secretsmanager.RestoreSecretInput{SecretId: v.name(account, id)})
 	if err == nil || isNotFound(err) {
 		return nil
 	}
 	return callError("RestoreSecret", err)
 }
 
-// stored returns the version that a write with the given error stored. Secrets
+// stored returns the version that a write stored although it failed with err. Secrets
 // Manager accepts the same write again; compatible services may answer that the
 // version exists, which is a success if it holds the same text.
-func (v *Vault) stored(ctx context.Context, operation string, d database.Database, written database.SecretVersion, secret string, err error) (database.SecretVersion, error) {
-	if err == nil {
-		return written, nil
-	}
+func (v *Vault) stored(ctx context.Context, operation string, d database.Database, version, secret string, err error) (database.SecretVersion, error) {
 	if _, exists := errors.AsType[*types.ResourceExistsException](err); exists {
-		found, arn, readErr := v.value(ctx, d.Account, d.ID, written.Version)
+		found, readErr := awsretry.Call(ctx, usual(), v.client.GetSecretValue, v.valueInput(d.Account, d.ID, version))
 		switch {
-		case readErr == nil && found == secret:
-			written.ARN = arn
-			return written, nil
+		case readErr == nil && aws.ToString(found.SecretString) == secret:
+			return database.SecretVersion{Version: version, ARN: aws.ToString(found.ARN)}, nil
 		case readErr != nil && !isNotFound(readErr):
 			return database.SecretVersion{}, callError("GetSecretValue", readErr)
 		}
@@ -150,7 +139,7 @@ func (v *Vault) tags(d database.Database) []types.Tag {
 // never registered. A secret that does not exist is no error. The error's kind is
 // Throttled, Unavailable or Internal.
 func (v *Vault) Discard(ctx context.Context, account, id string) error {
-	err := v.deleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+	_, err := awsretry.Call(ctx, usual(), v.client.DeleteSecret, &secretsmanager.DeleteSecretInput{
 		SecretId: v.name(account, id), ForceDeleteWithoutRecovery: aws.Bool(true),
 	})
 	if err == nil || isNotFound(err) {
@@ -163,7 +152,7 @@ func (v *Vault) Discard(ctx context.Context, account, id string) error {
 // is scheduled already, or does not exist, is no error. The error's kind is
 // Throttled, Unavailable or Internal.
 func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error {
-	err := v.deleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+	_, err := awsretry.Call(ctx, usual(), v.client.DeleteSecret, &secretsmanager.DeleteSecretInput{
 		SecretId: v.name(account, id), RecoveryWindowInDays: aws.Int64(recoveryDays),
 	})
 	switch {
@@ -175,22 +164,10 @@ func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error 
 	return callError("DeleteSecret", err)
 }
 
-func (v *Vault) deleteSecret(ctx context.Context, in *secretsmanager.DeleteSecretInput) error {
-	return call(ctx, func(ctx context.Context) error {
-		_, err := v.client.DeleteSecret(ctx, in)
-		return err
-	})
-}
-
 // isScheduled reports whether a secret is scheduled for deletion. The
 // InvalidRequestException of a call does not tell that from other reasons, except
 // by its text.
 func (v *Vault) isScheduled(ctx context.Context, account, id string) bool {
-	var scheduled bool
-	err := call(ctx, func(ctx context.Context) error {
-		out, err := v.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)})
-		scheduled = err == nil && out.DeletedDate != nil
-		return err
-	})
-	return err == nil && scheduled
+	out, err := awsretry.Call(ctx, usual(), v.client.DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: v.name(account, id)})
+	return err == nil && out.DeletedDate != nil
 }

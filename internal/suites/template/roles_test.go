@@ -152,11 +152,7 @@ func (t template) needs(f function, p program) (set, []string) {
 // service. Calls for secrets that others share are under "shared".
 func (p program) calls() map[string][]string {
 	found := map[string][]string{}
-	each(p, func(d declaration, call *ast.CallExpr) {
-		method, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return
-		}
+	each(p, func(d declaration, method *ast.SelectorExpr) {
 		client, ok := method.X.(*ast.SelectorExpr)
 		if !ok || client.Sel.Name != "client" {
 			return
