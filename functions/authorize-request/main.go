@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/awsenv/keys"
@@ -14,5 +15,5 @@ import (
 
 func main() {
 	service := awsenv.Must(keys.Open(awsenv.New(os.Getenv)))
-	lambda.Start(httpapi.Authorize(service))
+	lambda.Start(httpapi.Authorize(service, lambdacontext.NewLogger()))
 }

@@ -31,6 +31,18 @@ func (f Functions) Create(ctx context.Context, event json.RawMessage) (CreateRes
 	return response, err
 }
 
+// List handles list-api-keys, whose event is the JSON form of a ListRequest.
+func (f Functions) List(ctx context.Context, event json.RawMessage) (ListResponse, error) {
+	ctx = requestlog.Start(ctx)
+	var response ListResponse
+	request, err := ParseListRequest(event)
+	if err == nil {
+		response, err = f.Service.List(ctx, request)
+	}
+	f.write(ctx, "list-api-keys", request.AccountID, "", err)
+	return response, err
+}
+
 // Revoke handles revoke-api-key, whose event is the JSON form of a RevokeRequest.
 func (f Functions) Revoke(ctx context.Context, event json.RawMessage) (RevokeResponse, error) {
 	ctx = requestlog.Start(ctx)

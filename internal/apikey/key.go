@@ -62,6 +62,7 @@ type Key struct {
 	ID      string `json:"id"`
 	Account string `json:"account"`
 	Name    string `json:"name"`
+	Scopes  Scopes `json:"scopes"`
 
 	CreatedAt time.Time `json:"created_at"`
 	// ExpiresAt is the first second in which the key is not valid any more, zero
@@ -69,18 +70,20 @@ type Key struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// RevokedAt is zero for a key that is not revoked.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// LastUsedOn is the last day, in UTC, on which the authorizer looked the key up,
+	// such as 2030-01-31. It is empty for a key that was not used since days are kept.
+	LastUsedOn string `json:"last_used_on,omitempty"`
 }
 
-// New creates a key for account. expiresAt is truncated to seconds; it is zero for a
-// key that does not expire.
-func New(account, name string, expiresAt, now time.Time) (Text, Key) {
+// New creates the key that r asks for.
+func New(r CreateRequest, now time.Time) (Text, Key) {
 	text := FromBytes(randomKey())
 	k := Key{
-		Hash: text.Hash(), Account: account, Name: name, CreatedAt: now.UTC(),
+		Hash: text.Hash(), Account: r.AccountID, Name: r.Name, Scopes: r.Scopes, CreatedAt: now.UTC(),
 	}
 	k.ID = k.Hash[:idDigits]
-	if !expiresAt.IsZero() {
-		k.ExpiresAt = expiresAt.UTC().Truncate(time.Second)
+	if !r.ExpiresAt.IsZero() {
+		k.ExpiresAt = r.ExpiresAt.UTC().Truncate(time.Second)
 	}
 	return text, k
 }

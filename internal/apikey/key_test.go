@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -47,17 +48,19 @@ func TestNew(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	seen := map[apikey.Text]bool{}
 	for range 100 {
-		text, k := apikey.New("acme", "deploys", now.Add(1500*time.Millisecond), now)
+		text, k := apikey.New(apikey.CreateRequest{
+			AccountID: "acme", Name: "deploys", ExpiresAt: now.Add(1500 * time.Millisecond), Scopes: apikey.Scopes{apikey.Read},
+		}, now)
 		if seen[text] || !form.MatchString(text.Reveal()) {
 			t.Fatalf("key %q", text.Reveal())
 		}
 		seen[text] = true
 		sum := sha256.Sum256([]byte(text.Reveal()))
 		want := apikey.Key{
-			Hash: hex.EncodeToString(sum[:]), ID: hex.EncodeToString(sum[:8]), Account: "acme", Name: "deploys",
+			Hash: hex.EncodeToString(sum[:]), ID: hex.EncodeToString(sum[:8]), Account: "acme", Name: "deploys", Scopes: apikey.Scopes{apikey.Read},
 			CreatedAt: now, ExpiresAt: now.Add(time.Second),
 		}
-		if k != want {
+		if !reflect.DeepEqual(k, want) {
 			t.Fatalf("kept %+v, want %+v", k, want)
 		}
 	}
@@ -65,7 +68,7 @@ func TestNew(t *testing.T) {
 
 func TestText_Masked(t *testing.T) {
 	t.Parallel()
-	text, _ := apikey.New("acme", "deploys", time.Time{}, time.Now())
+	text, _ := apikey.New(apikey.CreateRequest{AccountID: "acme", Name: "deploys"}, time.Now())
 	response := apikey.CreateResponse{APIKey: text, ID: "0123456789abcdef", AccountID: "acme"}
 	encoded, err := json.Marshal(struct{ Key apikey.Text }{text})
 	if err != nil {

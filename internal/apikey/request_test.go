@@ -2,6 +2,7 @@ package apikey_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,23 +14,45 @@ import (
 func TestParseCreateRequest(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 12, 0, 1, 0, time.UTC)
+	all := apikey.AllScopes()
 	tests := map[string]struct {
 		json string
 		want apikey.CreateRequest
 	}{
-		"without an expiry":   {`{"account_id":"a","name":"n"}`, apikey.CreateRequest{AccountID: "a", Name: "n"}},
-		"a null expiry":       {`{"account_id":"a","name":"n","expires_at":null}`, apikey.CreateRequest{AccountID: "a", Name: "n"}},
-		"in the next second":  {`{"account_id":"a","name":"n","expires_at":"2026-03-04T12:00:01Z"}`, apikey.CreateRequest{AccountID: "a", Name: "n", ExpiresAt: at}},
-		"the longest account": {`{"account_id":"` + strings.Repeat("a", 64) + `","name":"n"}`, apikey.CreateRequest{AccountID: strings.Repeat("a", 64), Name: "n"}},
-		"the longest name":    {`{"account_id":"a","name":"` + strings.Repeat("é", 255) + `"}`, apikey.CreateRequest{AccountID: "a", Name: strings.Repeat("é", 255)}},
+		"without an expiry":   {`{"account_id":"a","name":"n"}`, apikey.CreateRequest{AccountID: "a", Name: "n", Scopes: all}},
+		"a null expiry":       {`{"account_id":"a","name":"n","expires_at":null}`, apikey.CreateRequest{AccountID: "a", Name: "n", Scopes: all}},
+		"in the next second":  {`{"account_id":"a","name":"n","expires_at":"2026-03-04T12:00:01Z"}`, apikey.CreateRequest{AccountID: "a", Name: "n", ExpiresAt: at, Scopes: all}},
+		"the longest account": {`{"account_id":"` + strings.Repeat("a", 64) + `","name":"n"}`, apikey.CreateRequest{AccountID: strings.Repeat("a", 64), Name: "n", Scopes: all}},
+		"scopes":              {`{"account_id":"a","name":"n","scopes":["reveal","read","reveal"]}`, apikey.CreateRequest{AccountID: "a", Name: "n", Scopes: apikey.Scopes{"read", "reveal"}}},
+		"null scopes":         {`{"account_id":"a","name":"n","scopes":null}`, apikey.CreateRequest{AccountID: "a", Name: "n", Scopes: all}},
+		"the longest name":    {`{"account_id":"a","name":"` + strings.Repeat("é", 255) + `"}`, apikey.CreateRequest{AccountID: "a", Name: strings.Repeat("é", 255), Scopes: all}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := apikey.ParseCreateRequest([]byte(tt.json), noon); err != nil || got != tt.want {
+			if got, err := apikey.ParseCreateRequest([]byte(tt.json), noon); err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("%+v, %v, want %+v", got, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestParseCreateRequest_UnknownScope(t *testing.T) {
+	t.Parallel()
+	_, err := apikey.ParseCreateRequest([]byte(`{"account_id":"a","name":"n","scopes":["admin"]}`), noon)
+	if want := `"admin" is not a scope; the scopes are read, write, reveal`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %s", err, want)
+	}
+}
+
+func TestParseListRequest(t *testing.T) {
+	t.Parallel()
+	if got, err := apikey.ParseListRequest([]byte(`{"account_id":"a"}`)); err != nil || got.AccountID != "a" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for text, fields := range map[string][]string{`{}`: {"account_id"}, `{"account_id":"a b","id":"x"}`: {"account_id", "id"}} {
+		_, err := apikey.ParseListRequest([]byte(text))
+		wantFields(t, err, fields)
 	}
 }
 
@@ -54,6 +77,9 @@ func TestParseCreateRequest_Invalid(t *testing.T) {
 		"the zero time":           {`{"account_id":"a","name":"n","expires_at":"0001-01-01T00:00:00Z"}`, []string{"expires_at"}},
 		"within the same second":  {`{"account_id":"a","name":"n","expires_at":"2026-03-04T12:00:00.5Z"}`, []string{"expires_at"}},
 		"an unknown field":        {`{"account_id":"a","name":"n","expiry":"2030-01-01T00:00:00Z"}`, []string{"expiry"}},
+		"no scopes":               {`{"account_id":"a","name":"n","scopes":[]}`, []string{"scopes"}},
+		"scopes in a string":      {`{"account_id":"a","name":"n","scopes":"read"}`, []string{"scopes"}},
+		"unknown scopes":          {`{"account_id":"a","name":"n","scopes":["read","admin","Write",1]}`, []string{"scopes[1]", "scopes[2]", "scopes[3]"}},
 		"another letter case":     {`{"Account_ID":"a","name":"n"}`, []string{"Account_ID", "account_id"}},
 		"everything at once":      {`{"account_id":"?","name":"","expires_at":"x","more":{}}`, []string{"account_id", "name", "expires_at", "more"}},
 	}

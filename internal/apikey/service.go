@@ -1,9 +1,11 @@
 package apikey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +28,15 @@ type Store interface {
 	// that is revoked already keeps its time. The error's kind is NotFound if there
 	// is none.
 	Revoke(ctx context.Context, account, id string, at time.Time) error
+	// List returns the account's keys in no particular order, with those that are
+	// expired or revoked.
+	List(ctx context.Context, account string) ([]Key, error)
+	// RecordUse notes that the key with that hash was used on a day, unless a later
+	// or the same day is noted. It does nothing if there is no such key.
+	RecordUse(ctx context.Context, hash, day string) error
 }
 
-// Service creates, revokes and checks keys.
+// Service creates, lists, revokes and checks keys.
 type Service struct {
 	Store Store
 	// Now is the clock.
@@ -38,13 +46,31 @@ type Service struct {
 // Create creates a key. The errors are the store's. After one of kind
 // UnknownOutcome, a key may be stored whose text nobody knows.
 func (s *Service) Create(ctx context.Context, r CreateRequest) (CreateResponse, error) {
-	text, k := New(r.AccountID, r.Name, r.ExpiresAt, s.Now())
+	text, k := New(r, s.Now())
 	if err := s.Store.Insert(ctx, k); err != nil {
 		return CreateResponse{}, fmt.Errorf("insert API key %s: %w", k.ID, err)
 	}
 	return CreateResponse{
-		APIKey: text, ID: k.ID, AccountID: k.Account, Name: k.Name, ExpiresAt: k.ExpiresAt,
+		APIKey: text, ID: k.ID, AccountID: k.Account, Name: k.Name, ExpiresAt: k.ExpiresAt, Scopes: k.Scopes,
 	}, nil
+}
+
+// List returns the keys of an account, with those that are expired or revoked. The
+// errors are the store's.
+func (s *Service) List(ctx context.Context, r ListRequest) (ListResponse, error) {
+	keys, err := s.Store.List(ctx, r.AccountID)
+	if err != nil {
+		return ListResponse{}, fmt.Errorf("list API keys of account %q: %w", r.AccountID, err)
+	}
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
+	response := ListResponse{APIKeys: make([]ListedKey, len(keys))}
+	for i, k := range keys {
+		response.APIKeys[i] = ListedKey{
+			ID: k.ID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt,
+			RevokedAt: k.RevokedAt, LastUsedOn: k.LastUsedOn,
+		}
+	}
+	return response, nil
 }
 
 // Revoke revokes a key. It is idempotent. The error's kind is NotFound if the
@@ -78,6 +104,24 @@ func (s *Service) Authorize(ctx context.Context, text Text) (Key, error) {
 		return Key{}, ErrUnauthorized
 	}
 	return k, nil
+}
+
+// recordTimeout bounds RecordUse: the caller of the API waits for it.
+const recordTimeout = 500 * time.Millisecond
+
+// RecordUse notes that a key was used today. It writes only on the first use of a
+// day, and takes at most half a second. The errors are the store's.
+func (s *Service) RecordUse(ctx context.Context, k Key) error {
+	today := s.Now().UTC().Format(time.DateOnly)
+	if k.LastUsedOn >= today {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if err := s.Store.RecordUse(ctx, k.Hash, today); err != nil {
+		return fmt.Errorf("record the use of API key %s: %w", k.ID, err)
+	}
+	return nil
 }
 
 // FromHeader returns the key in an Authorization header of the form "Bearer <key>".

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,83 @@ func TestAuthorize_Expiry(t *testing.T) {
 	}
 }
 
+func TestAuthorize_Scopes(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	for _, scopes := range []apikey.Scopes{apikey.AllScopes(), {apikey.Read}, {apikey.Write, apikey.Reveal}} {
+		made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys", Scopes: scopes})
+		k, err := s.Authorize(t.Context(), made.APIKey)
+		if err != nil || !slices.Equal(made.Scopes, scopes) || !slices.Equal(k.Scopes, scopes) {
+			t.Errorf("made with %v, found with %v (%v), want %v", made.Scopes, k.Scopes, err, scopes)
+		}
+	}
+}
+
+func TestRecordUse(t *testing.T) {
+	t.Parallel()
+	s, now := newService(t)
+	writes := &countedStore{Store: s.Store}
+	s.Store = writes
+	made := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
+	for i, step := range []struct {
+		after  time.Duration
+		day    string
+		writes int
+	}{
+		{0, "2026-03-04", 1}, {time.Hour, "2026-03-04", 1}, {11 * time.Hour, "2026-03-05", 2}, {time.Hour, "2026-03-05", 2},
+	} {
+		*now = now.Add(step.after)
+		k, err := s.Authorize(t.Context(), made.APIKey)
+		if err == nil {
+			err = s.RecordUse(t.Context(), k)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed, err := s.List(t.Context(), apikey.ListRequest{AccountID: "acme"})
+		if err != nil || len(listed.APIKeys) != 1 || listed.APIKeys[0].LastUsedOn != step.day || writes.uses != step.writes {
+			t.Errorf("use %d: %+v (%v) after %d writes, want %s after %d", i, listed, err, writes.uses, step.day, step.writes)
+		}
+	}
+}
+
+// countedStore counts the calls of RecordUse.
+type countedStore struct {
+	apikey.Store
+	uses int
+}
+
+func (s *countedStore) RecordUse(ctx context.Context, hash, day string) error {
+	s.uses++
+	return s.Store.RecordUse(ctx, hash, day)
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	s, now := newService(t)
+	first := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "first", Scopes: apikey.Scopes{apikey.Read}})
+	*now = noon.Add(time.Hour)
+	second := create(t, s, apikey.CreateRequest{AccountID: "acme", Name: "second", Scopes: apikey.AllScopes(), ExpiresAt: noon.AddDate(1, 0, 0)})
+	create(t, s, apikey.CreateRequest{AccountID: "other", Name: "third"})
+	if _, err := s.Revoke(t.Context(), apikey.RevokeRequest{AccountID: "acme", ID: first.ID}); err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.List(t.Context(), apikey.ListRequest{AccountID: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(response)
+	want := fmt.Sprintf(`{"api_keys":[{"id":%q,"name":"first","scopes":["read"],"created_at":"2026-03-04T12:00:00Z","revoked_at":"2026-03-04T13:00:00Z"},`+
+		`{"id":%q,"name":"second","scopes":["read","write","reveal"],"created_at":"2026-03-04T13:00:00Z","expires_at":"2027-03-04T12:00:00Z"}]}`, first.ID, second.ID)
+	if err != nil || string(got) != want {
+		t.Errorf("%s (%v), want %s", got, err, want)
+	}
+	response, err = s.List(t.Context(), apikey.ListRequest{AccountID: "nobody"})
+	if got, encodeErr := json.Marshal(response); err != nil || encodeErr != nil || string(got) != `{"api_keys":[]}` {
+		t.Errorf("%s (%v, %v), want no keys", got, err, encodeErr)
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
@@ -143,6 +222,8 @@ type away struct{ err error }
 func (a away) Insert(context.Context, apikey.Key) error                { return a.err }
 func (a away) Find(context.Context, string) (apikey.Key, error)        { return apikey.Key{}, a.err }
 func (a away) Revoke(context.Context, string, string, time.Time) error { return a.err }
+func (a away) List(context.Context, string) ([]apikey.Key, error)      { return nil, a.err }
+func (a away) RecordUse(context.Context, string, string) error         { return a.err }
 
 func TestService_StoreErrors(t *testing.T) {
 	t.Parallel()
@@ -151,7 +232,9 @@ func TestService_StoreErrors(t *testing.T) {
 	_, authorizeErr := s.Authorize(t.Context(), apikey.FromBytes([32]byte{1}))
 	_, createErr := s.Create(t.Context(), apikey.CreateRequest{AccountID: "acme", Name: "deploys"})
 	_, revokeErr := s.Revoke(t.Context(), apikey.RevokeRequest{AccountID: "acme", ID: "0123456789abcdef"})
-	for _, err := range []error{authorizeErr, createErr, revokeErr} {
+	_, listErr := s.List(t.Context(), apikey.ListRequest{AccountID: "acme"})
+	useErr := s.RecordUse(t.Context(), apikey.Key{})
+	for _, err := range []error{authorizeErr, createErr, revokeErr, listErr, useErr} {
 		if !errors.Is(err, cause) || errors.Is(err, apikey.ErrUnauthorized) || apierror.KindOf(err) != apierror.Unavailable {
 			t.Errorf("error %v", err)
 		}
@@ -164,13 +247,15 @@ func TestCreateResponse_JSON(t *testing.T) {
 		expires time.Time
 		want    string
 	}{
-		"without an expiry": {time.Time{}, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n"}`},
-		"with an expiry":    {noon, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n","expires_at":"2026-03-04T12:00:00Z"}`},
+		"without an expiry": {time.Time{}, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n","scopes":["read","write"]}`},
+		"with an expiry": {
+			noon, `{"api_key":"hg_x","id":"i","account_id":"a","name":"n","expires_at":"2026-03-04T12:00:00Z","scopes":["read","write"]}`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := json.Marshal(apikey.CreateResponse{APIKey: "hg_x", ID: "i", AccountID: "a", Name: "n", ExpiresAt: test.expires})
+			got, err := json.Marshal(apikey.CreateResponse{APIKey: "hg_x", ID: "i", AccountID: "a", Name: "n", ExpiresAt: test.expires, Scopes: apikey.Scopes{"read", "write"}})
 			if err != nil || string(got) != test.want {
 				t.Errorf("%s, %v, want %s", got, err, test.want)
 			}

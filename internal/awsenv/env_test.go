@@ -107,7 +107,7 @@ func TestFunctions_LinkedClients(t *testing.T) {
 		"provision-database": all,
 		"get-database":       {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
 		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},
-		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "revoke-api-key": {dynamoDB},
+		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "list-api-keys": {dynamoDB}, "revoke-api-key": {dynamoDB},
 		"describe-api": nil, "not-found": nil,
 	}
 	mains, err := filepath.Glob("../../functions/*/main.go")

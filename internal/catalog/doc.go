@@ -11,7 +11,8 @@
 //	account#<account> request#<hash>   owner, payload_hash, claimed_at, expires_at, database, result
 //	cursor#<account>  cursor           cursor_key
 //	keys#<account>    key#<key's id>   hash, expires_at
-//	key#<hash>        key              account_id, id, name, created_at, expires_at, revoked_at
+//	key#<hash>        key              account_id, id, name, scopes, created_at, expires_at, revoked_at,
+//	                                   last_used_on
 //
 // document is the database, or its health (database.HealthRecord), as JSON. A health's
 // change is another one whenever consumers have to be told; other writes keep it. The

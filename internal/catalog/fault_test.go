@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/apierror"
-	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/testkit/faultwire"
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
@@ -57,7 +56,7 @@ func TestRevoke_Faults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tab := newTable(t)
-			_, k := apikey.New(storetest.Account(), "deploys", time.Time{}, time.Now())
+			k := newKey()
 			if err := tab.catalog().Keys().Insert(storetest.Context(t), k); err != nil {
 				t.Fatal(err)
 			}
@@ -69,11 +68,36 @@ func TestRevoke_Faults(t *testing.T) {
 	}
 }
 
+func TestRecordUse_Faults(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fault faultwire.Fault
+		check func(*testing.T, error)
+	}{
+		"another invocation was first": {faultwire.Answer(400, "ConditionalCheckFailedException", nil), isDone},
+		"throttled":                    {throttled, hasKind(apierror.Throttled)},
+		"reset":                        {faultwire.LoseRequest, hasKind(apierror.UnknownOutcome)},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab, k := newTable(t), newKey()
+			if err := tab.catalog().Keys().Insert(storetest.Context(t), k); err != nil {
+				t.Fatal(err)
+			}
+			tab.wire.Script("UpdateItem", test.fault)
+			ctx, cancel := context.WithTimeout(storetest.Context(t), time.Second)
+			defer cancel()
+			test.check(t, tab.catalog().Keys().RecordUse(ctx, k.Hash, "2026-03-04"))
+		})
+	}
+}
+
 func TestKeysInsert_ResponseLost(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
 	tab.wire.Script("TransactWriteItems", faultwire.LoseAnswer, faultwire.Pass)
-	_, k := apikey.New(storetest.Account(), "deploys", time.Time{}, time.Now())
+	k := newKey()
 	if err := tab.catalog().Keys().Insert(storetest.Context(t), k); err != nil {
 		t.Fatal(err)
 	}

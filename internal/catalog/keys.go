@@ -23,6 +23,9 @@ const (
 	attrName      = "name"
 	attrExpiresAt = "expires_at"
 	attrRevokedAt = "revoked_at"
+	// attrScopes is absent from keys made before there were scopes: they have all.
+	attrScopes     = "scopes"
+	attrLastUsedOn = "last_used_on"
 )
 
 // maxTokenLength is the limit of a ClientRequestToken.
@@ -93,8 +96,63 @@ func (s *Keys) revocation(account, hash string, at time.Time) *dynamodb.UpdateIt
 	}
 }
 
+// List returns the keys that the account's index names. A key of the index that
+// DynamoDB has deleted already, because it expired, is left out.
+func (s *Keys) List(ctx context.Context, account string) ([]apikey.Key, error) {
+	var keys []apikey.Key
+	query := s.indexQuery(account)
+	for {
+		page, err := s.catalog.queryPage(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, index := range page.Items {
+			k, err := s.Find(ctx, item(index).text(attrHash))
+			if apierror.KindOf(err) == apierror.NotFound {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, k)
+		}
+		if query.ExclusiveStartKey = page.LastEvaluatedKey; len(page.LastEvaluatedKey) == 0 {
+			return keys, nil
+		}
+	}
+}
+
+func (s *Keys) indexQuery(account string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &s.catalog.table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("#pk = :pk"),
+		ProjectionExpression:      aws.String("#hash"),
+		ExpressionAttributeNames:  map[string]string{"#pk": attrPK, "#hash": attrHash},
+		ExpressionAttributeValues: item{":pk": indexKey(account, "")[attrPK]},
+	}
+}
+
+// RecordUse sets the day, if it is later than the one that is set.
+func (s *Keys) RecordUse(ctx context.Context, hash, day string) error {
+	err := write(ctx, func(ctx context.Context) error {
+		_, err := s.catalog.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                 &s.catalog.table,
+			Key:                       hashKey(hash),
+			ConditionExpression:       aws.String("attribute_exists(PK) AND (attribute_not_exists(last_used_on) OR last_used_on < :day)"),
+			UpdateExpression:          aws.String("SET last_used_on = :day"),
+			ExpressionAttributeValues: item{":day": text(day)},
+		})
+		return err
+	})
+	if err == nil || isConditionFailed(err) {
+		return nil
+	}
+	return awsretry.DomainError(err, fmt.Errorf("record the use of an API key: %w", err), apierror.UnknownOutcome)
+}
+
 func keyItem(k apikey.Key) item {
 	i := hashKey(k.Hash)
+	i[attrScopes] = text(k.Scopes.String())
 	i[attrAccountID] = text(k.Account)
 	i[attrID] = text(k.ID)
 	i[attrName] = text(k.Name)
@@ -125,7 +183,10 @@ func (i item) apiKey(hash string) (apikey.Key, error) {
 	revoked, revokedErr := i.time(attrRevokedAt)
 	k := apikey.Key{
 		Hash: hash, ID: i.text(attrID), Account: i.text(attrAccountID), Name: i.text(attrName),
-		CreatedAt: created, ExpiresAt: expires, RevokedAt: revoked,
+		Scopes: apikey.AllScopes(), CreatedAt: created, ExpiresAt: expires, RevokedAt: revoked, LastUsedOn: i.text(attrLastUsedOn),
+	}
+	if _, given := i[attrScopes]; given {
+		k.Scopes = apikey.ParseScopes(i.text(attrScopes))
 	}
 	return k, errors.Join(createdErr, expiresErr, revokedErr)
 }

@@ -68,7 +68,7 @@ func (c *Catalog) queryPage(ctx context.Context, in *dynamodb.QueryInput) (*dyna
 	policy := awsretry.Policy{Timeout: pageTimeout, AttemptTimeout: pageAttemptTimeout}
 	page, err := awsretry.Call(ctx, policy, c.client.Query, in)
 	if err != nil {
-		return nil, awsretry.DomainError(err, fmt.Errorf("list databases: %w", err), apierror.Unavailable)
+		return nil, awsretry.DomainError(err, fmt.Errorf("query items: %w", err), apierror.Unavailable)
 	}
 	return page, nil
 }

@@ -140,7 +140,9 @@ func TestKeys_StoredItems(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
 	expires := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	text, k := apikey.New(storetest.Account(), "deploys", expires, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
+	text, k := apikey.New(apikey.CreateRequest{
+		AccountID: storetest.Account(), Name: "deploys", ExpiresAt: expires, Scopes: apikey.Scopes{apikey.Read, apikey.Write},
+	}, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
 	keys := tab.catalog().Keys()
 	if err := keys.Insert(storetest.Context(t), k); err != nil {
 		t.Fatal(err)
@@ -148,9 +150,12 @@ func TestKeys_StoredItems(t *testing.T) {
 	if err := keys.Revoke(storetest.Context(t), k.Account, k.ID, expires); err != nil {
 		t.Fatal(err)
 	}
+	if err := keys.RecordUse(storetest.Context(t), k.Hash, "2026-03-05"); err != nil {
+		t.Fatal(err)
+	}
 	wantItem(t, tab.item(t, "key#"+k.Hash, "key"), map[string]string{
-		"PK": "key#" + k.Hash, "SK": "key", "account_id": k.Account, "id": k.ID, "name": "deploys",
-		"created_at": "2026-03-04T05:06:07Z", "expires_at": "N:4102444800", "revoked_at": "2100-01-01T00:00:00Z",
+		"PK": "key#" + k.Hash, "SK": "key", "account_id": k.Account, "id": k.ID, "name": "deploys", "scopes": "read,write",
+		"created_at": "2026-03-04T05:06:07Z", "expires_at": "N:4102444800", "revoked_at": "2100-01-01T00:00:00Z", "last_used_on": "2026-03-05",
 	})
 	wantItem(t, tab.item(t, "keys#"+k.Account, "key#"+k.ID), map[string]string{
 		"PK": "keys#" + k.Account, "SK": "key#" + k.ID, "hash": k.Hash, "expires_at": "N:4102444800",
@@ -161,7 +166,7 @@ func TestKeys_StoredItems(t *testing.T) {
 func TestKeys_WithoutExpiryHaveNoTTL(t *testing.T) {
 	t.Parallel()
 	tab := newTable(t)
-	_, k := apikey.New(storetest.Account(), "forever", time.Time{}, time.Now())
+	k := newKey()
 	if err := tab.catalog().Keys().Insert(storetest.Context(t), k); err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +177,29 @@ func TestKeys_WithoutExpiryHaveNoTTL(t *testing.T) {
 			t.Errorf("expires_at %q in %v", value, i)
 		}
 	}
+}
+
+func TestKeys_WithoutScopesHaveAll(t *testing.T) {
+	t.Parallel()
+	tab, k := newTable(t), newKey()
+	// As keys were stored before there were scopes.
+	_, err := tab.client().PutItem(storetest.Context(t), &dynamodb.PutItemInput{TableName: &tab.name, Item: map[string]types.AttributeValue{
+		"PK": &types.AttributeValueMemberS{Value: "key#" + k.Hash}, "SK": &types.AttributeValueMemberS{Value: "key"},
+		"id": &types.AttributeValueMemberS{Value: k.ID}, "account_id": &types.AttributeValueMemberS{Value: k.Account},
+		"name": &types.AttributeValueMemberS{Value: k.Name}, "created_at": &types.AttributeValueMemberS{Value: "2026-03-04T05:06:07Z"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := tab.catalog().Keys().Find(storetest.Context(t), k.Hash); err != nil || !slices.Equal(found.Scopes, apikey.AllScopes()) {
+		t.Errorf("scopes %v (%v), want all", found.Scopes, err)
+	}
+}
+
+// newKey returns a key of a new account, which does not expire.
+func newKey() apikey.Key {
+	_, k := apikey.New(apikey.CreateRequest{AccountID: storetest.Account(), Name: "deploys", Scopes: apikey.AllScopes()}, time.Now())
+	return k
 }
 
 // wantAbsent fails the test if the table, or any request, contains text.

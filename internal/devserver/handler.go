@@ -82,7 +82,7 @@ func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequ
 	e.RequestContext.RequestID = uuid.NewString()
 	e.RequestContext.DomainName, e.RequestContext.Path = r.Host, e.Path
 	if h.authorized(r) {
-		e.RequestContext.Authorizer = map[string]any{"account_id": Account}
+		e.RequestContext.Authorizer = map[string]any{"account_id": Account, "scopes": apikey.AllScopes().String()}
 	}
 	return e
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -16,8 +17,9 @@ type Authorizer func(context.Context, events.APIGatewayCustomAuthorizerRequest) 
 // Authorize returns the API's authorizer. Its policy allows every route of the
 // stage, because the gateway caches it for all of them. For a key that is unknown,
 // expired or revoked, its error is Unauthorized, which the gateway turns into a
-// 401; any other error becomes a 503.
-func Authorize(keys *apikey.Service) Authorizer {
+// 401; any other error becomes a 503. A use of a key that can't be recorded is
+// logged, and the key is let in.
+func Authorize(keys *apikey.Service, log *slog.Logger) Authorizer {
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 		key, err := keys.Authorize(ctx, apikey.FromHeader(e.AuthorizationToken))
 		if errors.Is(err, apikey.ErrUnauthorized) {
@@ -26,7 +28,11 @@ func Authorize(keys *apikey.Service) Authorizer {
 		if err != nil {
 			return events.APIGatewayCustomAuthorizerResponse{}, err
 		}
-		found := map[string]any{"account_id": key.Account, "key_id": key.ID}
+		// Before the answer, because nothing may run after it.
+		if err := keys.RecordUse(ctx, key); err != nil {
+			log.WarnContext(ctx, "use of a key not recorded", "key_id", key.ID, "error", err)
+		}
+		found := map[string]any{"account_id": key.Account, "key_id": key.ID, "scopes": key.Scopes.String()}
 		if !key.ExpiresAt.IsZero() {
 			found["expires_at"] = key.ExpiresAt.Unix()
 		}

@@ -87,6 +87,9 @@ func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest,
 	if endpoint == nil {
 		return problem(http.StatusNotFound, "there is no such route")
 	}
+	if refusal := rejectScope(who, route, e); refusal != nil {
+		return *refusal
+	}
 	body, refusal := readBody(e)
 	if refusal != nil {
 		return *refusal

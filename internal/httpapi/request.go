@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/apikey"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/strictjson"
 )
@@ -34,8 +35,11 @@ type Request struct {
 	faults apierror.FieldErrors
 }
 
-// caller is who sent a request.
-type caller struct{ account, keyID string }
+// caller is who sent a request, and the scopes of the key.
+type caller struct {
+	account, keyID string
+	scopes         apikey.Scopes
+}
 
 // callerOf returns the caller that the authorizer found, and whether the key is
 // still valid. The expiry is checked again because the gateway caches the
@@ -46,8 +50,13 @@ func callerOf(e *events.APIGatewayProxyRequest, now time.Time) (caller, bool) {
 	if !ok || !database.IsAccount(account) {
 		return caller{}, false
 	}
-	keyID, _ := found["key_id"].(string) // a response cached by an older version has none
-	who := caller{account, keyID}
+	// A response cached by an older version has neither an ID nor scopes.
+	keyID, _ := found["key_id"].(string)
+	who := caller{account, keyID, apikey.AllScopes()}
+	if scopes, given := found["scopes"]; given && scopes != nil {
+		text, _ := scopes.(string)
+		who.scopes = apikey.ParseScopes(text)
+	}
 	expires, given := found["expires_at"]
 	if !given || expires == nil {
 		return who, true

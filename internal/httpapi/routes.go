@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/headgate/headgate/internal/apikey"
 )
 
 // Operation is the name of what a route does.
@@ -41,6 +43,8 @@ type Route struct {
 	Path      string
 	// Public routes need no key.
 	Public bool
+	// Scope is what the key must have. It is empty for public routes.
+	Scope apikey.Scope
 	// Query has the names of the query parameters that the route takes.
 	Query []string
 }
@@ -53,15 +57,15 @@ func Routes() []Route {
 	)
 	update := []string{"dry_run", "show_sensitive", "verify"}
 	return []Route{
-		{Operation: CreateDatabase, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
-		{Operation: ListDatabases, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "include", "limit", "cursor"}},
-		{Operation: GetDatabase, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive", "include"}},
-		{Operation: GetHealth, Method: http.MethodGet, Path: one + "/health"},
-		{Operation: UpdateDatabase, Method: http.MethodPut, Path: one, Query: update},
-		{Operation: UpdateDatabase, Method: http.MethodPatch, Path: one, Query: update},
-		{Operation: DeleteDatabase, Method: http.MethodDelete, Path: one},
-		{Operation: TestConnection, Method: http.MethodPost, Path: one + "/test_connection"},
-		{Operation: RefreshTables, Method: http.MethodPost, Path: one + "/refresh_tables"},
+		{Operation: CreateDatabase, Scope: apikey.Write, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
+		{Operation: ListDatabases, Scope: apikey.Read, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "include", "limit", "cursor"}},
+		{Operation: GetDatabase, Scope: apikey.Read, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive", "include"}},
+		{Operation: GetHealth, Scope: apikey.Read, Method: http.MethodGet, Path: one + "/health"},
+		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPut, Path: one, Query: update},
+		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPatch, Path: one, Query: update},
+		{Operation: DeleteDatabase, Scope: apikey.Write, Method: http.MethodDelete, Path: one},
+		{Operation: TestConnection, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/test_connection"},
+		{Operation: RefreshTables, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/refresh_tables"},
 		{Operation: DescribeAPI, Method: http.MethodGet, Path: "/api/openapi.json", Public: true},
 	}
 }

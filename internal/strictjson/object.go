@@ -175,6 +175,38 @@ func (o Object) Objects(name string, rule Rule[int]) []Object {
 	return objects
 }
 
+// Strings returns the elements of the array called name, nil where it is absent or
+// null and also where it breaks length, a rule for its length, or holds something
+// other than strings. A string that breaks rule is a fault, and returned all the same.
+func (o Object) Strings(name string, length Rule[int], rule Rule[string]) []string {
+	v, ok := o.value(name)
+	if !ok {
+		return nil
+	}
+	if v.kind != kindArray {
+		o.Fault(name, "must be an array")
+		return nil
+	}
+	if !check(o, name, len(v.elements), length) {
+		return nil
+	}
+	all := make([]string, 0, len(v.elements))
+	for i, e := range v.elements {
+		element := name + "[" + strconv.Itoa(i) + "]"
+		if e.kind != kindString {
+			o.Fault(element, "must be a string")
+			continue
+		}
+		s := unquote(e.text)
+		check(o, element, s, rule)
+		all = append(all, s)
+	}
+	if len(all) < len(v.elements) {
+		return nil
+	}
+	return all
+}
+
 // RejectUnknown notes a fault for every member that was not asked for and is not
 // to be ignored. So it comes after the getters.
 func (o Object) RejectUnknown(ignored ...string) {

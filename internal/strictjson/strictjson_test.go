@@ -62,7 +62,7 @@ func TestParse_Malformed(t *testing.T) {
 
 func TestObject_Getters(t *testing.T) {
 	t.Parallel()
-	o, faults := parse(t, `{"s":"a\u00e9","yes":true,"no":false,"n":-7,"null":null,"o":{"a":{"b":1.50}},"list":[{"x":"1"},{"x":"2"}],"empty":[]}`)
+	o, faults := parse(t, `{"s":"a\u00e9","yes":true,"no":false,"n":-7,"null":null,"o":{"a":{"b":1.50}},"list":[{"x":"1"},{"x":"2"}],"empty":[],"words":["a","\u00e9"]}`)
 	if s := o.String("s", nil); s == nil || *s != "aé" {
 		t.Errorf("String: %v", s)
 	}
@@ -83,9 +83,12 @@ func TestObject_Getters(t *testing.T) {
 	if empty := o.Objects("empty", nil); empty == nil || len(empty) != 0 {
 		t.Errorf("Objects of an empty array: %v", empty)
 	}
+	if words := o.Strings("words", nil, nil); !slices.Equal(words, []string{"a", "é"}) {
+		t.Errorf("Strings: %v", words)
+	}
 	for _, name := range []string{"null", "absent"} {
 		if o.Has(name) || o.IsNull(name) != (name == "null") || o.Raw(name) != "" || o.String(name, nil) != nil ||
-			o.Bool(name) != nil || o.Int(name, nil) != nil || o.Object(name) != nil || o.Objects(name, nil) != nil {
+			o.Bool(name) != nil || o.Int(name, nil) != nil || o.Object(name) != nil || o.Objects(name, nil) != nil || o.Strings(name, nil, nil) != nil {
 			t.Errorf("%s is not as good as absent", name)
 		}
 	}
@@ -116,6 +119,10 @@ func TestObject_Faults(t *testing.T) {
 		{"an object for an array", `{"a":{}}`, func(o strictjson.Object) { o.Objects("a", nil) }, "a must be an array"},
 		{"an array that breaks its rule", `{"a":[1]}`, func(o strictjson.Object) { o.Objects("a", refuseInt) }, "a is refused"},
 		{"an element that is not an object", `{"a":[{},null]}`, func(o strictjson.Object) { o.Objects("a", nil) }, "a[1] must be an object"},
+		{"an object for an array of strings", `{"a":{}}`, func(o strictjson.Object) { o.Strings("a", nil, nil) }, "a must be an array"},
+		{"an array of strings that breaks its rule", `{"a":[1]}`, func(o strictjson.Object) { o.Strings("a", refuseInt, nil) }, "a is refused"},
+		{"an element that is not a string", `{"a":["x",null]}`, func(o strictjson.Object) { o.Strings("a", nil, nil) }, "a[1] must be a string"},
+		{"a string of an array that breaks its rule", `{"a":["x"]}`, func(o strictjson.Object) { o.Strings("a", nil, refuse) }, "a[0] is refused"},
 		{"a member of an element", `{"a":[{"b":1}]}`, func(o strictjson.Object) { o.Objects("a", nil)[0].String("b", nil) }, "a[0].b must be a string"},
 		{"a member that is required", `{"b":null}`, func(o strictjson.Object) { o.Require("a", "b") }, "a is required; b is required"},
 		{"an unknown member", `{"a":1,"zzzzz":2}`, func(o strictjson.Object) { o.Raw("a"); o.RejectUnknown() }, "zzzzz is not a known field"},

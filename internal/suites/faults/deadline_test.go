@@ -77,6 +77,7 @@ func hangs() []hang {
 	for function, payload := range map[string]any{
 		"authorize-request": token,
 		"create-api-key":    map[string]string{"account_id": account, "name": "n"},
+		"list-api-keys":     map[string]string{"account_id": account},
 		"revoke-api-key":    map[string]string{"account_id": account, "id": "0123456789abcdef"},
 	} {
 		event := func(request) (string, []byte, error) {

@@ -3,6 +3,7 @@ package functions_test
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,10 @@ type keyResource struct {
 	AccountID string `json:"account_id"`
 	Name      string `json:"name"`
 	ExpiresAt string `json:"expires_at"`
+	Scopes    []string
+	// Of a key that is listed.
+	RevokedAt  string `json:"revoked_at"`
+	LastUsedOn string `json:"last_used_on"`
 }
 
 func createKey(t *testing.T, f *runtimeapi.Function, request map[string]any) keyResource {
@@ -62,7 +67,7 @@ func TestKeys(t *testing.T) {
 	if encodeErr != nil {
 		t.Fatal(encodeErr)
 	}
-	if response.Context["account_id"] != "acme" || response.Context["key_id"] != key.ID || response.Context["expires_at"] != nil ||
+	if response.Context["account_id"] != "acme" || response.Context["key_id"] != key.ID || response.Context["expires_at"] != nil || response.Context["scopes"] != "read,write,reveal" ||
 		!contains(string(policy), `arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/*`) {
 		t.Errorf("context %v, policy %s", response.Context, policy)
 	}
@@ -87,6 +92,43 @@ func TestKeys(t *testing.T) {
 	}
 	_, items := s.contents()
 	wantAbsent(t, key.APIKey, items, create.Logs(), revoke.Logs(), authorizer.Logs())
+}
+
+func TestKeys_List(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	create, list, authorizer := s.function("create-api-key"), s.function("list-api-keys"), s.function("authorize-request")
+	listed := func() []keyResource {
+		t.Helper()
+		var response struct {
+			APIKeys []keyResource `json:"api_keys"`
+		}
+		if err := invoke(t, list, map[string]any{"account_id": "acme"}, &response); err != nil {
+			t.Fatal(err)
+		}
+		return response.APIKeys
+	}
+	if keys := listed(); keys == nil || len(keys) != 0 {
+		t.Errorf("listed %v, want an empty list", keys)
+	}
+	first := createKey(t, create, map[string]any{"account_id": "acme", "name": "first", "scopes": []string{"read"}})
+	second := createKey(t, create, map[string]any{"account_id": "acme", "name": "second"})
+	createKey(t, create, map[string]any{"account_id": "other", "name": "third"})
+	before := time.Now().UTC().Format(time.DateOnly)
+	if _, err := authorize(t, authorizer, "Bearer "+second.APIKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := invoke(t, s.function("revoke-api-key"), map[string]any{"account_id": "acme", "id": first.ID}, new(any)); err != nil {
+		t.Fatal(err)
+	}
+	keys := listed()
+	if len(keys) != 2 || keys[0].ID != first.ID || keys[0].RevokedAt == "" || keys[0].LastUsedOn != "" || !slices.Equal(keys[0].Scopes, []string{"read"}) ||
+		keys[1].ID != second.ID || keys[1].RevokedAt != "" || keys[1].LastUsedOn < before || len(keys[1].Scopes) != 3 {
+		t.Errorf("listed %+v, want the first, revoked and not used, and the second, used today", keys)
+	}
+	if keys[0].APIKey != "" {
+		t.Error("the list has a key")
+	}
 }
 
 func TestKeys_Expiry(t *testing.T) {

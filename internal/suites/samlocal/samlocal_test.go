@@ -38,6 +38,7 @@ func steps() []step {
 		{"NotFoundFunction", "not-found", 404, `no such route`},
 		{"CreateApiKeyFunction", "create-api-key", 0, `"account_id":"local"`},
 		{"AuthorizeRequestFunction", "authorize-request", 0, `"errorMessage":"Unauthorized"`},
+		{"ListApiKeysFunction", "list-api-keys", 0, `"scopes":["read","write","reveal"]`},
 		{"RevokeApiKeyFunction", "revoke-api-key", 0, `no API key`},
 		{"CreateDatabaseFunction", "create-database-by-fields", 201, `"name":"by-fields"`},
 		{"CreateDatabaseFunction", "create-database-by-url", 201, `"name":"by-url"`},

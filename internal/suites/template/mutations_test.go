@@ -115,11 +115,21 @@ func permissionMutations() map[string]mutation {
 			s := t.statement("RevokeApiKeyRole", "AccountKeys")
 			s["Condition"] = object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"account#*", "keys#*"}}}
 		}, []string{"revoke-api-key's role does not need dynamodb:GetItem" + onTable}},
+		"list-api-keys may read an account's items": {func(t template) {
+			s := t.statement("ListApiKeysRole", "AccountKeys")
+			s["Condition"] = object{"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"account#*", "keys#*"}}}
+		}, []string{"list-api-keys's role does not need dynamodb:Query" + onTable}},
+		"list-api-keys may change keys": {func(t template) {
+			s := t.statement("ListApiKeysRole", "Keys")
+			s["Action"] = []any{s["Action"], "dynamodb:UpdateItem"}
+		}, []string{`list-api-keys's role does not need dynamodb:UpdateItem on ${Table.Arn} if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"key#*"}}`}},
 		"a role may use all partitions": {func(t template) {
 			delete(t.statement("AuthorizeRequestRole", "Keys"), "Condition")
 		}, []string{
 			`authorize-request's role lacks dynamodb:GetItem on ${Table.Arn} if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"key#*"}}`,
+			`authorize-request's role lacks dynamodb:UpdateItem on ${Table.Arn} if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"key#*"}}`,
 			"authorize-request's role does not need dynamodb:GetItem on ${Table.Arn}",
+			"authorize-request's role does not need dynamodb:UpdateItem on ${Table.Arn}",
 		}},
 		"a permission is wider than needed": {func(t template) {
 			t.statement("GetDatabaseRole", "Catalog")["Resource"] = "*"

@@ -225,6 +225,7 @@ func partitions() []string { return []string{"account#", "cursor#", "key#", "key
 func limitedAccesses() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"list-databases": {"account#": {"GetItem", "Query"}, "cursor#": {"GetItem", "PutItem"}},
+		"list-api-keys":  {"key#": {"GetItem"}, "keys#": {"Query"}},
 		"revoke-api-key": {"key#": {"UpdateItem"}, "keys#": {"GetItem"}},
 	}
 }

@@ -25,9 +25,13 @@ const (
 
 // Request is a request that the authorizer has let in.
 type Request struct {
-	// Account is the account of the API key.
+	// Account is the account of the API key, which has all scopes unless Authorizer
+	// has others.
 	Account string
-	Method  string
+	// Authorizer is the authorizer's context. If it is nil, it has the account only, as
+	// that of an authorizer without scopes.
+	Authorizer map[string]any
+	Method     string
 	// Target is the path and the query.
 	Target string
 	// Header is optional. A body is sent with the content type application/json
@@ -55,7 +59,9 @@ func Event(r Request) (function string, e events.APIGatewayProxyRequest, err err
 		e.Headers[strings.ToLower(name)] = value
 	}
 	e.RequestContext.RequestID, e.RequestContext.Path = RequestID, Stage+target.Path
-	e.RequestContext.Authorizer = map[string]any{"account_id": r.Account}
+	if e.RequestContext.Authorizer = r.Authorizer; r.Authorizer == nil {
+		e.RequestContext.Authorizer = map[string]any{"account_id": r.Account}
+	}
 	return function, e, nil
 }
 

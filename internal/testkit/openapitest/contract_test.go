@@ -107,6 +107,8 @@ func TestCheckResponse(t *testing.T) {
 		{"a 404 for another method", "TRACE", one, 404, header(), problem, "404"},
 		{"a 405 for a method of the path", "GET", one, 405, header("Allow", "GET"), problem, "405"},
 		{"no key", "GET", "/api/nope", 401, header("WWW-Authenticate", "Bearer"), problem, ""},
+		{"a key without the scope", "DELETE", one, 403, header(), problem, ""},
+		{"no scope for a public route", "GET", "/api/openapi.json", 403, header(), problem, "403"},
 		{"no key for a public route", "GET", "/api/openapi.json", 401, header("WWW-Authenticate", "Bearer"), problem, "401"},
 		{"HEAD has no body", "HEAD", one, 405, header("Allow", "GET"), "", ""},
 	}
