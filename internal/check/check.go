@@ -47,8 +47,9 @@ func Names() []string {
 }
 
 // Entry is one line of a report: a check that passed or was skipped, or one
-// finding of a check. Only a finding has a code and a message, and a fix where a
-// statement or a setting removes its cause.
+// finding of a check. Only a finding has a code, and a fix where a statement or a
+// setting removes its cause. A check that passed has a message if it is about something
+// that would be made.
 type Entry struct {
 	Name    string `json:"name"`
 	Status  Status `json:"status"`

@@ -47,12 +47,16 @@ const (
 	WALSendersLow           Code = "walsenders_low"
 
 	PublicationNotFound          Code = "publication_not_found"
+	PublicationCreateDenied      Code = "publication_create_denied"
+	PublicationCreateUnsafe      Code = "publication_create_unsafe"
 	PublicationEmpty             Code = "publication_empty"
 	PublicationOperationsMissing Code = "publication_operations_missing"
 	PublicationNotViaRoot        Code = "publication_not_via_root"
 
 	NoSlotAvailable   Code = "no_replication_slot_available"
 	SlotNotFound      Code = "replication_slot_not_found"
+	SlotCreateDenied  Code = "replication_slot_create_denied"
+	SlotCreateBlocked Code = "replication_slot_create_blocked"
 	SlotWrongDatabase Code = "replication_slot_wrong_database"
 	SlotNotLogical    Code = "replication_slot_not_logical"
 	SlotWrongPlugin   Code = "replication_slot_wrong_plugin"

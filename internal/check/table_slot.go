@@ -15,6 +15,18 @@ func replicationSlotCodes() []Definition {
 			Fix:     "Drop a slot that nobody needs, or raise `max_replication_slots` and restart the server.",
 		},
 		{
+			Code: SlotCreateDenied, Status: Failed,
+			Meaning: "The request asks for the slot to be made, and the server does not let this role make it.",
+			Cause:   "An administrator has revoked `EXECUTE` on `pg_create_logical_replication_slot`, or the server refused the call for the reason in the message.",
+			Fix:     "`GRANT EXECUTE ON FUNCTION …` to the role, or let somebody who may make the slot.",
+		},
+		{
+			Code: SlotCreateBlocked, Status: Failed,
+			Meaning: "The slot could not be made in time. Nothing is left of it.",
+			Cause:   "The creation of a slot waits for every transaction on the server that has written and is still open, in any database; on a standby, also for the primary to log its running transactions.",
+			Fix:     "End the transactions whose PIDs the message names, or repeat the request when they have ended. On a standby, let the role of the primary execute `pg_log_standby_snapshot()`.",
+		},
+		{
 			Code: SlotWrongDatabase, Status: Failed,
 			Meaning: "A consumer that connects to this database can't read the slot.",
 			Cause:   "The slot was created in another database of the server.",
@@ -60,7 +72,7 @@ func replicationSlotCodes() []Definition {
 			Code: SlotActive, Status: Warned,
 			Meaning: "A second consumer can't read the slot until the first one stops.",
 			Cause:   "Another process reads the slot. After a registration this is the consumer itself, and as it should be.",
-			Fix:     "Before a new consumer starts, stop the process that the message names.",
+			Fix:     "Before a new consumer starts, stop the process that the message names. A slot in use is not dropped: a delete with `drop_slot` then fails with this code.",
 		},
 		{
 			Code: SlotLagging, Status: Warned,

@@ -95,6 +95,18 @@ func publicationCodes() []Definition {
 			Fix:     "Correct `publication_name` or `database`, or create the publication before the slot, with tables that have a primary key.",
 		},
 		{
+			Code: PublicationCreateDenied, Status: Failed,
+			Meaning: "The request asks for the publication to be made, and this role can't make it, or can't drop it.",
+			Cause:   "The role lacks `CREATE` on the database, does not own a table, or is no superuser, which a publication of all tables or of schemas needs; or the server refused the statement, for example because of a lock. A publication is dropped by its owner only.",
+			Fix:     "Name tables that the role owns, with `tables`; or let a superuser make the publication with the statement of the fix.",
+		},
+		{
+			Code: PublicationCreateUnsafe, Status: Failed,
+			Meaning: "Made as the request says, the publication would make updates and deletes of these tables fail on the server, for every application.",
+			Cause:   "The tables have no replica identity: no primary key, and none set by `ALTER TABLE … REPLICA IDENTITY`. From PostgreSQL 18 on, one with a generated column is as good as none.",
+			Fix:     "Give the tables primary keys or replica identities, or name the tables to publish without them.",
+		},
+		{
 			Code: PublicationEmpty, Status: Warned,
 			Meaning: "A consumer receives no changes.",
 			Cause:   "The publication contains no tables.",

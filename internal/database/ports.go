@@ -22,11 +22,13 @@ type Prober interface {
 
 // Examination is what a probe found.
 type Examination struct {
-	// Report has every check in order. What Missing has is no failure in it.
+	// Report has every check in order. A check of something that would be made has passed,
+	// with a message that says so.
 	Report check.Report
 	// Source is empty where the server did not tell.
 	Source Source
-	// Missing is what the target lacks and the target's Creation would make.
+	// Missing is what the target lacks and the target's Creation would make, if nothing in
+	// the report has failed.
 	Missing Making
 	// Fields has the tables and schemas of the Creation that do not exist, by the path
 	// of the request's field. The report then has a failed check too.
@@ -50,7 +52,7 @@ type Making struct {
 // wrong is a failed check of the report, which has only the checks of what was done.
 type Maker interface {
 	// Make creates what m selects as t's Creation says: the publication, then the slot.
-	// It ends when ctx does, and needs at most 12 seconds. What somebody else has made in
+	// It ends when ctx does, and needs at most 18 seconds, of which 10 are for the slot. What somebody else has made in
 	// the meantime is left as it is. If a step fails, Make drops what it has made. made
 	// is what is there by its hand when it returns: after a failure, what could not be
 	// dropped.
@@ -60,8 +62,8 @@ type Maker interface {
 	// server is source, the publication only by its owner. What does not exist counts as
 	// dropped. Drop ends within 10 seconds.
 	Drop(ctx context.Context, t Target, source Source, m Making) (dropped Making, report check.Report)
-	// DropStatements returns the SQL that drops a slot and then its publication.
-	DropStatements(s Slot) string
+	// DropStatements returns the SQL that drops t's slot and then its publication.
+	DropStatements(t Target) string
 }
 
 // HealthProber looks at targets that are registered, every few minutes. Each call ends

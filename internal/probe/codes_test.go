@@ -49,7 +49,7 @@ func findings() map[check.Code]finding {
 	all := map[check.Code]finding{}
 	for _, part := range []map[check.Code]finding{
 		reachFindings(), tlsFindings(), loginFindings(), standbyFindings(), serverFindings(),
-		publicationFindings(), slotFailureFindings(), slotWarningFindings(), orderFindings(), tableFindings(), uncheckedFindings(),
+		publicationFindings(), slotFailureFindings(), slotWarningFindings(), orderFindings(), tableFindings(), uncheckedFindings(), creationFindings(),
 	} {
 		maps.Copy(all, part)
 	}

@@ -31,8 +31,8 @@ func New(policy egress.Policy) *Prober { return &Prober{Client: ask.New(policy)}
 // an address of either is not allowed.
 func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examination {
 	target, primary := p.ask(ctx, t, ask.Request{
-		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot,
-		Session: facts.WALSender, Parts: facts.TargetParts(),
+		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot, Publication: t.Creation.Publication,
+		Session: facts.WALSender, Parts: append(facts.TargetParts(), creationParts(t)...),
 	})
 	return examination(t, target, primary)
 }
@@ -59,8 +59,8 @@ func (p *Prober) ask(ctx context.Context, t database.Target, request ask.Request
 	}
 	// Nothing is replicated from the primary: an ordinary session will do.
 	primaryRequest := ask.Request{
-		Endpoint: *t.Primary, Password: t.Passwords.Primary,
-		Session: facts.Ordinary, Parts: facts.PrimaryParts(), OneFlight: request.OneFlight,
+		Endpoint: *t.Primary, Password: t.Passwords.Primary, Slot: t.Slot, Publication: t.Creation.Publication,
+		Session: facts.Ordinary, Parts: append(facts.PrimaryParts(), publicationParts(t)...), OneFlight: request.OneFlight,
 	}
 	var host, primary *ask.Host
 	concurrently(
@@ -72,9 +72,28 @@ func (p *Prober) ask(ctx context.Context, t database.Target, request ask.Request
 	return host.Evidence, &primary.Evidence
 }
 
+// creationParts returns what is asked in addition if t's Creation may make something.
+func creationParts(t database.Target) []facts.Part {
+	if t.Creation.Slot {
+		return append(publicationParts(t), facts.PartNewSlot)
+	}
+	return publicationParts(t)
+}
+
+func publicationParts(t database.Target) []facts.Part {
+	if t.Creation.Publication == nil {
+		return nil
+	}
+	return []facts.Part{facts.PartCreation}
+}
+
 // examination returns what is known about t. primary is nil if there is none.
 func examination(t database.Target, target facts.Evidence, primary *facts.Evidence) database.Examination {
-	x := database.Examination{Report: judge.Report(t, target, primary)}
+	x := database.Examination{
+		Report:  judge.Report(t, target, primary),
+		Missing: judge.Missing(t, target),
+		Fields:  judge.Misnamed(t, target, primary),
+	}
 	if id := target.Facts.Identity; id != nil {
 		x.Source.SystemIdentifier = *id
 	}

@@ -55,6 +55,9 @@ type source struct {
 	primary *pgserver.Server // set if server is a standby
 	prober  *probe.Prober    // nil for the default
 	limit   time.Duration    // of a probe; 0 for the probe's own timeout
+	// makes is whether a probe is followed by making what is missing.
+	makes   bool
+	release func() // ends what is in the way
 }
 
 const password = `p'w"d\ %:/?#`
@@ -152,8 +155,19 @@ func (s *source) probe() check.Report {
 		ctx, cancel = context.WithTimeout(ctx, s.limit)
 		defer cancel()
 	}
-	report := p.Probe(ctx, s.target).Report
+	x := p.Probe(ctx, s.target)
+	wantDisplayable(s.t, x.Report)
+	if _, failed := x.Report.FirstFailure(); failed || !s.makes {
+		return x.Report
+	}
+	made, report := p.Make(ctx, s.target, x.Missing)
 	wantDisplayable(s.t, report)
+	if len(report) == 0 {
+		return p.Probe(ctx, s.target).Report
+	}
+	if made != (database.Making{}) || s.rest() != (database.Making{}) {
+		s.t.Errorf("made %v, there is %v, after%s", made, s.rest(), describe(report))
+	}
 	return report
 }
 

@@ -52,6 +52,8 @@ type Request struct {
 	// OneFlight leaves out what is asked only after the answers to the first statements:
 	// what the fixes of some findings are made from.
 	OneFlight bool
+	// Publication is what a new publication has, if facts.PartCreation is asked for.
+	Publication *database.NewPublication
 }
 
 // Host is a server whose name was looked up. Its Evidence grows with each step; it

@@ -44,7 +44,7 @@ func bounded(f *facts.Facts) bool {
 	if p := f.Publication; p != nil && len(p.Near) > maxListed {
 		return false
 	}
-	return tablesBounded(f.Tables)
+	return tablesBounded(f.Tables) && creationBounded(f.Creation)
 }
 
 // slotsBounded reports whether the facts about slots are within the statement's limits.

@@ -25,7 +25,12 @@ const listed = publishable + ` AND (s.everything OR NOT s.something OR c.oid IN 
 // Columns and catalogs that not all versions have are read by way of to_jsonb and
 // pg_depend.
 func publishedSQL(publication string) string {
-	return `WITH RECURSIVE pub AS MATERIALIZED (
+	return "WITH RECURSIVE " + existingSQL(publication) + ",\n" + scopeSQL()
+}
+
+// existingSQL returns the expressions of publishedSQL that read the publication.
+func existingSQL(publication string) string {
+	return `pub AS MATERIALIZED (
 SELECT p.oid, p.puballtables, pg_catalog.to_jsonb(p) AS row FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.RawLiteral(publication) + `),
 entry AS MATERIALIZED (
 SELECT x.oid, x.relid, NULLIF(x.row -> 'prattrs', 'null') AS columns, x.row ->> 'prqual' IS NOT NULL AS filtered
@@ -33,8 +38,12 @@ FROM (SELECT r.oid, r.prrelid AS relid, pg_catalog.to_jsonb(r) AS row FROM pub J
 schema AS MATERIALIZED (
 SELECT n.refobjid AS oid FROM pub
 JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_publication'::regclass AND d.refobjid = pub.oid AND d.classid = pg_catalog.to_regclass('pg_catalog.pg_publication_namespace')
-JOIN pg_catalog.pg_depend n ON n.classid = d.classid AND n.objid = d.objid AND n.refclassid = 'pg_catalog.pg_namespace'::regclass),
-scope AS MATERIALIZED (
+JOIN pg_catalog.pg_depend n ON n.classid = d.classid AND n.objid = d.objid AND n.refclassid = 'pg_catalog.pg_namespace'::regclass)`
+}
+
+// scopeSQL returns the expressions of publishedSQL that follow from pub, entry and schema.
+func scopeSQL() string {
+	return `scope AS MATERIALIZED (
 SELECT COALESCE(pub.puballtables, false) AS everything,
 COALESCE(pub.puballtables, false) OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + publishable + ` AND (c.oid IN (SELECT e.relid FROM entry e) OR c.relnamespace IN (SELECT x.oid FROM schema x))) AS something,
 COALESCE((pub.row ->> 'pubviaroot')::bool, false) AS via_root,

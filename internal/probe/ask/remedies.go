@@ -11,17 +11,25 @@ import (
 // only if there are troubles, so that the statement about the tables stays short: a
 // flight of more than 14 kB takes a round trip more.
 func (s *Session) askForRemedies() {
-	t := s.host.Evidence.Facts.Tables
-	if t == nil || len(t.Troubles) == 0 {
+	if t := s.host.Evidence.Facts.Tables; t != nil {
+		s.addRemedies(t.Troubles)
+	}
+	if c := s.host.Evidence.Facts.Creation; c != nil {
+		s.addRemedies(c.Unsafe)
+	}
+}
+
+func (s *Session) addRemedies(troubles []facts.Trouble) {
+	if len(troubles) == 0 || s.conn.IsClosed() {
 		return
 	}
-	remedies, err := s.remedies(t.Troubles)
-	if err != nil || len(remedies) != len(t.Troubles) {
+	remedies, err := s.remedies(troubles)
+	if err != nil || len(remedies) != len(troubles) {
 		return // the findings then have no fix that is a statement
 	}
-	for i := range t.Troubles {
+	for i := range troubles {
 		if r := remedies[i]; remedyBounded(r) {
-			t.Troubles[i].Remedy = &r
+			troubles[i].Remedy = &r
 		}
 	}
 }

@@ -3,6 +3,7 @@ package ask
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,8 +35,8 @@ type Session struct {
 	notices []facts.ServerMessage
 }
 
-// Ask asks for the parts of the request. The tables have a statement of their own, in
-// the same flight, and the other parts are in one. If the server rejects that, Ask asks
+// Ask asks for the parts of the request. The tables and the new publication have
+// statements of their own, in the same flight, and the other parts are in one. If the server rejects that, Ask asks
 // for each part alone, so that the error of one does not cost the rest.
 func (s *Session) Ask(ctx context.Context) {
 	h := s.host
@@ -49,19 +50,36 @@ func (s *Session) Ask(ctx context.Context) {
 	if err != nil && s.ended(err) {
 		return
 	}
-	if len(s.first) > 1 {
-		s.askForTables(ctx, s.first[1])
-	}
+	s.askApart(ctx, s.first[1:])
 	if err == nil {
 		return
 	}
 	for _, p := range h.Parts {
-		if p == facts.PartTables {
+		if hasStatement(p) {
 			continue
 		}
 		if err := s.askForPart(p, err); err != nil && s.ended(err) {
 			return
 		}
+	}
+}
+
+// askApart asks for the parts with statements of their own.
+func (s *Session) askApart(ctx context.Context, transactions []transaction) {
+	for _, p := range s.host.Parts {
+		if !hasStatement(p) {
+			continue
+		}
+		t := transactions[0]
+		transactions = transactions[1:]
+		s.askWithin(ctx, t, p)
+	}
+	if s.conn.IsClosed() || s.host.OneFlight {
+		return
+	}
+	s.askForRemedies()
+	if t := s.host.Evidence.Facts.Tables; t != nil && t.Count == 0 && !s.publishesAll() && s.host.Publication == nil {
+		s.askForCandidates(s.host.tablesTimeout(ctx))
 	}
 }
 
@@ -84,26 +102,24 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 	return err
 }
 
-// askForTables asks for the tables. Their answer can take as long as to leave time for
-// the report; the session is given up if it takes longer. Its end costs nothing else.
-func (s *Session) askForTables(ctx context.Context, t transaction) {
+// askWithin asks for p, whose answer grows with the number of tables. It can take as
+// long as to leave time for the report; the session is given up if it takes longer. Its
+// end costs nothing else.
+func (s *Session) askWithin(ctx context.Context, t transaction, p facts.Part) {
+	if s.conn.IsClosed() {
+		s.unanswered(p, net.ErrClosed)
+		return
+	}
 	deadline, bounded := ctx.Deadline()
 	if bounded {
 		left := time.Until(deadline)
 		s.wire.readUntil(ctx, deadline.Add(-left/8))
 	}
-	if err := s.askFor(t, []facts.Part{facts.PartTables}); err != nil {
-		s.unanswered(facts.PartTables, err)
+	if err := s.askFor(t, []facts.Part{p}); err != nil {
+		s.unanswered(p, err)
 	}
 	if bounded && !s.conn.IsClosed() {
 		s.wire.readUntil(ctx, deadline)
-	}
-	if s.conn.IsClosed() || s.host.OneFlight {
-		return
-	}
-	s.askForRemedies()
-	if t := s.host.Evidence.Facts.Tables; t != nil && t.Count == 0 && !s.publishesAll() {
-		s.askForCandidates(s.host.tablesTimeout(ctx))
 	}
 }
 
@@ -127,6 +143,15 @@ func (s *Session) askFor(t transaction, parts []facts.Part) error {
 
 // unanswered records that p could not be asked because of err.
 func (s *Session) unanswered(p facts.Part, err error) {
+	e := &s.host.Evidence
+	if e.Unanswered == nil {
+		e.Unanswered = map[facts.Part]facts.Failure{}
+	}
+	e.Unanswered[p] = s.failure(err)
+}
+
+// failure returns why a statement was not executed.
+func (s *Session) failure(err error) facts.Failure {
 	failure := facts.Failure{Kind: facts.AnswerUnreadable}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
@@ -138,11 +163,7 @@ func (s *Session) unanswered(p facts.Part, err error) {
 	case isClosed(err) || s.conn.IsClosed():
 		failure.Kind = facts.SessionEnded
 	}
-	e := &s.host.Evidence
-	if e.Unanswered == nil {
-		e.Unanswered = map[facts.Part]facts.Failure{}
-	}
-	e.Unanswered[p] = failure
+	return failure
 }
 
 // ended reports whether err means that the session is over, and records that.

@@ -38,27 +38,36 @@ func partSQL(p facts.Part, slot database.Slot) string {
 	case facts.PartRowFilters:
 		return rowFiltersSQL(slot.PublicationName)
 	}
+	if p == facts.PartNewSlot {
+		return newSlotSQL()
+	}
 	return "NULL"
 }
 
-// statement returns one SELECT of one JSON document that has all of parts except the
-// tables, which have a statement of their own.
+// hasStatement reports whether p has a statement of its own.
+func hasStatement(p facts.Part) bool { return p == facts.PartTables || p == facts.PartCreation }
+
+// statement returns one SELECT of one JSON document that has all of parts except those
+// with statements of their own.
 func statement(parts []facts.Part, slot database.Slot) string {
 	var members []string
 	for _, p := range parts {
-		if p != facts.PartTables {
+		if !hasStatement(p) {
 			members = append(members, quote.Literal(string(p))+", "+partSQL(p, slot))
 		}
 	}
 	return "SELECT pg_catalog.jsonb_build_object(" + strings.Join(members, ", ") + ")::text"
 }
 
-// transactions returns what Ask runs on a session of that kind: the statement, and the
-// one about the tables if they are asked for.
+// transactions returns what Ask runs on a session of that kind: the statement, and those
+// about the tables and the new publication if they are asked for.
 func (h *Host) transactions(ctx context.Context, kind facts.SessionKind) []transaction {
 	all := []transaction{newTransaction(kind, statement(h.Parts, h.Slot), statementTimeout)}
 	if slices.Contains(h.Parts, facts.PartTables) {
 		all = append(all, newTransaction(kind, tablesSQL(h.Slot.PublicationName), h.tablesTimeout(ctx)))
+	}
+	if slices.Contains(h.Parts, facts.PartCreation) {
+		all = append(all, newTransaction(kind, creationSQL(h.Slot.PublicationName, *h.Publication), h.tablesTimeout(ctx)))
 	}
 	return all
 }

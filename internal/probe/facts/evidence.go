@@ -37,8 +37,9 @@ type Evidence struct {
 	// Candidates are the tables that could be published, nil if they were not asked for.
 	Candidates *Candidates
 	// Lost is what ended the session while it was in use.
-	Lost *Failure
-	Peek Peek
+	Lost   *Failure
+	Peek   Peek
+	Making Making
 }
 
 // Stop records f, which prevents the next stage.

@@ -16,6 +16,10 @@ const (
 	PartSlots Part = "replication slots"
 	// PartRowFilters is whether the publication has any.
 	PartRowFilters Part = "row filters"
+	// PartCreation is whether the publication of the request can be made.
+	PartCreation Part = "new publication"
+	// PartNewSlot is whether the role may make a slot.
+	PartNewSlot Part = "new slot"
 	// PartTableList is the list of all tables, which has a statement of its own.
 	PartTableList Part = "list of tables"
 )
@@ -36,7 +40,7 @@ func PrimaryParts() []Part { return []Part{PartServer, PartSettings, PartIdentit
 // Optional reports whether the checks can do without p.
 func (p Part) Optional() bool {
 	switch p {
-	case PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters:
+	case PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters, PartCreation, PartNewSlot:
 		return true
 	default:
 		return false
@@ -57,6 +61,10 @@ type Facts struct {
 	Slots      *Slots  `json:"replication slots"`
 	// RowFilters is true if a table of the publication has one.
 	RowFilters *bool `json:"row filters"`
+	// Creation is asked for only if a request may make the publication, and nil if the
+	// publication exists.
+	Creation *Creation `json:"new publication"`
+	NewSlot  *NewSlot  `json:"new slot"`
 }
 
 // Answered reports whether f has part p.
@@ -80,6 +88,10 @@ func (f *Facts) Answered(p Part) bool {
 		return f.Slots != nil
 	case PartRowFilters:
 		return f.RowFilters != nil
+	case PartCreation:
+		return f.Creation != nil
+	case PartNewSlot:
+		return f.NewSlot != nil
 	}
 	return false
 }

@@ -24,6 +24,9 @@ func (r *Remedy) Check() error { return check(r) }
 // Check is Facts.Check for candidates.
 func (c *Candidates) Check() error { return check(c) }
 
+// Check is Facts.Check for blockers.
+func (b *Blockers) Check() error { return check(b) }
+
 func check(v any) error {
 	ok := true
 	walk(reflect.ValueOf(v), func(v reflect.Value) {

@@ -11,9 +11,10 @@ type subject struct {
 	server
 
 	// primary is nil if the target has none.
-	primary *server
-	slot    database.Slot
-	limits  limits
+	primary  *server
+	slot     database.Slot
+	limits   limits
+	creation database.Creation
 }
 
 // server is the evidence about one server, with what the caller said about it.
@@ -71,7 +72,7 @@ func Report(t database.Target, target facts.Evidence, primary *facts.Evidence) c
 }
 
 func newSubject(t database.Target, target facts.Evidence, primary *facts.Evidence) subject {
-	s := subject{server: server{Evidence: target, endpoint: t.Endpoint}, slot: t.Slot, limits: registrationLimits()}
+	s := subject{server: server{Evidence: target, endpoint: t.Endpoint}, slot: t.Slot, limits: registrationLimits(), creation: t.Creation}
 	if primary != nil && t.Primary != nil {
 		s.primary = &server{Evidence: *primary, endpoint: *t.Primary, path: "primary."}
 	}

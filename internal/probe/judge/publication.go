@@ -14,6 +14,9 @@ import (
 func judgePublication(s subject) []check.Entry {
 	name := quote.Identifier(s.slot.PublicationName)
 	p, tables := s.Facts.FoundPublication(), s.Facts.Tables
+	if p == nil && s.creation.Publication != nil {
+		return judgeNewPublication(s, name)
+	}
 	if p == nil {
 		return []check.Entry{publicationMissingFinding(s, name)}
 	}

@@ -18,8 +18,8 @@ const maxPeeked = 32 << 20
 // facts leave open: whether the publication was made after the slot, and whether a
 // row filter raises an error.
 func NeedsPeek(t database.Target, e facts.Evidence) bool {
-	s := subject{server: server{Evidence: e, endpoint: t.Endpoint}, slot: t.Slot}
-	return orderKnown(s) && (orderSuspected(s.Facts) || filtered(s.Facts)) && unread(s) == ""
+	s := newSubject(t, e, nil)
+	return orderKnown(s) && (late(s) || orderSuspected(s.Facts) || filtered(s.Facts)) && unread(s) == ""
 }
 
 // filtered reports whether the publication is known to have row filters.
@@ -28,11 +28,16 @@ func filtered(f facts.Facts) bool { return f.RowFilters != nil && *f.RowFilters 
 // orderMatters reports whether publication and slot exist, or may exist, and the slot
 // can be used.
 func orderMatters(s subject) bool {
-	publication, slot := s.Facts.Publication == nil || s.Facts.FoundPublication() != nil, s.Facts.Slot == nil || s.Facts.FoundSlot() != nil
+	publication, slot := s.Facts.Publication == nil || s.Facts.FoundPublication() != nil || late(s), s.Facts.Slot == nil || s.Facts.FoundSlot() != nil
 	if !session(s) || !publication || !slot {
 		return false
 	}
 	return s.Facts.Slot == nil || s.Facts.Server == nil || len(slotFailures(s)) == 0
+}
+
+// late reports whether the publication would be made after the slot.
+func late(s subject) bool {
+	return Missing(database.Target{Creation: s.creation}, s.Evidence).Publication && s.Facts.FoundSlot() != nil
 }
 
 // orderKnown reports whether the session answered what the order depends on.
@@ -55,11 +60,10 @@ func orderSuspected(f facts.Facts) bool {
 // settings on to others.
 func unread(s subject) string {
 	slot := s.Facts.FoundSlot()
-	direct := s.IsWALSender() || s.Session.Kind == facts.Ordinary && s.Session.PID == s.Facts.Server.PID
 	switch {
 	case slot.Active:
 		return "the slot is being read"
-	case s.rejectedWith(pgerrcode.InsufficientPrivilege) || !direct:
+	case s.rejectedWith(pgerrcode.InsufficientPrivilege) || !direct(s.server):
 		return "the session may not read it"
 	case s.Unanswered[facts.PartTables].Kind == facts.NotAnsweredInTime:
 		return "the server was busy with the tables of the publication"
@@ -73,6 +77,9 @@ func unread(s subject) string {
 
 func judgeOrder(s subject) []check.Entry {
 	slot, publication := quote.Name(s.slot.SlotName), quote.Identifier(s.slot.PublicationName)
+	if late(s) {
+		return judgeLatePublication(s, slot, publication)
+	}
 	switch {
 	case publicationMissing(s.Peek):
 		return []check.Entry{check.Fail(check.PublicationOrder, check.PublicationAfterSlot,
@@ -92,6 +99,25 @@ func judgeOrder(s subject) []check.Entry {
 		"publication "+publication+" may have been made or changed after replication slot "+slot+
 			", and whether that matters could not be tried, because "+untried(s)+
 			". If reading the slot fails because the publication does not exist, make the slot anew", "")}
+}
+
+// judgeLatePublication says whether the slot has changes to read from before the
+// publication, which would be made after it.
+func judgeLatePublication(s subject, slot, publication string) []check.Entry {
+	if s.Peek.Outcome == facts.PeekCompleted && !publicationMissing(s.Peek) {
+		return nil
+	}
+	message := "publication " + publication + " would be made after replication slot " + slot
+	if publicationMissing(s.Peek) {
+		message += ", which has changes to read from before: reading the slot would fail, or drop those changes"
+	} else {
+		message += ", and whether the slot has changes to read from before could not be tried, because " + untried(s)
+	}
+	fix := ""
+	if !s.Facts.FoundSlot().Active {
+		fix = s.recreateSlot()
+	}
+	return []check.Entry{check.Fail(check.PublicationOrder, check.PublicationAfterSlot, message, fix)}
 }
 
 // publicationMissing reports whether a peek found changes from before the

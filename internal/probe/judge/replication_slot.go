@@ -13,6 +13,9 @@ import (
 const plugin = "pgoutput"
 
 func judgeSlot(s subject) []check.Entry {
+	if s.Facts.FoundSlot() == nil && s.creation.Slot {
+		return newSlot(s)
+	}
 	if s.Facts.FoundSlot() == nil {
 		return append(noSlotAvailable(s), slotMissing(s))
 	}

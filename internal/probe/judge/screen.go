@@ -22,7 +22,7 @@ func screen(report check.Report, t database.Target, evidence ...*facts.Evidence)
 	screened := make(check.Report, 0, len(report))
 	for _, e := range report {
 		switch {
-		case e.Code == "":
+		case e.Message == "":
 		case repeated:
 			// Text of such a server is left out as a whole: what is cut or quoted in it may
 			// hold a part of the password.

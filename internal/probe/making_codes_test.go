@@ -1,0 +1,124 @@
+package probe_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
+)
+
+// creationFindings returns the codes of what can't be made.
+func creationFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.PublicationCreateDenied: {check.Publication, check.Failed, []state{
+			{cause: "all tables, and the role is no superuser", fix: sql, setup: bareWith(func(s *source) { s.target.Creation.Publication.Tables = nil })},
+			{cause: "the tables of a schema", fix: sql, minMajor: 15, setup: bareWith(func(s *source) {
+				s.target.Creation.Publication.Tables, s.target.Creation.Publication.Schemas = nil, []string{"public"}
+			})},
+			{cause: "a table of another owner", fix: sql, setup: bareWith(func(s *source) { s.exec("ALTER TABLE t OWNER TO postgres") })},
+			{cause: "no CREATE on the database", fix: sql, setup: bareWith(func(s *source) {
+				s.exec("REVOKE CREATE ON DATABASE " + s.database() + " FROM " + s.role())
+			})},
+			{cause: "a trigger on events refuses it", setup: bareWith(func(s *source) {
+				s.makes = true
+				s.exec("CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END'")
+				s.exec("CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE PUBLICATION') EXECUTE FUNCTION refuse()")
+			})},
+			{cause: "a table is locked", fix: advice, setup: bareWith(func(s *source) {
+				s.makes = true
+				locker := openSession(s.t, s.server, s.target.Endpoint.Database, nil)
+				mustDo(s.t, locker, "BEGIN; LOCK TABLE t IN SHARE MODE")
+				s.release = func() { mustDo(s.t, locker, "COMMIT") }
+			}), repair: func(s *source) { s.release() }},
+		}},
+		check.PublicationCreateUnsafe: {check.Publication, check.Failed, []state{
+			{cause: "a table without a key", fix: sql, setup: bareWith(func(s *source) { s.exec("ALTER TABLE t DROP CONSTRAINT t_pkey") })},
+			{cause: "a partition without a key", fix: sql, minMajor: 13, setup: bareWith(func(s *source) {
+				s.exec("CREATE TABLE parted (id int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10)")
+				s.exec("ALTER TABLE parted OWNER TO " + s.role() + "; ALTER TABLE part OWNER TO " + s.role())
+				s.name("t", "parted")
+			})},
+			{cause: "a table without a key among all tables", fix: sql, setup: bareWith(func(s *source) {
+				s.admin("ALTER ROLE " + s.role() + " SUPERUSER")
+				s.exec("CREATE TABLE keyless (id int)")
+				s.target.Creation.Publication.Tables = nil
+			})},
+			{cause: "a key with a generated column", fix: advice, minMajor: 18, setup: bareWith(func(s *source) {
+				s.exec("CREATE TABLE derived (id int, twice int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY)")
+				s.exec("ALTER TABLE derived OWNER TO " + s.role())
+				s.name("derived")
+			}), repair: func(s *source) { s.exec("ALTER TABLE derived DROP COLUMN twice, ADD PRIMARY KEY (id)") }},
+		}},
+		check.SlotCreateDenied: {check.ReplicationSlot, check.Failed, []state{
+			{cause: "EXECUTE is revoked", fix: sql, setup: bareWith(func(s *source) {
+				s.exec("DO $$ BEGIN EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', (SELECT oid::regprocedure FROM pg_proc WHERE proname = 'pg_create_logical_replication_slot')); END $$")
+			})},
+		}},
+		check.SlotCreateBlocked: {check.ReplicationSlot, check.Failed, []state{
+			{cause: "a transaction that has written is open", fix: advice, setup: func(t *testing.T) *source {
+				s := bare(newSource(t, pgtest.Start(t, pgserver.Options{})))
+				writer := openSession(t, s.server, "postgres", nil)
+				mustDo(t, writer, "BEGIN; CREATE TABLE in_another_database (id int)")
+				s.makes, s.limit = true, 6*time.Second
+				s.release = func() { mustDo(t, writer, "ROLLBACK") }
+				return s
+			}, repair: func(s *source) { s.release() }},
+		}},
+	}
+}
+
+// bareWith returns a setup of a source that lacks its publication and its slot, after a
+// change.
+func bareWith(change func(s *source)) func(t *testing.T) *source {
+	return func(t *testing.T) *source {
+		s := bare(newSource(t, shared))
+		change(s)
+		return s
+	}
+}
+
+// name makes the request name tables of the schema public.
+func (s *source) name(tables ...string) {
+	s.target.Creation.Publication.Tables = nil
+	for _, name := range tables {
+		s.target.Creation.Publication.Tables = append(s.target.Creation.Publication.Tables, database.TableName{Schema: "public", Name: name})
+	}
+}
+
+// TestProbe_RefusedCreation makes nothing of a request that is refused, and has no
+// failures other than the one.
+func TestProbe_RefusedCreation(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(s *source)
+		says   string
+	}{
+		"the tables that the role could name": {
+			func(s *source) { s.target.Creation.Publication.Tables = nil },
+			`It could name tables that it owns, in "tables": "public"."t"`,
+		},
+		"all tables of other owners": {func(s *source) {
+			s.exec("CREATE TABLE a (id int PRIMARY KEY)")
+			s.exec("CREATE TABLE b (id int PRIMARY KEY)")
+			s.name("b", "t", "a")
+		}, `does not own "public"."a", "public"."b"; run`},
+		"a child of another owner": {func(s *source) { s.exec("CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)") }, `does not own "public"."child"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := bareWith(c.change)(t)
+			x := s.examine()
+			found, ok := entry(x.Report, check.PublicationCreateDenied)
+			if !ok || len(x.Report.Codes()) != 1 || !strings.Contains(found.Message, c.says) {
+				t.Error(describe(x.Report))
+			}
+			if _, report := prober(t).Make(t.Context(), s.target, x.Missing); len(report) == 0 || s.rest() != (database.Making{}) {
+				t.Errorf("made %v:%s", s.rest(), describe(report))
+			}
+		})
+	}
+}
