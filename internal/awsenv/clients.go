@@ -49,12 +49,12 @@ func (e *Env) readShared() (shared, error) {
 		return shared{}, err
 	}
 	d := newDialer(tlsConfig)
-	return shared{region: region, credentials: e.credentials(), dialer: d, http: e.httpClient(d)}, nil
+	return shared{region: region, credentials: e.Credentials(), dialer: d, http: e.httpClient(d)}, nil
 }
 
-// credentials returns those that Lambda sets. They do not change during the life of
+// Credentials returns those that Lambda sets. They do not change during the life of
 // the process.
-func (e *Env) credentials() aws.CredentialsProvider {
+func (e *Env) Credentials() aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{
 			AccessKeyID: e.lookup("AWS_ACCESS_KEY_ID"), SecretAccessKey: e.lookup("AWS_SECRET_ACCESS_KEY"),

@@ -104,6 +104,24 @@ func (e *Env) Egress() (egress.Policy, error) {
 	return p, nil
 }
 
+// RDSIAMAccounts returns RDS_IAM_ACCOUNTS, the accounts whose databases may sign in by
+// IAM, separated by commas. valid is the rule of an account.
+func (e *Env) RDSIAMAccounts(valid func(account string) bool) ([]string, error) {
+	const name = "RDS_IAM_ACCOUNTS"
+	value := e.lookup(name)
+	if value == "" {
+		return nil, nil
+	}
+	accounts := strings.Split(value, ",")
+	for i := range accounts {
+		accounts[i] = strings.TrimSpace(accounts[i])
+		if !valid(accounts[i]) {
+			return nil, malformed(name, "accounts, separated by commas")
+		}
+	}
+	return accounts, nil
+}
+
 // Duration returns the variable as a Go duration of at least minimum, or
 // defaultValue if it is not set.
 func (e *Env) Duration(name string, defaultValue, minimum time.Duration) (time.Duration, error) {

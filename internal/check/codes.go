@@ -29,6 +29,7 @@ const (
 	TooManyConnections        Code = "too_many_connections"
 	ServerUnavailable         Code = "server_unavailable"
 	ServerError               Code = "server_error"
+	IAMReplicationOff         Code = "iam_replication_off"
 
 	ConnectionPooler         Code = "connection_pooler"
 	UnsupportedServerVersion Code = "unsupported_server_version"

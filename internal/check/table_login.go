@@ -143,6 +143,12 @@ func authenticationCodes() []Definition {
 			Cause:   "The message has the server's SQLSTATE and text.",
 			Fix:     "Look the SQLSTATE up in the Postgres documentation, and at the server's log.",
 		},
+		{
+			Code: IAMReplicationOff, Status: Failed,
+			Meaning: "A consumer that signs in by IAM can't read the slot: the server lets the role in with a token, but not for replication.",
+			Cause:   "`rds.iam_auth_for_replication` is off, which it is unless somebody turned it on.",
+			Fix:     "Set it to 1 in the DB parameter group, of Aurora in the DB cluster parameter group. Or register the source with a password.",
+		},
 	}
 }
 

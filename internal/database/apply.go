@@ -45,10 +45,10 @@ func (p Patch) passwords(stored Passwords, t Target) Passwords {
 	if p.primary != nil {
 		set(&stored.Primary, p.primary.password)
 	}
-	if t.Endpoint.PasswordSecretARN != "" {
+	if !t.Endpoint.storesPassword() {
 		stored.Main = ""
 	}
-	if t.Primary == nil || t.Primary.PasswordSecretARN != "" {
+	if t.Primary == nil || !t.Primary.storesPassword() {
 		stored.Primary = ""
 	}
 	return stored
@@ -84,6 +84,10 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.Field
 	set(&base.SSLMode, e.sslMode)
 	set(&base.SSLRootCert, e.sslRootCert)
 	e.applySecretARN(&base)
+	e.applyAuthentication(&base, prefix, faults)
+	if base.ByIAM() {
+		return base
+	}
 	if !base.SSL {
 		if e.sslMode != nil {
 			faults.Add(prefix+"ssl_mode", "must not be given where ssl is false")
@@ -107,6 +111,9 @@ func (e endpointPatch) requireAll(prefix string, faults apierror.FieldErrors) {
 		return
 	}
 	require(faults, prefix+"username", e.username == nil)
+	if e.authentication != nil && *e.authentication == AuthenticationRDSIAM {
+		return
+	}
 	if e.masked {
 		faults.Add(prefix+"password", maskRefused)
 		return

@@ -38,6 +38,8 @@ type Endpoint struct {
 	// UsernameFromSecret says that the request left the user name to that secret,
 	// so that a rotation may change it.
 	UsernameFromSecret bool `json:"username_from_secret,omitempty"`
+	// Authentication is AuthenticationRDSIAM, or empty for a password.
+	Authentication string `json:"authentication,omitempty"`
 }
 
 // Slot is the replication slot of a database and the publication that it is read
@@ -83,9 +85,10 @@ type Database struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// needsSecret reports whether a password of d is stored here, and not by reference.
+// needsSecret reports whether d has a password that is stored here: not one by
+// reference, and not a token in its place.
 func (d Database) needsSecret() bool {
-	return d.Endpoint.PasswordSecretARN == "" || d.Primary != nil && d.Primary.PasswordSecretARN == ""
+	return d.Endpoint.storesPassword() || d.Primary != nil && d.Primary.storesPassword()
 }
 
 func (d *Database) setSecret(v SecretVersion) { d.SecretVersion, d.SecretARN = v.Version, v.ARN }

@@ -16,6 +16,7 @@ type Object struct {
 	Username          string          `json:"username"`
 	Password          string          `json:"password,omitempty"`
 	PasswordSecretARN string          `json:"password_secret_arn,omitempty"`
+	Authentication    string          `json:"authentication,omitempty"`
 	SecretARN         string          `json:"secret_arn,omitempty"`
 	SSL               bool            `json:"ssl"`
 	IPv6              bool            `json:"ipv6"`
@@ -41,6 +42,7 @@ type PrimaryObject struct {
 	Database          string `json:"database"`
 	Username          string `json:"username"`
 	PasswordSecretARN string `json:"password_secret_arn,omitempty"`
+	Authentication    string `json:"authentication,omitempty"`
 	SSL               bool   `json:"ssl"`
 	IPv6              bool   `json:"ipv6"`
 	SSLMode           string `json:"ssl_mode,omitempty"`
@@ -54,20 +56,20 @@ func (d Database) Object() Object {
 	o := Object{
 		ID: d.ID, Name: d.Name,
 		Hostname: e.Hostname, Port: e.Port, Database: e.Database, Username: e.Username,
-		Password: Mask, SecretARN: d.SecretARN, SSL: e.SSL, IPv6: e.IPv6, SSLMode: e.SSLMode, SSLRootCert: e.SSLRootCert,
+		Password: Mask, Authentication: e.Authentication, SecretARN: d.SecretARN, SSL: e.SSL, IPv6: e.IPv6, SSLMode: e.SSLMode, SSLRootCert: e.SSLRootCert,
 		PoolSize: 10, QueueInterval: 1000, QueueTarget: 50, // fixed, as in Sequin's API
 		ReplicationSlots: []Slot{d.Slot},
 		Annotations:      json.RawMessage(d.Annotations),
 		Warnings:         check.BoundedWarnings(d.Warnings),
 	}
-	if e.PasswordSecretARN != "" {
+	if !e.storesPassword() {
 		// A secret of ours has the primary's password only.
 		o.Password, o.PasswordSecretARN, o.SecretARN = "", e.PasswordSecretARN, ""
 	}
 	if d.Primary != nil {
 		p := d.Primary
 		o.Primary = &PrimaryObject{
-			Hostname: p.Hostname, Port: p.Port, Database: p.Database, Username: p.Username, PasswordSecretARN: p.PasswordSecretARN,
+			Hostname: p.Hostname, Port: p.Port, Database: p.Database, Username: p.Username, PasswordSecretARN: p.PasswordSecretARN, Authentication: p.Authentication,
 			SSL: p.SSL, IPv6: p.IPv6, SSLMode: p.SSLMode, SSLRootCert: p.SSLRootCert,
 		}
 	}

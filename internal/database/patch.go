@@ -20,6 +20,7 @@ type Patch struct {
 type endpointPatch struct {
 	hostname, database, username    *string
 	sslMode, sslRootCert, secretARN *string
+	authentication                  *string
 	port                            *int
 	ssl, ipv6                       *bool
 	password                        *Password // nil for the mask too

@@ -62,6 +62,7 @@ func (r reader) byParts() endpointPatch {
 		database: r.String("database", identifierRule),
 		username: r.String("username", identifierRule),
 	}
+	e.authentication = r.String("authentication", authenticationRule)
 	r.password(&e)
 	r.transport(&e)
 	return e
@@ -92,6 +93,10 @@ func (r reader) byURL() endpointPatch {
 	}
 	password := Password(loc.password)
 	e := endpointPatch{hostname: &loc.hostname, port: &loc.port, database: &loc.database, username: &loc.username, password: &password}
+	if e.authentication = r.String("authentication", authenticationRule); e.authentication != nil && *e.authentication == AuthenticationRDSIAM {
+		r.Fault("authentication", `must not be "rds_iam" together with url, which includes a password`)
+		e.authentication = nil
+	}
 	r.transport(&e)
 	return e
 }
@@ -125,7 +130,7 @@ func (r reader) password(e *endpointPatch) {
 		if r.Has("password") {
 			r.Fault("password", r.passwordFault)
 		}
-		if r.update {
+		if r.update || e.authentication != nil && *e.authentication == AuthenticationRDSIAM {
 			return
 		}
 		if r.Require(secretARN); e.secretARN == nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // resolve returns t as it is dialled: with the passwords from the secrets that it
-// names, and with the user names that are left to them. What is wrong with a
-// secret is the error of the field that names it.
+// names, and with the user names that are left to them, or with tokens in place of
+// passwords. What is wrong with a secret is the error of the field that names it.
 func (s *Service) resolve(ctx context.Context, account string, t Target) (Target, error) {
 	faults := apierror.FieldErrors{}
 	if err := s.open(ctx, account, &t.Endpoint, &t.Passwords.Main, "", faults); err != nil {
@@ -29,6 +29,9 @@ func (s *Service) resolve(ctx context.Context, account string, t Target) (Target
 }
 
 func (s *Service) open(ctx context.Context, account string, e *Endpoint, p *Password, prefix string, faults apierror.FieldErrors) error {
+	if e.ByIAM() {
+		return s.signIn(ctx, account, *e, p, prefix, faults)
+	}
 	if e.PasswordSecretARN == "" {
 		return nil
 	}

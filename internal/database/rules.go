@@ -124,6 +124,13 @@ func statusRule(s string) string {
 	return ""
 }
 
+func authenticationRule(s string) string {
+	if s != AuthenticationPassword && s != AuthenticationRDSIAM {
+		return `must be "password" or "rds_iam"`
+	}
+	return ""
+}
+
 func sslModeRule(s string) string {
 	if s != SSLModeRequire && s != SSLModeVerifyFull {
 		return `must be "require" or "verify-full"`

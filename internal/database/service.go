@@ -26,6 +26,8 @@ type Service struct {
 	HealthRefresh time.Duration
 	// References is used only for passwords by reference.
 	References References
+	// IAM is used only for logins by IAM.
+	IAM IAM
 	// Now is the clock.
 	Now func() time.Time
 	// Log gets a line about whatever could not be cleaned up.

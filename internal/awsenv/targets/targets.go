@@ -8,6 +8,7 @@ import (
 	"github.com/headgate/headgate/internal/awsenv/databases"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/rdstoken"
 )
 
 // Open returns the service that env configures, with a Prober. Errors name the
@@ -21,6 +22,11 @@ func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	accounts, err := env.RDSIAMAccounts(database.IsAccount)
+	if err != nil {
+		return nil, err
+	}
 	service.Prober = probe.New(policy)
+	service.IAM = database.IAM{Tokens: rdstoken.Signer{Credentials: env.Credentials()}, Accounts: accounts}
 	return service, nil
 }

@@ -82,11 +82,12 @@ func (c *Client) Resolve(ctx context.Context, r Request) *Host {
 }
 
 // maySendPassword reports whether the server may receive the password in
-// cleartext: over TLS that was requested only, and a password from a referenced
-// secret only if the server is verified, and not by an authority that the caller sent.
+// cleartext: over TLS that was requested only, and a token or a password from a
+// referenced secret only if the server is verified, and not by an authority that the
+// caller sent.
 func (h *Host) maySendPassword() bool {
 	if !h.Endpoint.SSL || h.tlsAdded {
 		return false
 	}
-	return h.Endpoint.PasswordSecretARN == "" || h.Endpoint.SSLMode == database.SSLModeVerifyFull && h.Endpoint.SSLRootCert == ""
+	return h.Endpoint.PasswordSecretARN == "" && !h.Endpoint.ByIAM() || h.Endpoint.SSLMode == database.SSLModeVerifyFull && h.Endpoint.SSLRootCert == ""
 }

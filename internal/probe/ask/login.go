@@ -36,7 +36,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 		s, rejected = h.retryWithTLS(ctx, rejected)
 	}
 	if rejected != nil {
-		if next := fallback(h.Session, rejected.Server); next != h.Session {
+		if next := h.fallback(rejected.Server); next != h.Session {
 			h.Evidence.SessionRejected = rejected.Server
 			// Not pipelined: there may be a pooler on the way.
 			s, rejected = h.open(ctx, next, nil)
@@ -172,11 +172,15 @@ func (h *Host) retryWithTLS(ctx context.Context, first *rejection) (*Session, *r
 	return s, rejected
 }
 
-// fallback returns the kind of session to try after the server rejected kind with
-// m, so that the report is complete. It returns kind if m is a reason to reject
-// every session.
-func fallback(kind facts.SessionKind, m *facts.ServerMessage) facts.SessionKind {
+// fallback returns the kind of session to try after the server rejected the session
+// that was requested with m, so that the report is complete. It returns the same kind
+// if m is a reason to reject every session. RDS can let a role in with a token, and
+// reject its walsender as if the token were wrong.
+func (h *Host) fallback(m *facts.ServerMessage) facts.SessionKind {
+	kind := h.Session
 	switch {
+	case m != nil && h.Endpoint.ByIAM() && pgerrcode.IsInvalidAuthorizationSpecification(m.SQLSTATE):
+		return facts.Ordinary
 	case m == nil, pgerrcode.IsInvalidAuthorizationSpecification(m.SQLSTATE), m.SQLSTATE == pgerrcode.InvalidCatalogName,
 		stopsServer(m.SQLSTATE):
 		return kind

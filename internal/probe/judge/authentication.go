@@ -16,7 +16,11 @@ func authenticationFindings(s server) []check.Entry {
 		findings = append(findings, loginFailure(s, *f))
 	}
 	// The other reasons to reject a walsender have checks of their own.
-	if m := s.SessionRejected; m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
+	if m := s.SessionRejected; m != nil && s.endpoint.ByIAM() && pgerrcode.IsInvalidAuthorizationSpecification(m.SQLSTATE) {
+		findings = append(findings, check.Fail(check.Authentication, check.IAMReplicationOff,
+			"the server lets role "+quote.Identifier(s.endpoint.Username)+" in with a token, but not for replication, which a consumer needs",
+			"set rds.iam_auth_for_replication to 1 in the DB parameter group (of Aurora: the DB cluster parameter group)"))
+	} else if m != nil && !s.rejectedWith(pgerrcode.InsufficientPrivilege, pgerrcode.TooManyConnections, pgerrcode.ProtocolViolation) {
 		findings = append(findings, loginRejection(s, facts.Failure{Kind: facts.LoginRejected, Server: m}))
 	}
 	if f := s.answersNothing(); f != nil {

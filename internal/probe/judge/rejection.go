@@ -27,6 +27,10 @@ func loginRejection(s server, f facts.Failure) check.Entry {
 		return check.Fail(check.Authentication, code, message, fix)
 	}
 	switch {
+	case s.endpoint.ByIAM() && (m.SQLSTATE == pgerrcode.InvalidPassword || m.SQLSTATE == pgerrcode.InvalidAuthorizationSpecification && m.Routine == routineMethod):
+		return fail(check.AuthenticationFailed, "the server does not accept a token for role "+role+
+			": it does so for a member of rds_iam, if the instance has IAM database authentication on and this service's role may call rds-db:connect as that user",
+			"GRANT rds_iam TO "+role)
 	case m.SQLSTATE == pgerrcode.InvalidPassword:
 		return fail(check.AuthenticationFailed, "the server does not accept this password for role "+role+", or has no such role", "")
 	case m.SQLSTATE == pgerrcode.InvalidAuthorizationSpecification:

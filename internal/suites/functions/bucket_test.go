@@ -1,15 +1,9 @@
 package functions_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,9 +11,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/headgate/headgate/internal/testkit/certificates"
 )
 
 // bucketHost is the host name of the bucket in which CloudFormation waits for answers
@@ -39,7 +34,14 @@ func newBucket(t *testing.T) *bucket {
 	t.Helper()
 	b := &bucket{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(b.put))
-	certificate, authority := newCertificate(t)
+	chain, err := certificates.New(certificates.Options{DNSNames: []string{bucketHost}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(chain.Certificate, chain.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -48,7 +50,7 @@ func newBucket(t *testing.T) *bucket {
 	}))
 	t.Cleanup(proxy.Close)
 	bundle := filepath.Join(t.TempDir(), "authority.pem")
-	if err := os.WriteFile(bundle, authority, 0o600); err != nil {
+	if err := os.WriteFile(bundle, chain.Authority, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.env = []string{"HTTPS_PROXY=" + proxy.URL, "AWS_CA_BUNDLE=" + bundle}
@@ -120,22 +122,4 @@ func tunnel(t *testing.T, w http.ResponseWriter, r *http.Request, address string
 	_, _ = io.Copy(client, upstream)
 	_ = client.Close()
 	<-done
-}
-
-// newCertificate returns a certificate of the bucket, which is its own authority.
-func newCertificate(t *testing.T) (tls.Certificate, []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{bucketHost}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
