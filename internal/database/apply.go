@@ -111,7 +111,7 @@ func (e endpointPatch) requireAll(prefix string, faults apierror.FieldErrors) {
 		return
 	}
 	require(faults, prefix+"username", e.username == nil)
-	if e.authentication != nil && *e.authentication == AuthenticationRDSIAM {
+	if e.authentication != nil && *e.authentication == AuthenticationRDSIAM && !e.masked {
 		return
 	}
 	if e.masked {

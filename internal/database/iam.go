@@ -95,7 +95,7 @@ func (e endpointPatch) applyAuthentication(base *Endpoint, prefix string, faults
 		}
 		return
 	}
-	if e.password != nil || e.masked {
+	if e.password != nil {
 		faults.Add(prefix+"password", `must not be given together with authentication "rds_iam", which replaces it`)
 	}
 	if e.secretARN != nil {

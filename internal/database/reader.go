@@ -93,10 +93,11 @@ func (r reader) byURL() endpointPatch {
 	}
 	password := Password(loc.password)
 	e := endpointPatch{hostname: &loc.hostname, port: &loc.port, database: &loc.database, username: &loc.username, password: &password}
-	if e.authentication = r.String("authentication", authenticationRule); e.authentication != nil && *e.authentication == AuthenticationRDSIAM {
+	if a := r.String("authentication", authenticationRule); a != nil && *a == AuthenticationRDSIAM {
 		r.Fault("authentication", `must not be "rds_iam" together with url, which includes a password`)
-		e.authentication = nil
 	}
+	byPassword := AuthenticationPassword
+	e.authentication = &byPassword
 	r.transport(&e)
 	return e
 }
