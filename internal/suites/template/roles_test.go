@@ -144,6 +144,10 @@ func (t template) needs(f function, p program) (set, []string) {
 	if len(calls["eventbridge"]) > 0 {
 		s.allow(attribute(textAt(f.variables(), "EVENT_BUS_NAME")), "", prefixed("events:", calls["eventbridge"])...)
 	}
+	// A token of RDS is no call: it is presigned, and RDS asks IAM for the permission.
+	if slices.ContainsFunc(p.decls, func(d declaration) bool { return d.symbol == module+"/internal/rdstoken.Signer.Token" }) {
+		s.allow("${RdsIamUserArns} where RdsIamUsers", "", "rds-db:connect")
+	}
 	s.needSharedSecrets(textAt(f.variables(), "SECRET_PREFIX"), calls["shared"])
 	return s, p.unexplained(f.name, calls)
 }
@@ -363,8 +367,8 @@ func checkEndpoints(t template, programs map[string]program) []string {
 		delete(needed, service)
 	}
 	for service := range needed {
-		// Lambda calls these from outside the VPC, and DynamoDB and Secrets Manager call KMS.
-		if !slices.Contains([]string{"logs", "xray", "ec2", "sqs", "kms"}, service) {
+		// Lambda calls these from outside the VPC, and DynamoDB and Secrets Manager call KMS. RDS asks IAM itself (rds-db).
+		if !slices.Contains([]string{"logs", "xray", "ec2", "sqs", "kms", "rds-db"}, service) {
 			found = append(found, "the VPC has no endpoint for "+service)
 		}
 	}
