@@ -81,8 +81,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// KindOf returns the kind of the first Error in err's chain, and Internal where
-// there is none.
+// KindOf returns the kind of the first Error in err's chain, and Internal if
+// the chain has no Error.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind

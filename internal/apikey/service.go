@@ -22,11 +22,11 @@ type Store interface {
 	// Insert stores a new key. It is idempotent.
 	Insert(ctx context.Context, k Key) error
 	// Find returns the key with that hash, even if it is expired or revoked. The
-	// read is consistent. The error's kind is NotFound if there is none.
+	// read is consistent. The error's kind is NotFound if it does not exist.
 	Find(ctx context.Context, hash string) (Key, error)
 	// Revoke marks the account's key with that ID as revoked at that time. A key
-	// that is revoked already keeps its time. The error's kind is NotFound if there
-	// is none.
+	// that is revoked already keeps its time. The error's kind is NotFound if it
+	// does not exist.
 	Revoke(ctx context.Context, account, id string, at time.Time) error
 	// List returns the account's keys in no particular order, with those that are
 	// expired or revoked.

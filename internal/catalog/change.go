@@ -141,7 +141,7 @@ func (c *Catalog) deleteError(ctx context.Context, err error, d database.Databas
 	return awsretry.DomainError(err, cause, apierror.UnknownOutcome)
 }
 
-// readItem returns d's current item, empty if there is none.
+// readItem returns d's current item, empty if it does not exist.
 func (c *Catalog) readItem(ctx context.Context, d database.Database) (item, error) {
 	i, err := c.get(ctx, databaseKey(d.Account, d.ID))
 	if apierror.KindOf(err) == apierror.NotFound {

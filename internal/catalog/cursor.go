@@ -14,8 +14,8 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// CursorKey returns the account's key for signing cursors and creates it if there
-// is none. The error's kind is Throttled, Unavailable or Internal.
+// CursorKey returns the account's key for signing cursors and creates it if it
+// does not exist. The error's kind is Throttled, Unavailable or Internal.
 func (c *Catalog) CursorKey(ctx context.Context, account string) ([]byte, error) {
 	key, err := c.readCursorKey(ctx, account)
 	if apierror.KindOf(err) != apierror.NotFound {
@@ -40,7 +40,7 @@ func (c *Catalog) readCursorKey(ctx context.Context, account string) ([]byte, er
 	return key.Value, nil
 }
 
-// createCursorKey stores a new key if there is none. It is idempotent, so an
+// createCursorKey stores a new key unless the account has one. It is idempotent, so an
 // ambiguous outcome is safe.
 func (c *Catalog) createCursorKey(ctx context.Context, account string) error {
 	key := make([]byte, database.CursorKeyBytes)

@@ -47,7 +47,7 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 	return nil
 }
 
-// setResult makes d the claim's result, if the claim is held and has none.
+// setResult makes d the claim's result, if the claim is held and has no result yet.
 func (c *Catalog) setResult(claim database.Claim, d database.Database) (types.TransactWriteItem, error) {
 	document, err := json.Marshal(d)
 	if err != nil {

@@ -64,7 +64,7 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// text returns a string attribute, empty if there is none.
+// text returns a string attribute, empty if it is absent.
 func (i item) text(name string) string {
 	if v, ok := i[name].(*types.AttributeValueMemberS); ok {
 		return v.Value
@@ -72,7 +72,7 @@ func (i item) text(name string) string {
 	return ""
 }
 
-// unix returns the time in a number attribute, zero if there is none.
+// unix returns the time in a number attribute, zero if it is absent.
 func (i item) unix(name string) (time.Time, error) {
 	v, ok := i[name].(*types.AttributeValueMemberN)
 	if !ok {
@@ -85,7 +85,7 @@ func (i item) unix(name string) (time.Time, error) {
 	return time.Unix(n, 0).UTC(), nil
 }
 
-// time returns the time in a string attribute, zero if there is none.
+// time returns the time in a string attribute, zero if it is absent.
 func (i item) time(name string) (time.Time, error) {
 	s := i.text(name)
 	if s == "" {

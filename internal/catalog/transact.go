@@ -17,8 +17,8 @@ const notExists = "attribute_not_exists(PK)"
 // conditionError says that conditions of a transaction failed. Its text holds
 // nothing of the items.
 type conditionError struct {
-	// failed maps the indexes of failed conditions to the existing items, which are
-	// empty if there is none.
+	// failed maps the indexes of failed conditions to the existing items. The item is
+	// empty if it does not exist.
 	failed map[int]item
 }
 

@@ -79,10 +79,10 @@ type HealthProber interface {
 // Unavailable (nothing was changed), UnknownOutcome or Internal.
 type Catalog interface {
 	// NameOwner returns the ID of the account's database with that name. The
-	// error's kind is NotFound if there is none.
+	// error's kind is NotFound if no database has it.
 	NameOwner(ctx context.Context, account, name string) (string, error)
 	// Get returns the account's database with that ID. The error's kind is
-	// NotFound if there is none.
+	// NotFound if it does not exist.
 	Get(ctx context.Context, account, id string) (Database, error)
 	// List returns up to limit of the account's databases in the order of their
 	// creation, starting after the ID after (empty for the first). It returns
@@ -117,7 +117,7 @@ type Catalog interface {
 	Release(ctx context.Context, c Claim) error
 
 	// Health returns the health that was stored for the account's database with that
-	// ID. The error's kind is NotFound if there is none.
+	// ID. The error's kind is NotFound if no database has it.
 	Health(ctx context.Context, account, id string) (HealthRecord, error)
 	// HealthBetween returns what Health does for all of the account's databases from
 	// one ID to another, both included, by ID.
@@ -209,7 +209,7 @@ type Vault interface {
 	// can be restored. It is idempotent, and succeeds where there is no secret.
 	ScheduleDeletion(ctx context.Context, account, id string) error
 	// Discard deletes the secret of a database that was not registered, for good.
-	// It succeeds where there is none.
+	// It succeeds if the secret does not exist.
 	Discard(ctx context.Context, account, id string) error
 }
 

@@ -62,8 +62,7 @@ func writeSummary(w http.ResponseWriter, status int, summary string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	// A client that is gone needs no response.
-	_ = json.NewEncoder(w).Encode(map[string]string{"summary": summary})
+	_ = json.NewEncoder(w).Encode(map[string]string{"summary": summary}) // it fails if the client is gone
 }
 
 func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequest {

@@ -44,7 +44,7 @@ type Secret struct {
 // Catalog has the databases.
 type Catalog interface {
 	// Get returns a database by a consistent read. The error's kind is NotFound if
-	// there is none.
+	// it does not exist.
 	Get(ctx context.Context, account, id string) (database.Database, error)
 }
 

@@ -250,6 +250,6 @@ func (s *Session) Close() {
 	if err := s.wire.SetDeadline(time.Now().Add(closeTimeout)); err == nil && !s.conn.IsClosed() {
 		_ = s.conn.Close(context.Background()) // the server ends the session either way
 	}
-	_ = s.wire.Close()
+	_ = s.wire.Close() // pgconn may have closed it already
 	<-s.conn.CleanupDone()
 }

@@ -32,10 +32,9 @@ func newWire(ctx context.Context, c net.Conn) (*wire, error) {
 
 // readUntil ends reads at t, or when ctx ends.
 func (w *wire) readUntil(ctx context.Context, t time.Time) {
-	// A deadline that can't be set is one of a closed connection.
-	_ = w.SetReadDeadline(t)
-	if ctx.Err() != nil { // and what stop did was just undone
-		_ = w.SetReadDeadline(time.Unix(1, 0))
+	_ = w.SetReadDeadline(t) // it fails on a closed connection only, on which reads fail too
+	if ctx.Err() != nil {    // the deadline that stop set was just replaced
+		_ = w.SetReadDeadline(time.Unix(1, 0)) // as above
 	}
 }
 
