@@ -3,6 +3,7 @@ package probe_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"slices"
 	"testing"
@@ -144,9 +145,10 @@ func TestProbe_LoginTriggers(t *testing.T) {
 func TestProbe_DefaultsOfTheRole(t *testing.T) {
 	t.Parallel()
 	for _, setting := range []string{
-		"default_transaction_isolation = 'serializable'", "default_transaction_read_only = on", "statement_timeout = '1ms'",
+		"default_transaction_isolation = 'serializable'", "default_transaction_read_only = on", "statement_timeout = '5ms'",
 		"standard_conforming_strings = off", "search_path = 'nowhere'", "client_min_messages = 'error'", "row_security = off",
-		"quote_all_identifiers = on", "DateStyle = 'SQL, DMY'",
+		"quote_all_identifiers = on", "DateStyle = 'SQL, DMY'", "idle_in_transaction_session_timeout = '20ms'",
+		"transform_null_equals = on", "client_min_messages = 'debug5'",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
@@ -157,6 +159,22 @@ func TestProbe_DefaultsOfTheRole(t *testing.T) {
 				t.Error(describe(report))
 			}
 		})
+	}
+}
+
+// TestProbe_SearchPathOfTheRole has operators that hide the system's from a role whose
+// search path names their schema first. None of them may run.
+func TestProbe_SearchPathOfTheRole(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	s.exec("CREATE SCHEMA first; GRANT USAGE ON SCHEMA first TO PUBLIC")
+	for _, kind := range []string{"name", "text", "oid", "int", "bool", `"char"`, "jsonb"} {
+		s.exec(fmt.Sprintf(`CREATE FUNCTION first.eq(%s, %[1]s) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE ''it ran''; END';
+CREATE OPERATOR first.= (LEFTARG = %[1]s, RIGHTARG = %[1]s, FUNCTION = first.eq)`, kind))
+	}
+	s.admin("ALTER ROLE " + s.role() + " SET search_path = first, pg_catalog")
+	if report := s.probe(); len(report.Codes()) > 0 {
+		t.Error(describe(report))
 	}
 }
 

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -207,16 +208,19 @@ func (s *Session) load(transactions []transaction) error {
 // perform runs t over the simple protocol and returns the result of its statement.
 func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 	var result *pgconn.Result
-	var failed error
+	var failed, before error
 	for _, message := range t.messages {
 		results, err := s.send(message)
 		switch {
 		case err != nil && (s.conn.IsClosed() || errors.Is(err, errPanic)):
 			return nil, err
 		case message != t.statement:
-			// What fails around the statement fails it too, or does not matter.
+			// What fails before the statement fails it too; what fails after it does not matter.
+			if before == nil {
+				before = err
+			}
 		case err != nil:
-			failed = err
+			failed = cmp.Or(before, err)
 		case len(results) != 1:
 			failed = errShape
 		default:

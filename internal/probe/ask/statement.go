@@ -111,7 +111,7 @@ func serverSQL() string {
 'in_recovery', pg_catalog.pg_is_in_recovery(),
 'database', d.datname, 'database_oid', d.oid::bigint,
 'pid', pg_catalog.pg_backend_pid(),
-'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
+'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a),
 'role', r.rolname, 'may_use_slots', r.rolsuper OR r.rolreplication,
 'session_role', l.rolname, 'superuser', l.rolsuper, 'replication', l.rolreplication,
 'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(l.oid, g.oid, 'member')),

@@ -14,6 +14,9 @@ const (
 	statementTimeout = 3 * time.Second
 	// lockTimeout is the server's limit on waiting for a lock.
 	lockTimeout = time.Second
+	// idleTimeout is the server's limit on waiting for the next message of a transaction:
+	// longer than a probe takes.
+	idleTimeout = 15 * time.Second
 )
 
 // transaction is a statement, and the messages that run it.
@@ -64,14 +67,18 @@ func (s setting) sql() string {
 
 // settingsSQL sets what a statement needs, whatever the defaults of the role, the
 // database and the server are. A database without an encoding can hold bytes that are
-// not UTF-8, which the server refuses to send as such.
+// not UTF-8, which the server refuses to send as such. Every name in it is qualified,
+// operators too: the role's search path applies until it is done.
 func settingsSQL(more ...setting) string {
 	calls := []string{
 		limit("lock_timeout", lockTimeout).sql(),
 		setting{"client_min_messages", "warning"}.sql(),
 		setting{"search_path", "pg_catalog"}.sql(),
 		setting{"jit", "off"}.sql(), // it would take longer than the statements
-		"CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN " + setting{"client_encoding", "SQL_ASCII"}.sql() + " END",
+		// The role's limits are on its own transactions. The second one is new in 17.
+		limit("idle_in_transaction_session_timeout", idleTimeout).sql(),
+		"CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN " + setting{"transaction_timeout", "0"}.sql() + " END",
+		"CASE WHEN pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN " + setting{"client_encoding", "SQL_ASCII"}.sql() + " END",
 	}
 	for _, s := range more {
 		calls = append(calls, s.sql())

@@ -99,13 +99,6 @@ func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
 
 // round reports whether fixes were run, so that another round shows what they did.
 func (t *trial) round(ctx context.Context, n int) (bool, error) {
-	if n > 0 && (t.first.facts.Slot == nil || !t.first.facts.Slot.Active) {
-		// The server ends the consumer's session of the round before in its own time.
-		free := "SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot} AND active)"
-		if err := t.w.until(ctx, t.w.fill(free)); err != nil {
-			return false, err
-		}
-	}
 	report, err := t.ask(ctx)
 	if err != nil {
 		return false, err
@@ -133,11 +126,23 @@ func (t *trial) round(ctx context.Context, n int) (bool, error) {
 	if !t.fixes || len(odds) > 0 || n == maxRounds {
 		return false, nil
 	}
+	if err := t.awaitSlot(ctx); err != nil {
+		return false, err
+	}
 	t.applied = t.w.applyAll(ctx, report, t.o)
 	for _, e := range t.applied {
 		t.ran[e.Code] = true
 	}
 	return len(t.applied) > 0, nil
+}
+
+// awaitSlot waits until the server has ended the consumer's session, which it does in
+// its own time: a fix may drop the slot, and headgate's next question is about it.
+func (t *trial) awaitSlot(ctx context.Context) error {
+	if slot := t.first.facts.Slot; slot != nil && slot.Active {
+		return nil // somebody else's session holds it
+	}
+	return t.w.until(ctx, t.w.fill("SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot} AND active)"))
 }
 
 // ask asks headgate, and takes away what was in its way only.

@@ -208,7 +208,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(f.InRecovery && told && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
 	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
 	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
-	if s := f.Slot; s != nil && o.start == nil {
+	if s := f.Slot; s != nil && (o.start == nil || stateOf(o.start) == "55006") { // or it is being read
 		// Between what is near and what is far, both answers are good.
 		near := s.SafeWALSize != nil && *s.SafeWALSize < 4<<30
 		add(near, near && *s.SafeWALSize > 48<<20, "the limit on the slot's WAL is near", check.SlotAtRisk)
