@@ -45,25 +45,18 @@ func reveal(p database.Passwords) passwords {
 // Prepare does nothing, because the file is open.
 func (v *Vault) Prepare(context.Context) {}
 
-// Create stores the first version of d's passwords, which is d.ID. It is idempotent; other passwords for the same ID are an error. The error's kind
-// is Unavailable or Internal.
+// Create stores the first version of d's passwords, which is d.ID. It is idempotent;
+// other passwords for the same ID are an error. The error's kind is Unavailable or
+// Internal.
 func (v *Vault) Create(ctx context.Context, d database.Database, p database.Passwords) (database.SecretVersion, error) {
-	err := v.update(ctx, func(tx *bolt.Tx) error {
-		var s secret
-		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
-		switch {
-		case err == nil:
-			return s.checkSame(d.ID, p)
-		case apierror.KindOf(err) != apierror.NotFound:
-			return err
+	err := v.change(ctx, d.Account, d.ID, func(s *secret) error {
+		if s.Current == "" {
+			s.begin(d.ID, p)
+			return nil
 		}
-		s = secret{Versions: map[string]passwords{d.ID: reveal(p)}, Current: d.ID}
-		return put(tx, secrets, keyOf(d.Account, d.ID), s)
+		return s.checkSame(d.ID, p)
 	})
-	if err != nil {
-		return database.SecretVersion{}, err
-	}
-	return database.SecretVersion{Version: d.ID}, nil
+	return database.SecretVersion{Version: d.ID}, err
 }
 
 // AddVersion adds a version named token. The version is not current
@@ -71,61 +64,53 @@ func (v *Vault) Create(ctx context.Context, d database.Database, p database.Pass
 // if there is no secret, Unavailable or Internal.
 func (v *Vault) AddVersion(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
 	err := v.change(ctx, d.Account, d.ID, func(s *secret) error {
-		if _, ok := s.Versions[token]; ok {
-			return s.checkSame(token, p)
+		if !s.usable() {
+			return apierror.OfStore(apierror.NotFound, nil)
 		}
-		s.Versions[token] = reveal(p)
-		s.Pending = append(s.Pending, token)
-		return nil
+		return s.add(token, p)
 	})
-	if err != nil {
-		return database.SecretVersion{}, err
-	}
-	return database.SecretVersion{Version: token}, nil
+	return database.SecretVersion{Version: token}, err
 }
 
 // Recreate stores p as a version named token, in a new secret or in the one that an
 // earlier update hid. It is idempotent. The error's kind is Unavailable or Internal.
 func (v *Vault) Recreate(ctx context.Context, d database.Database, p database.Passwords, token string) (database.SecretVersion, error) {
-	err := v.update(ctx, func(tx *bolt.Tx) error {
-		s := secret{Versions: map[string]passwords{}}
-		err := get(tx, secrets, keyOf(d.Account, d.ID), &s)
-		if err != nil && apierror.KindOf(err) != apierror.NotFound {
-			return err
-		}
+	err := v.change(ctx, d.Account, d.ID, func(s *secret) error {
 		s.DeletedAt = time.Time{}
-		if _, ok := s.Versions[token]; ok {
-			return s.checkSame(token, p)
-		}
-		s.Versions[token] = reveal(p)
 		if s.Current == "" {
-			s.Current = token
-		} else {
-			s.Pending = append(s.Pending, token)
+			s.begin(token, p)
+			return nil
 		}
-		return put(tx, secrets, keyOf(d.Account, d.ID), s)
+		return s.add(token, p)
 	})
-	if err != nil {
-		return database.SecretVersion{}, err
-	}
-	return database.SecretVersion{Version: token}, nil
+	return database.SecretVersion{Version: token}, err
 }
 
 // Restore shows a hidden secret again. A secret that is not hidden, or does not exist,
 // is no error. The error's kind is Unavailable or Internal.
 func (v *Vault) Restore(ctx context.Context, account, id string) error {
-	return v.update(ctx, func(tx *bolt.Tx) error {
-		var s secret
-		err := get(tx, secrets, keyOf(account, id), &s)
-		if apierror.KindOf(err) == apierror.NotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return v.change(ctx, account, id, func(s *secret) error {
 		s.DeletedAt = time.Time{}
-		return put(tx, secrets, keyOf(account, id), s)
+		return nil
 	})
+}
+
+// usable reports whether the secret exists and is not hidden.
+func (s *secret) usable() bool { return s.Current != "" && s.DeletedAt.IsZero() }
+
+// begin makes version the first one.
+func (s *secret) begin(version string, p database.Passwords) {
+	s.Versions, s.Current = map[string]passwords{version: reveal(p)}, version
+}
+
+// add adds a version that is not current, unless it exists with the same passwords.
+func (s *secret) add(version string, p database.Passwords) error {
+	if _, ok := s.Versions[version]; ok {
+		return s.checkSame(version, p)
+	}
+	s.Versions[version] = reveal(p)
+	s.Pending = append(s.Pending, version)
+	return nil
 }
 
 // checkSame returns an error unless the version holds p.
@@ -140,7 +125,7 @@ func (s *secret) checkSame(version string, p database.Passwords) error {
 // NotFound if there is no such version, Unavailable or Internal.
 func (v *Vault) Promote(ctx context.Context, account, id, version string) error {
 	return v.change(ctx, account, id, func(s *secret) error {
-		if _, ok := s.Versions[version]; !ok {
+		if _, ok := s.Versions[version]; !ok || !s.usable() {
 			return apierror.OfStore(apierror.NotFound, nil)
 		}
 		if s.Current != version {
@@ -158,14 +143,12 @@ func (v *Vault) Promote(ctx context.Context, account, id, version string) error 
 // DropVersion removes a version that was added and not promoted. A version that
 // does not exist is no error. The error's kind is Unavailable or Internal.
 func (v *Vault) DropVersion(ctx context.Context, account, id, version string) error {
-	err := v.change(ctx, account, id, func(s *secret) error {
-		s.endPending(version)
+	return v.change(ctx, account, id, func(s *secret) error {
+		if s.usable() {
+			s.endPending(version)
+		}
 		return nil
 	})
-	if apierror.KindOf(err) == apierror.NotFound {
-		return nil
-	}
-	return err
 }
 
 // endPending ends the pending state of a version, and removes the versions that
@@ -234,14 +217,12 @@ func (v *Vault) Discard(ctx context.Context, account, id string) error {
 // that is hidden already, or does not exist, is no error. The error's kind is
 // Unavailable or Internal.
 func (v *Vault) ScheduleDeletion(ctx context.Context, account, id string) error {
-	err := v.change(ctx, account, id, func(s *secret) error {
-		s.DeletedAt = v.store.now().UTC()
+	return v.change(ctx, account, id, func(s *secret) error {
+		if s.usable() {
+			s.DeletedAt = v.store.now().UTC()
+		}
 		return nil
 	})
-	if apierror.KindOf(err) == apierror.NotFound {
-		return nil
-	}
-	return err
 }
 
 // update changes the file. All calls are idempotent, so an ambiguous outcome is
@@ -250,17 +231,14 @@ func (v *Vault) update(ctx context.Context, do func(*bolt.Tx) error) error {
 	return v.store.run(ctx, v.store.db.Update, do, apierror.Unavailable)
 }
 
-// change changes a secret, unless it is deleted.
+// change changes a secret, whose Current is empty if it does not exist yet.
 func (v *Vault) change(ctx context.Context, account, id string, do func(*secret) error) error {
 	return v.update(ctx, func(tx *bolt.Tx) error {
 		var s secret
-		if err := get(tx, secrets, keyOf(account, id), &s); err != nil {
+		if err := get(tx, secrets, keyOf(account, id), &s); err != nil && apierror.KindOf(err) != apierror.NotFound {
 			return err
 		}
-		if !s.DeletedAt.IsZero() {
-			return apierror.OfStore(apierror.NotFound, nil)
-		}
-		if err := do(&s); err != nil {
+		if err := do(&s); err != nil || s.Current == "" {
 			return err
 		}
 		return put(tx, secrets, keyOf(account, id), s)
