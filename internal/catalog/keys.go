@@ -134,15 +134,12 @@ func (s *Keys) indexQuery(account string) *dynamodb.QueryInput {
 
 // RecordUse sets the day, if it is later than the one that is set.
 func (s *Keys) RecordUse(ctx context.Context, hash, day string) error {
-	err := write(ctx, func(ctx context.Context) error {
-		_, err := s.catalog.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                 &s.catalog.table,
-			Key:                       hashKey(hash),
-			ConditionExpression:       aws.String("attribute_exists(PK) AND (attribute_not_exists(last_used_on) OR last_used_on < :day)"),
-			UpdateExpression:          aws.String("SET last_used_on = :day"),
-			ExpressionAttributeValues: item{":day": text(day)},
-		})
-		return err
+	err := write(ctx, s.catalog.client.UpdateItem, &dynamodb.UpdateItemInput{
+		TableName:                 &s.catalog.table,
+		Key:                       hashKey(hash),
+		ConditionExpression:       aws.String("attribute_exists(PK) AND (attribute_not_exists(last_used_on) OR last_used_on < :day)"),
+		UpdateExpression:          aws.String("SET last_used_on = :day"),
+		ExpressionAttributeValues: item{":day": text(day)},
 	})
 	if err == nil || isConditionFailed(err) {
 		return nil
