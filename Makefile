@@ -25,6 +25,8 @@ SAM_TOOLS = .cache/sam/tools-$(SAM_VERSION)-$(CFN_LINT_VERSION)-$(CFN_LINT_SERVE
 CHECKOV_VERSION = 3.3.30
 CHECKOV = .cache/checkov/bin/checkov
 CHECKOV_TOOL = .cache/checkov/tool-$(CHECKOV_VERSION)
+REDOCLY_VERSION = 2.77.0
+REDOCLY = .cache/redocly/$(REDOCLY_VERSION)/node_modules/.bin/redocly
 
 # PostgreSQL majors that the probe is tested on.
 MAJORS = 13 14 15 16 17 18
@@ -119,7 +121,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 .PHONY: check
-check: format lint template ## format, vet, linters, the template's linters, then all tests with the race detector
+check: format lint template openapi-lint ## format, vet, linters, the template's linters, then all tests with the race detector
 	go mod verify
 	go test -race -timeout 20m $(PACKAGES)
 
@@ -141,6 +143,13 @@ docs: ## writes the generated pages: docs/checks.md from internal/check, docs/li
 .PHONY: openapi
 openapi: ## internal/httpapi/openapi.json from openapi.yaml
 	go test -count 1 ./internal/httpapi -run TestOpenAPI_JSON -update
+
+.PHONY: openapi-lint
+openapi-lint: $(REDOCLY) ## Redocly's linter on the OpenAPI document
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config internal/httpapi/redocly.yaml internal/httpapi/openapi.json
+
+$(REDOCLY):
+	npm install --silent --no-audit --no-fund --prefix .cache/redocly/$(REDOCLY_VERSION) @redocly/cli@$(REDOCLY_VERSION)
 
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
