@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -96,11 +97,33 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 	if err == nil {
 		err = s.askFor(t, parts)
 	}
+	if err != nil && p == facts.PartIdentity && s.identify() {
+		return nil
+	}
 	if err != nil && !s.conn.IsClosed() {
 		s.unanswered(p, err)
 		return nil
 	}
 	return err
+}
+
+// identify asks for the system identifier by the command for walsenders, for which no
+// right to execute a function is needed. It reports whether the server answered.
+func (s *Session) identify() bool {
+	if !s.host.Evidence.IsWALSender() || s.conn.IsClosed() {
+		return false
+	}
+	results, err := s.send("IDENTIFY_SYSTEM")
+	if err != nil || len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) == 0 {
+		return false
+	}
+	identifier := string(results[0].Rows[0][0])
+	const maxDigits = 20
+	if len(identifier) > maxDigits || strings.Trim(identifier, "0123456789") != "" {
+		return false
+	}
+	s.host.Evidence.Facts.Identity = &identifier
+	return true
 }
 
 // askWithin asks for p, whose answer grows with the number of tables. It can take as
