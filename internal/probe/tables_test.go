@@ -20,6 +20,7 @@ DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY
 DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`)},
 			{cause: "no USAGE of the schema", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
 GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x`)},
+			{cause: "no USAGE of the schema public", fix: sql, setup: afterSQL("REVOKE ALL ON SCHEMA public FROM PUBLIC")},
 			{cause: "neither of the two", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
 ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},
 		}},
@@ -136,5 +137,16 @@ ALTER PUBLICATION %[1]s SET (publish = 'insert')`,
 				t.Error(describe(report))
 			}
 		})
+	}
+}
+
+// From 14 on the schema public belongs to a role that nobody can log in as.
+func TestProbe_OwnerOfSchemaPublic(t *testing.T) {
+	t.Parallel()
+	s := afterSQL("REVOKE ALL ON SCHEMA public FROM PUBLIC")(t)
+	s.admin("ALTER DATABASE " + s.database() + " OWNER TO postgres")
+	found, _ := entry(s.probe(), check.TablesUnreadable)
+	if !strings.Contains(found.Message, `run the fix as role "postgres", the owner`) {
+		t.Errorf("got %q", found.Message)
 	}
 }

@@ -35,6 +35,7 @@ func roleAxis() axis {
 		{name: "bypasses row security", set: options("LOGIN REPLICATION BYPASSRLS")},
 		{name: "expired password", set: options("LOGIN REPLICATION VALID UNTIL '2001-01-01'")},
 		{name: "limit 0", set: options("LOGIN REPLICATION CONNECTION LIMIT 0")},
+		{name: "limit 1", set: options("LOGIN REPLICATION CONNECTION LIMIT 1")},
 		{name: "sets another role", set: func(p *plan) { group(p); after("ALTER ROLE {role} SET role = {group}")(p) }},
 		{name: "sets another role that may read", set: func(p *plan) {
 			group(p)
@@ -57,6 +58,16 @@ func roleAxis() axis {
 		{name: "has another encoding", set: after("ALTER ROLE {role} SET client_encoding = LATIN1")},
 		{name: "has strings that conform to no standard", set: after("ALTER ROLE {role} SET standard_conforming_strings = off")},
 		{name: "is short of time", set: after("ALTER ROLE {role} SET statement_timeout = '60s'", "ALTER ROLE {role} SET idle_in_transaction_session_timeout = '60s'")},
+		{name: "is impatient", set: after("ALTER ROLE {role} SET idle_in_transaction_session_timeout = '100ms'")},
+		{name: "has short transactions", since: 17, set: after("ALTER ROLE {role} SET transaction_timeout = '10s'")},
+		{name: "has another notion of equality", set: func(p *plan) {
+			p.add(step{phase: grantPhase, sql: "CREATE SCHEMA first"}, step{phase: grantPhase, sql: "GRANT USAGE ON SCHEMA first TO PUBLIC"})
+			for _, kind := range []string{"text", "name", "oid", "int"} {
+				p.add(step{phase: grantPhase, sql: "CREATE FUNCTION first.eq(" + kind + ", " + kind + ") RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE ''it ran''; END'"},
+					step{phase: grantPhase, sql: "CREATE OPERATOR first.= (LEFTARG = " + kind + ", RIGHTARG = " + kind + ", FUNCTION = first.eq)"})
+			}
+			after("ALTER ROLE {role} SET search_path = first, pg_catalog")(p)
+		}},
 	}}
 }
 
@@ -71,6 +82,10 @@ func privilegeAxis() axis {
 	return axis{"database", []choice{
 		{name: "open"},
 		{name: "no CONNECT", set: revoke("REVOKE CONNECT ON DATABASE {db} FROM PUBLIC")},
+		{name: "schema public closed", set: func(p *plan) {
+			p.add(step{phase: heldPhase, sql: "REVOKE ALL ON SCHEMA public FROM PUBLIC"}, step{phase: heldPhase, sql: "GRANT USAGE ON SCHEMA public TO {owner}"})
+		}},
+		{name: "activity not readable", set: revoke("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")},
 		{name: "CONNECT by name", set: revoke("REVOKE CONNECT ON DATABASE {db} FROM PUBLIC", "GRANT CONNECT ON DATABASE {db} TO {role}")},
 		{name: "limit 0", set: func(p *plan) { p.admin(heldPhase, "ALTER DATABASE {db} CONNECTION LIMIT 0") }},
 		{name: "settings not readable", set: revoke("REVOKE SELECT ON pg_settings FROM PUBLIC")},
@@ -108,6 +123,8 @@ func loginAxis() axis {
 		{name: "reject", set: lines("host all all 127.0.0.1/32 reject")},
 		{name: "reject above", set: lines("host all {role} 127.0.0.1/32 reject", standardLine)},
 		{name: "reject below", set: lines(standardLine, "host all all all reject")},
+		{name: "lines for physical replication only", set: lines("host replication all 127.0.0.1/32 scram-sha-256")},
+		{name: "physical replication rejected", set: lines("host replication all 127.0.0.1/32 reject", standardLine)},
 		{name: "TLS only", set: lines("hostssl all all 127.0.0.1/32 scram-sha-256")},
 		{name: "no TLS only", set: lines("hostnossl all all 127.0.0.1/32 scram-sha-256")},
 		{name: "client certificate", set: lines("hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca")},

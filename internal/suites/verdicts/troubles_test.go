@@ -265,6 +265,8 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 		switch {
 		case c.err != nil && strings.Contains(c.err.Error(), "row-level security"), c.err == nil && c.rows < c.want:
 			add("a copy of "+c.relation+" lacks rows", rowSecurityActive)
+		case stateOf(c.err) == "42501" && strings.Contains(c.err.Error(), "schema public"): // said once for all tables
+			all = append(all, trouble{what: "a copy of " + c.relation + " fails: " + c.err.Error(), codes: []check.Code{check.TablesUnreadable}})
 		case stateOf(c.err) == "42501":
 			add("a copy of "+c.relation+" fails: "+c.err.Error(), check.TablesUnreadable)
 			all = append(all, trouble{what: "a copy of " + c.relation + " could not be counted", codes: []check.Code{rowSecurityActive}, table: t.tag, optional: true})
