@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/headgate/headgate/internal/apierror"
 )
 
@@ -87,12 +88,8 @@ func (o Object) Require(names ...string) {
 // String returns the string called name. A string that breaks rule is a fault,
 // and returned all the same; rule may be nil.
 func (o Object) String(name string, rule Rule[string]) *string {
-	v, ok := o.value(name)
+	v, ok := o.typed(name, "must be a string", kindString)
 	if !ok {
-		return nil
-	}
-	if v.kind != kindString {
-		o.Fault(name, "must be a string")
 		return nil
 	}
 	s := unquote(v.text)
@@ -102,12 +99,8 @@ func (o Object) String(name string, rule Rule[string]) *string {
 
 // Bool returns the boolean called name.
 func (o Object) Bool(name string) *bool {
-	v, ok := o.value(name)
+	v, ok := o.typed(name, "must be true or false", kindTrue, kindFalse)
 	if !ok {
-		return nil
-	}
-	if v.kind != kindTrue && v.kind != kindFalse {
-		o.Fault(name, "must be true or false")
 		return nil
 	}
 	b := v.kind == kindTrue
@@ -118,12 +111,13 @@ func (o Object) Bool(name string) *bool {
 // breaks rule is a fault, and returned all the same; rule may be nil. An integer
 // beyond the range of int is taken for the nearest end of that range.
 func (o Object) Int(name string, rule Rule[int]) *int {
-	v, ok := o.value(name)
+	const must = "must be an integer"
+	v, ok := o.typed(name, must, kindNumber)
 	if !ok {
 		return nil
 	}
-	if v.kind != kindNumber || strings.ContainsAny(v.text, ".eE") {
-		o.Fault(name, "must be an integer")
+	if strings.ContainsAny(v.text, ".eE") {
+		o.Fault(name, must)
 		return nil
 	}
 	n, _ := strconv.Atoi(v.text) // the only possible error is the range
@@ -133,12 +127,8 @@ func (o Object) Int(name string, rule Rule[int]) *int {
 
 // Object returns the object called name.
 func (o Object) Object(name string) *Object {
-	v, ok := o.value(name)
+	v, ok := o.typed(name, "must be an object", kindObject)
 	if !ok {
-		return nil
-	}
-	if v.kind != kindObject {
-		o.Fault(name, "must be an object")
 		return nil
 	}
 	inner := newObject(o.Path(name), v, o.faults)
@@ -149,57 +139,48 @@ func (o Object) Object(name string) *Object {
 // or null and also where it breaks rule, a rule for its length, or holds
 // something other than objects; rule may be nil.
 func (o Object) Objects(name string, rule Rule[int]) []Object {
-	v, ok := o.value(name)
-	if !ok {
-		return nil
-	}
-	if v.kind != kindArray {
-		o.Fault(name, "must be an array")
-		return nil
-	}
-	if !check(o, name, len(v.elements), rule) {
-		return nil
-	}
-	objects := make([]Object, 0, len(v.elements))
-	for i, e := range v.elements {
-		path := o.Path(name) + "[" + strconv.Itoa(i) + "]"
-		if e.kind != kindObject {
-			o.faults.Add(path, "must be an object")
-			continue
-		}
-		objects = append(objects, newObject(path, e, o.faults))
-	}
-	if len(objects) < len(v.elements) {
-		return nil
-	}
-	return objects
+	return elements(o, name, rule, "must be an object", kindObject, func(element string, v value) Object {
+		return newObject(o.Path(element), v, o.faults)
+	})
 }
 
 // Strings returns the elements of the array called name, nil where it is absent or
 // null and also where it breaks length, a rule for its length, or holds something
 // other than strings. A string that breaks rule is a fault, and returned all the same.
 func (o Object) Strings(name string, length Rule[int], rule Rule[string]) []string {
+	return elements(o, name, length, "must be a string", kindString, func(element string, v value) string {
+		s := unquote(v.text)
+		check(o, element, s, rule)
+		return s
+	})
+}
+
+// typed returns the member called name, and whether it is there with one of the
+// kinds. A member of another kind is a fault: must says what it has to be.
+func (o Object) typed(name, must string, kinds ...jsontext.Kind) (value, bool) {
 	v, ok := o.value(name)
-	if !ok {
+	if ok && !slices.Contains(kinds, v.kind) {
+		o.Fault(name, must)
+		return value{}, false
+	}
+	return v, ok
+}
+
+// elements returns what read makes of the elements of the array called name, and nil
+// if one of them has another kind. read gets the element's name, such as name[0].
+func elements[T any](o Object, name string, length Rule[int], must string, kind jsontext.Kind, read func(element string, v value) T) []T {
+	v, ok := o.typed(name, "must be an array", kindArray)
+	if !ok || !check(o, name, len(v.elements), length) {
 		return nil
 	}
-	if v.kind != kindArray {
-		o.Fault(name, "must be an array")
-		return nil
-	}
-	if !check(o, name, len(v.elements), length) {
-		return nil
-	}
-	all := make([]string, 0, len(v.elements))
+	all := make([]T, 0, len(v.elements))
 	for i, e := range v.elements {
 		element := name + "[" + strconv.Itoa(i) + "]"
-		if e.kind != kindString {
-			o.Fault(element, "must be a string")
+		if e.kind != kind {
+			o.Fault(element, must)
 			continue
 		}
-		s := unquote(e.text)
-		check(o, element, s, rule)
-		all = append(all, s)
+		all = append(all, read(element, e))
 	}
 	if len(all) < len(v.elements) {
 		return nil
