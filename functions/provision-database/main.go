@@ -9,6 +9,7 @@ import (
 
 	"github.com/headgate/headgate/internal/awsenv"
 	"github.com/headgate/headgate/internal/awsenv/targets"
+	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/provision"
 )
 
@@ -20,5 +21,5 @@ func main() {
 	if err != nil {
 		awsenv.Fail(err)
 	}
-	lambda.Start(provision.Serve(log, service, provision.OpenBus(config, bus)))
+	lambda.Start(provision.Serve(log, service, eventbus.Open(config, bus)))
 }

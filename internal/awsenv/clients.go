@@ -194,3 +194,21 @@ func (e *Env) Bus() (aws.Config, string, error) {
 	name, err := e.word("EVENT_BUS_NAME", 1, 256, "._/-", "the name of an event bus")
 	return config, name, err
 }
+
+// Queue returns the configuration of SQS's client and the queue's URL, which the
+// variable has.
+func (e *Env) Queue(variable string) (aws.Config, string, error) {
+	config, err := e.client("SQS")
+	if err != nil {
+		return config, "", err
+	}
+	address, err := e.required(variable)
+	if err != nil {
+		return config, "", err
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return config, "", malformed(variable, "the URL of an SQS queue")
+	}
+	return config, address, nil
+}

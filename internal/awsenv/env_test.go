@@ -99,12 +99,14 @@ func TestFunctions_LinkedClients(t *testing.T) {
 	const (
 		dynamoDB, secretsManager = "aws-sdk-go-v2/service/dynamodb", "aws-sdk-go-v2/service/secretsmanager"
 		eventBridge, postgres    = "aws-sdk-go-v2/service/eventbridge", "jackc/pgx/v5/pgconn"
+		sqs                      = "aws-sdk-go-v2/service/sqs"
 	)
-	all := []string{dynamoDB, secretsManager, eventBridge, postgres}
+	all := []string{dynamoDB, secretsManager, eventBridge, postgres, sqs}
 	links := map[string][]string{
 		"create-database": {dynamoDB, secretsManager, postgres}, "update-database": {dynamoDB, secretsManager, postgres},
 		"test-database": {dynamoDB, secretsManager, postgres}, "refresh-tables": {dynamoDB, secretsManager, postgres},
-		"provision-database": all,
+		"provision-database": {dynamoDB, secretsManager, eventBridge, postgres},
+		"publish-changes":    {dynamoDB, eventBridge, sqs},
 		"get-database":       {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
 		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},
 		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "list-api-keys": {dynamoDB}, "revoke-api-key": {dynamoDB},

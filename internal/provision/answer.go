@@ -1,28 +1,22 @@
 package provision
 
 import (
+	"encoding/json"
+
 	"github.com/headgate/headgate/internal/apierror"
-	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/strictjson"
 )
 
-// The detail-types of the events that answer.
-const (
-	CreatedType  = "Postgres Database Created"
-	RejectedType = "Postgres Database Rejected"
-)
+// RejectedType is the detail-type of the event for a request that was refused. A
+// database that was registered is told of by publish-changes, as any other.
+const RejectedType = "Postgres Database Rejected"
 
-// Created is the detail of the event for a database that was registered.
-// RequestID is the ID of the event that requested it.
-type Created struct {
-	RequestID string          `json:"request_id"`
-	AccountID string          `json:"account_id"`
-	Database  database.Object `json:"database"`
-}
-
-// Rejected is the detail of the event for a request that was refused.
+// Rejected is the detail of the event for a request that was refused. RequestID is the
+// ID of the event that requested the database.
 type Rejected struct {
 	RequestID string           `json:"request_id"`
 	AccountID string           `json:"account_id"`
+	Name      string           `json:"name"`
 	Error     apierror.Refusal `json:"error"`
 }
 
@@ -33,4 +27,15 @@ func refusal(e *apierror.Error) apierror.Refusal {
 		r.Code = apierror.InvalidPayload
 	}
 	return r
+}
+
+// requestedName returns the name in a request that may be malformed, empty if there is
+// none.
+func requestedName(detail json.RawMessage) string {
+	var request struct {
+		Name any `json:"name"`
+	}
+	_ = json.Unmarshal(detail, &request) // the answer says what is wrong
+	name, _ := request.Name.(string)
+	return strictjson.Bounded(name)
 }

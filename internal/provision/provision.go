@@ -1,5 +1,5 @@
-// Package provision registers databases that events on the stack's bus request,
-// and puts an event on the bus that answers each.
+// Package provision registers databases that events on the stack's bus request, and
+// puts an event on the bus that answers a request that is refused.
 package provision
 
 import (
@@ -56,8 +56,8 @@ func Serve(log *slog.Logger, service Creator, bus Publisher) func(context.Contex
 	return (&Handler{Service: service, Bus: bus, Log: log, Namespace: requestlog.Namespace(lambdacontext.LogGroupName)}).Handle
 }
 
-// Handle registers the database that an event requests, puts the answer on the
-// bus, and logs the event, all within [database.Budget]. The event's ID is the
+// Handle registers the database that an event requests, puts a refusal on the bus, and
+// logs the event, all within [database.Budget]. The event's ID is the
 // idempotency key, because delivery is at least once. An error that may pass is
 // returned, so that Lambda retries the event and finally moves it to the
 // dead-letter queue.
@@ -75,13 +75,12 @@ func (h *Handler) Handle(ctx context.Context, e events.EventBridgeEvent) error {
 func (h *Handler) provision(ctx context.Context, e events.EventBridgeEvent, entry *requestlog.Entry) error {
 	account, payload, err := database.ParseEvent(e.Detail)
 	entry.Account = account
-	var made database.Created
 	if err == nil {
-		made, err = h.create(ctx, account, payload, e.ID)
+		err = h.create(ctx, account, payload, e.ID)
 	}
 	if err == nil {
 		entry.Outcome, entry.Created = created, true
-		return h.Bus.Put(ctx, CreatedType, Created{e.ID, account, made.Database.Object()})
+		return nil
 	}
 	refused, _ := errors.AsType[*apierror.Error](err)
 	if refused != nil {
@@ -92,23 +91,23 @@ func (h *Handler) provision(ctx context.Context, e events.EventBridgeEvent, entr
 		return fmt.Errorf("register the database: %w", err)
 	}
 	entry.Outcome = rejected
-	return h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, refusal(refused)})
+	return h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, requestedName(e.Detail), refusal(refused)})
 }
 
 // create waits while another delivery of the same event is in progress, so that
 // every delivery gets the same answer.
-func (h *Handler) create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error) {
+func (h *Handler) create(ctx context.Context, account string, p database.Payload, key string) error {
 	for {
-		made, err := h.Service.Create(ctx, account, p, key)
+		_, err := h.Service.Create(ctx, account, p, key)
 		e, ok := errors.AsType[*apierror.Error](err)
 		if !ok || e.Code != apierror.RequestInProgress {
-			return made, err
+			return err
 		}
 		timer := time.NewTimer(pollInterval)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return made, err
+			return err
 		case <-timer.C:
 		}
 	}

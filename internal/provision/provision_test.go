@@ -63,8 +63,8 @@ func TestHandle(t *testing.T) {
 		put     string
 		code    string
 	}{
-		{"created", detail, nil, "created", provision.CreatedType, ""},
-		{"created by a delivery in progress", detail, []error{inProgress, inProgress}, "created", provision.CreatedType, ""},
+		{"created", detail, nil, "created", "", ""},
+		{"created by a delivery in progress", detail, []error{inProgress, inProgress}, "created", "", ""},
 		{"not JSON", `{`, nil, "rejected", provision.RejectedType, ""},
 		{"an invalid payload", `{"account_id":"acme"}`, nil, "rejected", provision.RejectedType, "invalid_payload"},
 		{"another payload under the event's ID", detail, []error{&apierror.Error{Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused}}, "rejected", provision.RejectedType, "idempotency_key_reused"},
@@ -87,7 +87,7 @@ func TestHandle(t *testing.T) {
 				Service: &creator{tt.errs}, Bus: b, Log: slog.New(slog.NewJSONHandler(&out, nil)), Namespace: "headgate/test",
 			}
 			err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "event-1", Detail: json.RawMessage(tt.detail)})
-			if (err != nil) != (tt.put == "") || strings.Join(b.put, ",") != tt.put {
+			if (err != nil) != (tt.outcome == "to be repeated") || strings.Join(b.put, ",") != tt.put {
 				t.Errorf("put %q, error %v", b.put, err)
 			}
 			line := parse(t, out.Bytes())
@@ -106,7 +106,7 @@ func TestHandle(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
 		b := &bus{err: errors.New("away")}
-		h := provision.Handler{Service: &creator{}, Bus: b, Log: slog.New(slog.NewJSONHandler(&out, nil))}
+		h := provision.Handler{Service: &creator{[]error{invalid(check.SlotNotFound)}}, Bus: b, Log: slog.New(slog.NewJSONHandler(&out, nil))}
 		err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "event-1", Detail: json.RawMessage(detail)})
 		if line := parse(t, out.Bytes()); !errors.Is(err, b.err) || line["error"] != "away" || line["account"] != "acme" {
 			t.Errorf("error %v, line %s", err, out.String())

@@ -59,7 +59,6 @@ func steps(operation string) []step {
 			{"DescribeSecret", 1, false},
 			{"GetSecretValue", 1, false},
 			{"TransactWriteItems", 1, true},
-			{"PutEvents", 1, true},
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/eventbus"
 	"github.com/headgate/headgate/internal/provision"
 	"github.com/headgate/headgate/internal/sweep"
 	"github.com/headgate/headgate/internal/testkit/deployment"
@@ -147,7 +148,7 @@ func (s *stack) entry(endpoint string) (entry, error) {
 		service.Prober = passingProber{}
 	}
 	config, bus, err := env.Bus()
-	return entry{service, &provision.Handler{Service: service, Bus: provision.OpenBus(config, bus), Log: log}}, err
+	return entry{service, &provision.Handler{Service: service, Bus: eventbus.Open(config, bus), Log: log}}, err
 }
 
 // start starts a function that uses AWS through the proxy.

@@ -120,12 +120,15 @@ func checkQueues(t template, _ map[string]program) []string {
 	return found
 }
 
-// fedQueues returns the queues that are failure destinations of functions or
-// dead-letter queues of rules.
+// fedQueues returns the queues that are failure destinations of functions or of event
+// source mappings, or dead-letter queues of rules.
 func (t template) fedQueues() map[string]bool {
 	fed := map[string]bool{}
 	for _, f := range t.functions() {
 		fed[named(textAt(f.properties, "EventInvokeConfig", "DestinationConfig", "OnFailure", "Destination"))] = true
+		for _, stream := range f.events("DynamoDB") {
+			fed[named(textAt(stream, "DestinationConfig", "OnFailure", "Destination"))] = true
+		}
 		for _, kind := range []string{"EventBridgeRule", "Schedule"} {
 			for _, e := range f.events(kind) {
 				fed[named(textAt(e, "DeadLetterConfig", "Arn"))] = true

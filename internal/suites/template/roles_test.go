@@ -131,6 +131,13 @@ func (t template) needs(f function, p program) (set, []string) {
 	if failures := textAt(f.properties, "EventInvokeConfig", "DestinationConfig", "OnFailure", "Destination"); failures != "" {
 		s.allow(failures, "", "sqs:SendMessage")
 	}
+	for _, stream := range f.events("DynamoDB") {
+		// As SAM's policy template DynamoDBStreamReadPolicy has it.
+		arn := textAt(stream, "Stream")
+		s.allow(arn, "", "dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
+		s.allow("${"+named(arn)+".Arn}/stream/*", "", "dynamodb:ListStreams")
+		s.allow(textAt(stream, "DestinationConfig", "OnFailure", "Destination"), "", "sqs:SendMessage")
+	}
 	if f.properties["VpcConfig"] != nil {
 		// Listed in Lambda's guide to VPCs. They are for Lambda, and closed to the code.
 		const notByCode = `{"Null":{"lambda:SourceFunctionArn":"true"}}`
@@ -147,6 +154,9 @@ func (t template) needs(f function, p program) (set, []string) {
 	// A token of RDS is no call: it is presigned, and RDS asks IAM for the permission.
 	if slices.ContainsFunc(p.decls, func(d declaration) bool { return d.symbol == module+"/internal/rdstoken.Signer.Token" }) {
 		s.allow("${RdsIamUserArns} where RdsIamUsers", "", "rds-db:connect")
+	}
+	if queue := textAt(f.variables(), "DEAD_LETTER_QUEUE_URL"); len(calls["sqs"]) > 0 {
+		s.allow(attribute(queue), "", prefixed("sqs:", calls["sqs"])...)
 	}
 	s.needSharedSecrets(textAt(f.variables(), "SECRET_PREFIX"), calls["shared"])
 	return s, p.unexplained(f.name, calls)

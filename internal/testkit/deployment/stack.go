@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/uuid"
 
 	"github.com/headgate/headgate/internal/testkit/mototest"
@@ -25,8 +26,10 @@ import (
 type Stack struct {
 	*Machine
 	Table, Prefix string
-	DynamoDB      *dynamodb.Client
-	Secrets       *secretsmanager.Client
+	// DeadLetters is the URL of the queue for changes that could not be published.
+	DeadLetters string
+	DynamoDB    *dynamodb.Client
+	Secrets     *secretsmanager.Client
 }
 
 // NewStack creates a stack.
@@ -43,6 +46,11 @@ func (m *Machine) NewStack(ctx context.Context) (*Stack, error) {
 	if _, err := bus.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &s.Table}); err != nil {
 		return nil, fmt.Errorf("create event bus: %w", err)
 	}
+	queue, err := sqs.NewFromConfig(m.AWS.Config()).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.Table})
+	if err != nil {
+		return nil, fmt.Errorf("create queue: %w", err)
+	}
+	s.DeadLetters = aws.ToString(queue.QueueUrl)
 	return s, nil
 }
 
@@ -52,6 +60,7 @@ func (s *Stack) Env(endpoint string) []string {
 		"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=" + mototest.Region,
 		"AWS_ACCESS_KEY_ID=" + mototest.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + mototest.SecretAccessKey,
 		"TABLE_NAME=" + s.Table, "SECRET_PREFIX=" + s.Prefix, "EVENT_BUS_NAME=" + s.Table,
+		"DEAD_LETTER_QUEUE_URL=" + s.DeadLetters,
 		"EGRESS_ALLOW=127.0.0.0/8,::1/128", "AWS_LAMBDA_LOG_FORMAT=JSON",
 	}
 }
