@@ -106,6 +106,7 @@ func TestFunctions_LinkedClients(t *testing.T) {
 		"create-database": {dynamoDB, secretsManager, postgres}, "update-database": {dynamoDB, secretsManager, postgres},
 		"test-database": {dynamoDB, secretsManager, postgres}, "refresh-tables": {dynamoDB, secretsManager, postgres},
 		"provision-database": {dynamoDB, secretsManager, eventBridge, postgres},
+		"provision-resource": {dynamoDB, secretsManager, postgres},
 		"publish-changes":    {dynamoDB, eventBridge, sqs},
 		"get-database":       {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
 		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/headgate/headgate/internal/database"
 )
@@ -16,26 +15,7 @@ import (
 type Record struct {
 	Account, DatabaseID  string
 	Old, New             *database.Database
-	OldHealth, NewHealth *Health
-}
-
-// Health is the stored health of a database.
-type Health struct {
-	// Change is another one whenever consumers have to be told.
-	Change string `json:"change"`
-	// RequestID is the ID of the invocation that made the change.
-	RequestID string `json:"request_id"`
-	// State is the health as the API shows it, a JSON object.
-	State json.RawMessage `json:"health"`
-}
-
-// CheckedAt returns when the target was checked, the zero time if it was not.
-func (h Health) CheckedAt() time.Time {
-	var state struct {
-		CheckedAt time.Time `json:"checked_at"`
-	}
-	_ = json.Unmarshal(h.State, &state) // the zero time then
-	return state.CheckedAt
+	OldHealth, NewHealth *database.HealthRecord
 }
 
 // streamImage is an item in a record of the stream. The attributes of databases and
@@ -65,9 +45,9 @@ func ParseRecord(text []byte) (Record, error) {
 		after, errAfter := decodeImage[database.Database](change.NewImage)
 		return Record{Account: account, DatabaseID: id, Old: before, New: after}, errors.Join(errBefore, errAfter)
 	}
-	if id, ok := strings.CutPrefix(sk, "health#"); ok {
-		before, errBefore := decodeImage[Health](change.OldImage)
-		after, errAfter := decodeImage[Health](change.NewImage)
+	if id, ok := strings.CutPrefix(sk, healthPrefix); ok {
+		before, errBefore := decodeImage[database.HealthRecord](change.OldImage)
+		after, errAfter := decodeImage[database.HealthRecord](change.NewImage)
 		return Record{Account: account, DatabaseID: id, OldHealth: before, NewHealth: after}, errors.Join(errBefore, errAfter)
 	}
 	return Record{}, nil

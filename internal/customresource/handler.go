@@ -65,7 +65,7 @@ func Serve(log *slog.Logger, service Service, client *http.Client) func(context.
 // returns an error only where the answer could not be delivered: Lambda then
 // delivers the request again, which has the same result.
 func (h *Handler) Handle(ctx context.Context, e cfn.Event) error {
-	ctx = requestlog.Start(ctx)
+	ctx = database.WithOrigin(requestlog.Start(ctx), database.Origin{RequestID: e.RequestID})
 	entry := requestlog.Entry{Kind: requestlog.Event, RequestID: e.RequestID, Operation: operation, Outcome: done}
 	entry.Account, _ = e.ResourceProperties[accountID].(string)
 	if !database.IsAccount(entry.Account) {

@@ -78,10 +78,13 @@ func (p *Publisher) healthChanged(ctx context.Context, r catalog.Record) (eventb
 		return eventbus.Event{}, false, temporary(fmt.Errorf("read database %s: %w", r.DatabaseID, err))
 	}
 	h := r.NewHealth
-	return told(event(HealthChangedType, Detail{
-		Version: detailVersion, ID: h.Change, AccountID: d.Account, Database: d.Object(), Health: h.State,
-		RequestID: h.RequestID, OccurredAt: h.CheckedAt(),
-	}))
+	changed := Detail{
+		Version: detailVersion, ID: h.Change, AccountID: d.Account, Database: d.Object(), Health: &h.Health, RequestID: h.RequestID,
+	}
+	if at := h.Health.CheckedAt; at != nil {
+		changed.OccurredAt = *at
+	}
+	return told(event(HealthChangedType, changed))
 }
 
 // changedFields returns the paths of the fields of the database object that differ,

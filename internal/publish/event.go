@@ -1,10 +1,10 @@
 package publish
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/eventbus"
 )
@@ -30,7 +30,7 @@ type Detail struct {
 	// Changed has the paths of the fields that an update changed.
 	Changed []string `json:"changed,omitzero"`
 	// Health is the health as the API shows it.
-	Health json.RawMessage `json:"health,omitempty"`
+	Health *database.Health `json:"health,omitempty"`
 	// RequestID is empty if it is not known.
 	RequestID  string    `json:"request_id"`
 	KeyID      string    `json:"key_id,omitempty"`
@@ -70,12 +70,10 @@ func cuts() []func(*Detail) string {
 			return "database.warnings"
 		},
 		func(d *Detail) string {
-			var health map[string]json.RawMessage
-			if json.Unmarshal(d.Health, &health) != nil || health["checks"] == nil {
+			if d.Health == nil {
 				return ""
 			}
-			delete(health, "checks")
-			d.Health, _ = json.Marshal(health) // it was decoded from JSON
+			d.Health.Checks = check.Report{}
 			return "health.checks"
 		},
 		func(d *Detail) string {

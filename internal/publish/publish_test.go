@@ -228,7 +228,7 @@ func TestPublish_Changes(t *testing.T) {
 				}
 			}
 			if (d.Health != nil) != strings.HasPrefix(tt.sk, "health#") || d.Database.Name == "" {
-				t.Errorf("health %s, database %+v", d.Health, d.Database)
+				t.Errorf("health %+v, database %+v", d.Health, d.Database)
 			}
 		})
 	}
@@ -382,12 +382,12 @@ func TestPublish_LargeEvent(t *testing.T) {
 		t.Parallel()
 		f := newFixture()
 		f.stores.databases["id"] = sample("id", "c1")
-		health := map[string]any{"change": "h", "health": map[string]any{"status": "failing", "checks": strings.Repeat("x", 300<<10)}}
+		health := map[string]any{"change": "h", "health": map[string]any{"status": "failing", "checks": []check.Entry{{Message: strings.Repeat("x", 300<<10)}}}}
 		if failed, err := f.publish(t, f.record("health#id", nil, health)); failed != "" || err != nil || len(f.bus.taken) != 1 {
 			t.Fatalf("failed at %q: %v", failed, err)
 		}
-		if got := f.bus.taken[0]; !slices.Equal(got.Truncated, []string{"health.checks"}) || string(got.Health) != `{"status":"failing"}` {
-			t.Errorf("truncated %v, health %s", got.Truncated, got.Health)
+		if got := f.bus.taken[0]; !slices.Equal(got.Truncated, []string{"health.checks"}) || got.Health.Status != database.HealthFailing || len(got.Health.Checks) > 0 {
+			t.Errorf("truncated %v, health %+v", got.Truncated, got.Health)
 		}
 	})
 	t.Run("that can't be cut is a dead letter", func(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
@@ -111,27 +113,17 @@ func TestProvision_RepeatedEvent(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	put := b.events()
-	if len(put) != deliveries {
-		t.Fatalf("%d events put, want %d", len(put), deliveries)
-	}
-	for _, e := range put {
-		if e != put[0] || e.DetailType != "Postgres Database Created" || e.Source != "headgate" || e.EventBusName != "headgate" {
-			t.Errorf("put %+v", e)
-		}
-	}
-	var created struct {
-		RequestID string `json:"request_id"`
-		AccountID string `json:"account_id"`
-		Database  map[string]any
-	}
-	decode(t, []byte(put[0].Detail), &created)
-	if created.RequestID != "event-1" || created.AccountID != "acme" || created.Database["password_secret_arn"] != detail["password_secret_arn"] {
-		t.Errorf("detail %s", put[0].Detail)
+	if put := b.events(); len(put) != 0 {
+		t.Errorf("put %+v: publish-changes tells of what was created", put)
 	}
 	s.wantReference()
-	_, items := s.contents()
-	wantAbsent(t, sourcePassword, items, put[0].Detail, functions[0].Logs())
+	c, items := s.contents()
+	var d database.Database
+	decode(t, []byte(deployment.Text(c.Databases[0]["document"])), &d)
+	if d.ChangedBy != (database.Origin{RequestID: "event-1"}) || d.Account != "acme" || d.Endpoint.PasswordSecretARN != detail["password_secret_arn"] {
+		t.Errorf("database %+v", d)
+	}
+	wantAbsent(t, sourcePassword, items, functions[0].Logs())
 }
 
 func TestProvision_RejectedEvent(t *testing.T) {
@@ -149,7 +141,7 @@ func TestProvision_RejectedEvent(t *testing.T) {
 		{"a primary's password", with(detail, "primary", map[string]any{"hostname": "h", "database": "d", "password": "p"}), []string{`"primary.password":["must not be in an event`}},
 		{"no account", with(detail, "account_id", nil), []string{`"account_id":["is required"]`}},
 		{"a secret that is shared with another account", with(detail, "account_id", "globex"), []string{`"password_secret_arn":["names no secret that is shared`}},
-		{"a missing slot", with(detail, "replication_slots", []any{map[string]any{"publication_name": "pub", "slot_name": "nope"}}), []string{`"code":"replication_slot_not_found"`, `"checks":[`}},
+		{"a missing slot", with(detail, "replication_slots", []any{map[string]any{"publication_name": "pub", "slot_name": "nope"}}), []string{`"code":"replication_slot_not_found"`, `"checks":[`, `"name":"orders"`}},
 		{"a detail that is not an object", "text", []string{`"code":"invalid_payload"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,7 +165,7 @@ func TestProvision_FailedPut(t *testing.T) {
 	t.Parallel()
 	s, b := newProvisioning(t)
 	f := s.function("provision-database")
-	event := requestEvent("event-1", s.newDetail(newSource(t, "orders")))
+	event := requestEvent("event-1", with(s.newDetail(newSource(t, "orders")), "password", "p"))
 	b.setFail(true)
 	if err := invoke(t, f, event, new(any)); err == nil {
 		t.Error("the event counts as handled")
@@ -182,7 +174,7 @@ func TestProvision_FailedPut(t *testing.T) {
 	if err := invoke(t, f, event, new(any)); err != nil || len(b.events()) != 1 {
 		t.Errorf("the next delivery: error %v, %d events put", err, len(b.events()))
 	}
-	s.wantReference()
+	s.wantEmpty()
 }
 
 func TestPasswordSecret_Rotation(t *testing.T) {
