@@ -8,6 +8,9 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/probe/ask"
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/judge"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
@@ -98,6 +101,27 @@ func TestPostgres_TwoPhaseSlot(t *testing.T) {
 	for _, kind := range "bP" {
 		if m, err := pglogrepl.Parse([]byte{byte(kind), 0}); err == nil {
 			t.Errorf("a consumer reads %q as %T", kind, m)
+		}
+	}
+}
+
+// TestReport_NoticesOfAPeek has the warnings of a peek that completed. Those about a
+// standby that went away meanwhile have the SQLSTATE of the one about a publication
+// that was missing, and another routine.
+func TestReport_NoticesOfAPeek(t *testing.T) {
+	t.Parallel()
+	for routine, late := range map[string]bool{"LoadPublications": true, "StandbySlotsHaveCaughtup": false} {
+		e := facts.Evidence{Reached: facts.LoggedIn, Peek: facts.Peek{
+			Outcome: facts.PeekCompleted, Notices: []facts.ServerMessage{{Severity: "WARNING", SQLSTATE: "55000", Routine: routine}},
+		}}
+		answer := `{"server":{"version":180001,"backend_type":"walsender","database":"app"},"publication":{"found":{"age":1}},
+"slot":{"found":{"slot_type":"logical","plugin":"pgoutput","database":"app","restart_lsn":"0/1","confirmed_flush_lsn":"0/1","age":5}}}`
+		if err := ask.Decode(&e.Facts, []byte(answer), []facts.Part{facts.PartServer, facts.PartPublication, facts.PartSlot}); err != nil {
+			t.Fatal(err)
+		}
+		report := judge.Report(newTarget(1, 5432), e, nil)
+		if _, got := entry(report, check.PublicationAfterSlot); got != late {
+			t.Errorf("%s: publication_after_slot is %v, want %v:%s", routine, got, late, describe(report))
 		}
 	}
 }
