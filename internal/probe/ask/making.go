@@ -182,14 +182,18 @@ func sqlState(err error) string {
 
 // CreateSlot makes the slot that the request names within limit, and records the outcome.
 // The server's own limit ends the wait for open transactions, and so does a cancel
-// request if ctx ends, or if that limit does not work.
+// request if ctx ends, or if that limit does not work. Standbys before 16.10 and 17.6 may
+// heed neither: then the session is given up, and the server drops the slot when the
+// transactions have ended.
 func (s *Session) CreateSlot(ctx context.Context, limit time.Duration) {
 	const grace = 500 * time.Millisecond
 	var made []*pgconn.Result
 	var err error
+	s.wire.readUntil(context.Background(), time.Now().Add(limit+2*grace))
 	s.cancelling(ctx, limit+grace, func() {
 		made, err = s.write(limit, limit, "SELECT "+asSessionUser().sql(), createSlotSQL(s.host.Slot.SlotName, s.version(), s.inRecovery()))
 	})
+	s.wire.readUntil(context.Background(), time.Now().Add(statementTimeout))
 	if made != nil && !s.conn.IsClosed() {
 		err = nil // a cancel request that came late does not undo the slot
 	}
