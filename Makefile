@@ -160,6 +160,9 @@ template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 	set -o pipefail; $(CHECKOV) --file template.yaml --framework cloudformation --quiet --compact --skip-download \
 		| tee /dev/stderr | (! grep 'Parsing errors' >/dev/null)
 
+.PHONY: sam-tools
+sam-tools: $(SAM_TOOLS)
+
 .PHONY: sam-build
 sam-build: $(SAM_TOOLS) ## what is deployed, built by SAM: ARCHITECTURE=arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
