@@ -39,7 +39,8 @@ func checkURL(responseURL string) error {
 	bucket, domain, _ := strings.Cut(strings.ToLower(u.Hostname()), ".")
 	service, ok := strings.CutSuffix(strings.TrimSuffix(domain, ".cn"), "amazonaws.com")
 	named := strings.HasPrefix(bucket, "cloudformation-custom-resource-response-")
-	if !ok || !named || service != "s3." && !strings.HasPrefix(service, "s3.") && !strings.HasPrefix(service, "s3-") {
+	ofS3 := strings.HasPrefix(service, "s3.") || strings.HasPrefix(service, "s3-")
+	if !ok || !named || !ofS3 || !strings.HasSuffix(service, ".") {
 		return errForeignURL
 	}
 	return nil

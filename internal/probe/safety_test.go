@@ -20,6 +20,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/ask"
 	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/judge"
 	"github.com/headgate/headgate/internal/redact"
 )
 
@@ -198,6 +199,55 @@ func TestSafety_FactsAreBounded(t *testing.T) {
 	} {
 		if _, err := judgeAnswer(newTarget(1, 5432), []byte(answer)); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestSafety_FixOfFunction has a server that names the function for making slots in a way
+// that a fix would run.
+func TestSafety_FixOfFunction(t *testing.T) {
+	t.Parallel()
+	const name = "pg_create_logical_replication_slot"
+	for function, fixed := range map[string]bool{
+		name + "(name,name,boolean)":                  true,
+		name + "(name, name, boolean, boolean)":       true,
+		name + "(name) TO public; DROP TABLE t; --)":  false,
+		name + "(name)\\! touch /tmp/x)":              false,
+		name + "(name) TO cdc":                        false,
+		"pg_read_file(text)":                          false,
+		name + "(name,\"a b\")":                       false,
+		strings.ToUpper(name) + "(name,name,boolean)": false,
+	} {
+		target := newTarget(1, 5432)
+		target.Creation.Slot = true
+		e := facts.Evidence{Reached: facts.LoggedIn, Facts: facts.Facts{
+			Server: &facts.Server{Version: 170001, SessionRole: "cdc"}, Slot: &facts.Lookup[facts.Slot]{}, NewSlot: &facts.NewSlot{Function: function},
+		}}
+		found, ok := entry(judge.Report(target, e, nil), check.SlotCreateDenied)
+		if want := `GRANT EXECUTE ON FUNCTION pg_catalog.` + function + ` TO "cdc"`; !ok || strings.HasPrefix(found.Fix, want) != fixed || (found.Fix == "") == fixed {
+			t.Errorf("%s: %v %q", function, ok, found.Fix)
+		}
+	}
+}
+
+// TestSafety_RepeatedPasswordInHealth has passwords in the forms of the slot's state.
+func TestSafety_RepeatedPasswordInHealth(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"DEADBEEF/CAFE1234", "8675309123", "2026-11-26T01:02:03Z", "nothing"} {
+		target := newTarget(1, 5432)
+		target.Passwords.Main = database.Password(password)
+		lsn, retained, since := "DEADBEEF/CAFE1234", int64(8675309123), "2026-11-26T01:02:03Z"
+		e := facts.Evidence{Reached: facts.LoggedIn, Facts: facts.Facts{
+			Server: &facts.Server{Version: 170001},
+			Slot:   &facts.Lookup[facts.Slot]{Found: &facts.Slot{ConfirmedFlushLSN: &lsn, Retained: &retained, InactiveSince: &since}},
+		}}
+		report, state := judge.Health(target, e, nil, database.DefaultHealthLimits())
+		text, err := json.Marshal(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text)+describe(report), password) || (state == database.SlotState{}) != (password != "nothing") {
+			t.Errorf("%s: %s in%s", password, text, describe(report))
 		}
 	}
 }

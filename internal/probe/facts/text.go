@@ -3,6 +3,7 @@ package facts
 import (
 	"errors"
 	"reflect"
+	"strconv"
 )
 
 // The limits of one answer, whatever its facts are. Names in PostgreSQL have at most 63
@@ -57,12 +58,19 @@ func (f *Facts) Take(from *Facts, parts []Part) {
 	}
 }
 
-// Texts returns all texts of e, which are those that the server sent.
+// minNumber is the least number that can be taken for a password of digits.
+const minNumber = 100_000
+
+// Texts returns all texts of e, which are those that the server sent, and its numbers of
+// at least six digits.
 func (e *Evidence) Texts() []string {
 	var texts []string
 	walk(reflect.ValueOf(e), func(v reflect.Value) {
-		if v.Kind() == reflect.String && v.Len() > 0 {
+		switch {
+		case v.Kind() == reflect.String && v.Len() > 0:
 			texts = append(texts, v.String())
+		case v.CanInt() && v.Int() >= minNumber:
+			texts = append(texts, strconv.FormatInt(v.Int(), 10))
 		}
 	})
 	return texts

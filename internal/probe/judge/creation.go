@@ -270,7 +270,7 @@ func newSlot(s subject) []check.Entry {
 		role := quote.Identifier(s.Facts.Server.SessionRole)
 		findings = append(findings, check.Fail(check.ReplicationSlot, check.SlotCreateDenied,
 			slotName(s.slot)+" can't be made by role "+role+", which may not execute the function for that",
-			annotate("GRANT EXECUTE ON FUNCTION pg_catalog."+quote.Printable(n.Function)+" TO "+role, "as a superuser", primaryOnly(s))))
+			grantExecute(s, n.Function, role)))
 	}
 	if !s.canCreateSlots() {
 		findings = append(findings, slotMissing(s))
@@ -279,6 +279,18 @@ func newSlot(s subject) []check.Entry {
 		return findings
 	}
 	return []check.Entry{wouldBeMade(check.ReplicationSlot, slotName(s.slot), "")}
+}
+
+// grantExecute returns the statement that lets the role make slots. The function is as the
+// server writes it: it is SQL in a fix, so that nothing but names of types is taken over.
+func grantExecute(s subject, function, role string) string {
+	const name = "pg_create_logical_replication_slot("
+	types, ok := strings.CutPrefix(function, name)
+	types, closed := strings.CutSuffix(types, ")")
+	if !ok || !closed || strings.Trim(types, "abcdefghijklmnopqrstuvwxyz, ") != "" {
+		return ""
+	}
+	return annotate("GRANT EXECUTE ON FUNCTION pg_catalog."+name+types+") TO "+role, "as a superuser", primaryOnly(s))
 }
 
 // primaryOnly says where a statement is run that a standby can't run.

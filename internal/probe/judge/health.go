@@ -25,6 +25,9 @@ func Health(t database.Target, target facts.Evidence, primary *facts.Evidence, l
 		report = append(report, r.entries(s)...)
 	}
 	report = report.Without(func(e check.Entry) bool { return e.Code == check.SlotActive })
+	if repeatsPassword(t, []*facts.Evidence{&target, primary}) {
+		return screen(report, t, &target, primary), database.SlotState{}
+	}
 	return screen(report, t, &target, primary), slotState(s)
 }
 

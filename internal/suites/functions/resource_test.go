@@ -232,6 +232,8 @@ func TestResource_OfSomebodyElse(t *testing.T) {
 		"another host":         "https://example.com/answer",
 		"another bucket":       "https://mine.s3.eu-west-1.amazonaws.com/answer",
 		"a name that ends so":  "https://cloudformation-custom-resource-response-euwest1.s3.example.com/?.amazonaws.com",
+		"a longer domain":      "https://cloudformation-custom-resource-response-euwest1.s3.notamazonaws.com/answer",
+		"a longer domain, -":   "https://cloudformation-custom-resource-response-euwest1.s3-notamazonaws.com/answer",
 		"another AWS service":  "https://cloudformation-custom-resource-response-x.execute-api.eu-west-1.amazonaws.com/",
 		"without TLS":          "http://" + bucketHost + "/answer",
 		"another port":         "https://" + bucketHost + ":8443/answer",
