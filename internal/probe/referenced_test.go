@@ -17,6 +17,16 @@ func TestSafety_ReferencedPasswordInCleartext(t *testing.T) {
 	if report := s.probe(); status(report, check.Authentication) != check.Passed {
 		t.Fatalf("a password of its own:%s", describe(report))
 	}
+	t.Run("a token", func(t *testing.T) {
+		iam := s.target
+		iam.Endpoint.Authentication = database.AuthenticationRDSIAM
+		for _, e := range []database.Endpoint{{}, {SSLMode: database.SSLModeVerifyFull, SSLRootCert: string(server.RootCertPEM())}} {
+			iam.Endpoint.SSLMode, iam.Endpoint.SSLRootCert = e.SSLMode, e.SSLRootCert
+			if report := prober(t).Probe(t.Context(), iam).Report; status(report, check.Authentication) != check.Failed {
+				t.Errorf("%q:%s", e.SSLMode, describe(report))
+			}
+		}
+	})
 	s.target.Endpoint.PasswordSecretARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:theirs"
 	report := s.probe()
 	if found, ok := entry(report, check.ConnectionNotPermitted); !ok || found.Name != check.Authentication || found.Fix == "" {
