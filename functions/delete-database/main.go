@@ -9,12 +9,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/awsenv"
-	"github.com/headgate/headgate/internal/awsenv/databases"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
 func main() {
 	log := lambdacontext.NewLogger()
-	service := awsenv.Must(databases.Open(awsenv.New(os.Getenv), log))
+	service := awsenv.Must(targets.Open(awsenv.New(os.Getenv), log))
 	lambda.Start(httpapi.Serve(log, httpapi.DeleteDatabase, httpapi.Databases{Service: service}.Delete))
 }

@@ -64,6 +64,19 @@ func (f *Failure) Error() string {
 // Unwrap returns the error of the last attempt.
 func (f *Failure) Unwrap() error { return f.last }
 
+// After returns err, the error of a call, with the ambiguous attempt of an earlier call
+// for the same change, whose error earlier is. Either may be nil.
+func After(earlier, err error) error {
+	before, ok := errors.AsType[*Failure](earlier)
+	if !ok || before.Ambiguous == nil || err == nil {
+		return err
+	}
+	if f, ok := errors.AsType[*Failure](err); ok && f.Ambiguous != nil {
+		return err
+	}
+	return failure(Ambiguous, err, before.Ambiguous)
+}
+
 // Do attempts call until it succeeds, its outcome is final, or the policy allows
 // no further attempt. It counts retries in the request's log entry. Every error
 // is a *Failure.

@@ -28,7 +28,7 @@ const (
 // kind is Throttled or Unavailable (nothing was changed), UnknownOutcome or
 // Internal. Both errors have the kind UnknownOutcome if an earlier attempt may have
 // committed, or still may; see versionConflict and nameTaken.
-func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
+func (c *Catalog) Update(ctx context.Context, old, d database.Database, options ...database.WriteOption) error {
 	if d.Change == "" {
 		return broken(fmt.Errorf("update database %s: no change ID", d.ID))
 	}
@@ -36,14 +36,40 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 	if err != nil {
 		return broken(err)
 	}
+	w := database.NewWriting(options)
 	changes := []types.TransactWriteItem{c.replace(stored, old.Version)}
 	if d.Name != old.Name {
 		changes = append(changes, c.put(guardItem(d.Account, d.Name, d.ID)), c.deleteGuard(old))
 	}
-	if err := c.transact(ctx, d.Change, changes...); err != nil {
+	if w.Pending != nil {
+		changes = append(changes, c.completePending(*w.Pending))
+	}
+	var slots []slotChange
+	if d.SlotKey() != old.SlotKey() {
+		slots = append(freeSlots(old), recordSlot(d, w)...)
+	}
+	if err := c.transactSlots(ctx, d.Change, changes, slots...); err != nil {
+		if w.Pending != nil && onlyFailed(err, len(changes)-1) && ambiguousAttempt(err) == nil {
+			return database.ErrPendingGone
+		}
 		return c.updateError(ctx, err, old, d)
 	}
 	return nil
+}
+
+// onlyFailed reports whether the condition at index alone failed.
+func onlyFailed(err error, index int) bool {
+	failed := failedConditions(err)
+	_, ok := failed[index]
+	return ok && len(failed) == 1
+}
+
+// freeSlots returns the change that removes d from the users of its slot.
+func freeSlots(d database.Database) []slotChange {
+	if d.SlotKey() == "" {
+		return nil
+	}
+	return []slotChange{{freeSlot, d}}
 }
 
 func (c *Catalog) deleteGuard(d database.Database) types.TransactWriteItem {
@@ -53,6 +79,9 @@ func (c *Catalog) deleteGuard(d database.Database) types.TransactWriteItem {
 // updateError returns the error of an update whose transaction returned err, nil if
 // an earlier attempt committed.
 func (c *Catalog) updateError(ctx context.Context, err error, old, d database.Database) error {
+	if isSlotError(err) {
+		return err
+	}
 	failed := failedConditions(err)
 	existing, changed := failed[changeDatabase]
 	nameOwner := failed[changeGuard].text(attrDatabaseID)
@@ -105,10 +134,11 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 		return broken(err)
 	}
 	// The token is new: another call's success is not this one's.
-	err = c.transact(ctx, uuid.NewString(),
+	err = c.transactSlots(ctx, uuid.NewString(), []types.TransactWriteItem{
 		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d),
-		types.TransactWriteItem{Put: &types.Put{TableName: &c.table, Item: tombstone}},
-		types.TransactWriteItem{Delete: &types.Delete{TableName: &c.table, Key: healthKey(d.Account, d.ID)}})
+		{Put: &types.Put{TableName: &c.table, Item: tombstone}},
+		{Delete: &types.Delete{TableName: &c.table, Key: healthKey(d.Account, d.ID)}},
+	}, freeSlots(d)...)
 	if err != nil {
 		return c.deleteError(ctx, err, d)
 	}

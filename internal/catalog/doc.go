@@ -9,6 +9,8 @@
 //	account#<account> name#<name>      database_id
 //	account#<account> deleted#<id>     document, expires_at
 //	account#<account> request#<hash>   owner, payload_hash, claimed_at, expires_at, database, result
+//	pending           <account>#<hash>#<id>  document
+//	slot#<hash>       slot             users, holder, held_until
 //	cursor#<account>  cursor           cursor_key
 //	keys#<account>    key#<key's id>   hash, expires_at
 //	key#<hash>        key              account_id, id, name, scopes, created_at, expires_at, revoked_at,
@@ -25,6 +27,10 @@
 //
 // The index "checks" (check_shard, PK) has the keys of the databases whose slot is
 // active: only they have a check_shard.
+//
+// A pending item is what a request is about to make on a target, by the hash of its
+// idempotency key, if it has one, and the database's ID. The item of a slot records
+// which databases have it, of all accounts, and who is dropping it at the moment.
 //
 // Cursor keys and the index of API keys have partitions of their own, because IAM
 // can limit a function to partitions, but not to sort keys: list-databases stores

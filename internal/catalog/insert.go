@@ -13,12 +13,18 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// The indexes of an insert's items in its transaction.
+// The indexes of an insert's first items in its transaction.
 const (
 	insertDatabase = iota
 	insertGuard
-	insertResult
 )
+
+// insertion is an insert with the indexes of the items that it may not have, or -1.
+type insertion struct {
+	d               database.Database
+	claim           *database.Claim
+	result, pending int
+}
 
 // Insert stores d and takes its name in one transaction. With a claim, which must
 // still be held, d becomes its result in the same transaction. Insert is
@@ -28,23 +34,38 @@ const (
 // is Throttled or Unavailable (nothing was stored), UnknownOutcome or Internal.
 // ErrNameTaken has the kind UnknownOutcome if an earlier attempt may still commit;
 // see nameTaken.
-func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim) error {
+func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim, options ...database.WriteOption) error {
 	stored, err := databaseItem(d)
 	if err != nil {
 		return broken(err)
 	}
+	in, w := insertion{d: d, claim: claim, result: -1, pending: -1}, database.NewWriting(options)
 	changes := []types.TransactWriteItem{c.put(stored), c.put(guardItem(d.Account, d.Name, d.ID))}
 	if claim != nil {
 		result, err := c.setResult(*claim, d)
 		if err != nil {
 			return broken(err)
 		}
-		changes = append(changes, result)
+		in.result, changes = len(changes), append(changes, result)
 	}
-	if err := c.transact(ctx, d.ID, changes...); err != nil {
-		return insertError(err, d, claim)
+	if w.Pending != nil {
+		in.pending, changes = len(changes), append(changes, c.completePending(*w.Pending))
+	}
+	if err := c.transactSlots(ctx, d.ID, changes, recordSlot(d, w)...); err != nil {
+		return in.error(err)
 	}
 	return nil
+}
+
+// recordSlot returns the change that records d as a user of its slot.
+func recordSlot(d database.Database, w database.Writing) []slotChange {
+	switch {
+	case d.SlotKey() == "":
+		return nil
+	case w.ShareSlot:
+		return []slotChange{{shareSlot, d}}
+	}
+	return []slotChange{{takeSlot, d}}
 }
 
 // setResult makes d the claim's result, if the claim is held and has no result yet.
@@ -68,25 +89,31 @@ func (c *Catalog) setResult(claim database.Claim, d database.Database) (types.Tr
 	}}, nil
 }
 
-// insertError returns the error of an insert whose transaction returned err, nil if
+// error returns the error of an insert whose transaction returned err, nil if
 // an earlier attempt committed.
 //
 // An attempt committed if the database's item or its guard exists, because only
 // this insert has its ID. It also committed if d is the claim's result, even where
 // the database has been deleted since. No attempt commits once the claim is
 // another's or gone: no owner gets a claim twice.
-func insertError(err error, d database.Database, claim *database.Claim) error {
+func (in insertion) error(err error) error {
+	d := in.d
 	failed := failedConditions(err)
 	_, exists := failed[insertDatabase]
 	nameOwner := failed[insertGuard].text(attrDatabaseID)
-	record, claimFailed := failed[insertResult]
+	record, claimFailed := failed[in.result]
+	_, pendingGone := failed[in.pending]
 	switch {
-	case exists, nameOwner == d.ID, claimFailed && record.isResult(*claim, d):
+	case exists, nameOwner == d.ID, claimFailed && record.isResult(*in.claim, d):
 		return nil
 	case claimFailed:
 		return database.ErrClaimLost
 	case nameOwner != "":
 		return nameTaken(err)
+	case pendingGone && ambiguousAttempt(err) == nil:
+		return database.ErrPendingGone
+	case isSlotError(err):
+		return err
 	}
 	return awsretry.DomainError(err, fmt.Errorf("insert database %s: %w", d.ID, err), apierror.UnknownOutcome)
 }

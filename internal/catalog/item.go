@@ -32,6 +32,10 @@ const (
 
 	attrCheckShard = "check_shard"
 	attrRequestID  = "request_id"
+
+	attrUsers     = "users"
+	attrHolder    = "holder"
+	attrHeldUntil = "held_until"
 )
 
 // item is an item of the table or its key.
@@ -109,6 +113,7 @@ func (i item) isVersion(version int64) bool {
 // databaseItem returns d's item. The version and the change are also attributes of
 // their own, for the conditions of an update and for errors when they fail.
 func databaseItem(d database.Database) (item, error) {
+	d.Created = nil // only a result has it
 	document, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("encode database %s: %w", d.ID, err)

@@ -70,6 +70,7 @@ const (
 	SlotAtRisk        Code = "replication_slot_at_risk"
 	SlotHeldBack      Code = "replication_slot_held_back"
 	SlotTwoPhase      Code = "replication_slot_two_phase"
+	SlotShared        Code = "replication_slot_shared"
 
 	PublicationAfterSlot          Code = "publication_after_slot"
 	DecodingFailed                Code = "decoding_failed"

@@ -98,5 +98,11 @@ func replicationSlotCodes() []Definition {
 			Cause:   "The slot was created with `two_phase`. It matters once `max_prepared_transactions` permits prepared transactions.",
 			Fix:     "Create a slot without `two_phase` of another name, unless the consumer asks for `two_phase`.",
 		},
+		{
+			Code: SlotShared, Status: Warned,
+			Meaning: "Two consumers of the slot each receive a part of the changes, or one of them none.",
+			Cause:   "Another database of the account is registered with the same slot of the same server, perhaps under another host name.",
+			Fix:     "Create a slot of its own for each database, or delete the registration that is not needed. A slot that another database has is not dropped: a delete with `drop_slot` then fails with this code.",
+		},
 	}
 }

@@ -41,7 +41,7 @@ const (
 type Service interface {
 	Create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error)
 	Update(ctx context.Context, account, ref string, p database.Patch, verify bool) (database.Updated, error)
-	Delete(ctx context.Context, account, ref string) (id string, err error)
+	Delete(ctx context.Context, account, ref string, o database.DeleteOptions) (database.Deleted, error)
 	Forget(ctx context.Context, account, key string) error
 }
 
@@ -214,7 +214,7 @@ func (h *Handler) remove(ctx context.Context, account, physicalID string) error 
 	err := h.retry(ctx, func(ctx context.Context) error {
 		switch {
 		case database.IsUUID(physicalID):
-			_, err := h.Service.Delete(ctx, account, physicalID)
+			_, err := h.Service.Delete(ctx, account, physicalID, database.DeleteOptions{})
 			return err
 		case unregisteredID:
 			return h.Service.Forget(ctx, account, key(requestID))

@@ -48,9 +48,9 @@ func (s *service) Update(context.Context, string, string, database.Patch, bool) 
 	return database.Updated{Database: database.Database{ID: id}}, s.always
 }
 
-func (s *service) Delete(context.Context, string, string) (string, error) {
+func (s *service) Delete(context.Context, string, string, database.DeleteOptions) (database.Deleted, error) {
 	s.calls = append(s.calls, "delete")
-	return id, s.always
+	return database.Deleted{ID: id}, s.always
 }
 
 func (s *service) Forget(_ context.Context, _, key string) error {

@@ -30,6 +30,9 @@ func (p Patch) apply(base Payload) (Payload, error) {
 		t.Primary = &primary
 	}
 	t.Slot = p.slot.apply(base.Target.Slot, faults)
+	if p.slot != nil {
+		t.Creation = p.slot.creation
+	}
 	set(&next.Annotations, p.annotations)
 	t.Passwords = p.passwords(base.Target.Passwords, *t)
 	if err := faults.AsError(); err != nil {

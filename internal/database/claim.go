@@ -44,8 +44,9 @@ func (p Payload) hash() (string, error) {
 		Endpoint    Endpoint
 		Primary     *Endpoint
 		Slot        Slot
-		Annotations string `json:",omitempty"`
-	}{p.Name, p.Target.Endpoint, p.Target.Primary, p.Target.Slot, string(annotations)})
+		Annotations string   `json:",omitempty"`
+		Creation    Creation `json:",omitzero"`
+	}{p.Name, p.Target.Endpoint, p.Target.Primary, p.Target.Slot, string(annotations), p.Target.Creation})
 	if err != nil {
 		return "", apierror.New(apierror.Internal, "the payload could not be encoded", err)
 	}

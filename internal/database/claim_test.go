@@ -59,7 +59,7 @@ func TestCreate_ReplayAfterDelete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.service.Delete(t.Context(), "acme", first.Database.ID); err != nil {
+		if _, err := f.service.Delete(t.Context(), "acme", first.Database.ID, database.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		again, err := f.service.Create(t.Context(), "acme", f.payload(base()), "key-1")

@@ -29,7 +29,7 @@ type Created struct {
 // idempotency_key_reused), Throttled or Unavailable (nothing was kept),
 // UnknownOutcome or Internal.
 func (s *Service) Create(ctx context.Context, account string, p Payload, key string) (Created, error) {
-	work, cancel := withoutCleanupTime(ctx)
+	work, cancel := withoutCleanupTime(ctx, p.Target.Creation)
 	defer cancel()
 	if key == "" {
 		d, err := s.register(ctx, work, account, p, nil)
@@ -57,21 +57,37 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 
 // DryRunCreate does what Create does before it keeps anything.
 func (s *Service) DryRunCreate(ctx context.Context, account string, p Payload) (check.Report, error) {
-	report, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
-	return report, err
+	x, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
+	return x.Report, err
 }
 
 // register checks and keeps a new database, under a claim if there is one. work
-// is ctx without the time for a clean-up.
+// is ctx without the time for a clean-up. While another request drops the slot, register
+// begins again.
 func (s *Service) register(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
+	if err := s.takeOver(work, p.Target.Creation, c); err != nil {
+		return Database{}, err
+	}
+	for {
+		d, err := s.registerOnce(ctx, work, account, p, c)
+		if !errors.Is(err, ErrSlotHeld) || apierror.KindOf(err) == apierror.UnknownOutcome {
+			return d, err
+		}
+		if !pause(work) {
+			return Database{}, apierror.New(apierror.Unavailable, "another request is dropping the replication slot", err)
+		}
+	}
+}
+
+func (s *Service) registerOnce(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
 	endPrepare := s.prepareVault(work)
 	defer endPrepare()
-	report, dialled, err := s.examine(work, account, p.Target, s.nameFree(account, p.Name))
+	x, dialled, err := s.examine(work, account, p.Target, s.nameFree(account, p.Name))
 	if err != nil {
 		return Database{}, err
 	}
 	p.Target = p.Target.withUsernames(dialled)
-	d, err := s.draft(account, p, report, originOf(ctx))
+	d, err := s.draft(account, p, x, originOf(ctx))
 	if err != nil {
 		return Database{}, err
 	}
@@ -84,20 +100,62 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 		}
 		d.setSecret(stored)
 	}
-	if err = s.Catalog.Insert(work, d, c); err == nil {
+	if x.Missing != (Making{}) {
+		return s.registerMaking(ctx, work, d, dialled, x, c)
+	}
+	if err = s.insert(work, &d, c); err == nil {
 		return d, nil
 	}
 	// After an unknown outcome the database may exist, and needs its passwords.
 	if d.needsSecret() && apierror.KindOf(err) != apierror.UnknownOutcome {
 		s.discard(ctx, d)
 	}
+	return Database{}, insertRefused(err, d)
+}
+
+// insert inserts d. If other databases have its slot, d gets a warning that says so.
+func (s *Service) insert(ctx context.Context, d *Database, c *Claim, options ...WriteOption) error {
+	return s.writeSharing(ctx, d, func(options ...WriteOption) error {
+		return s.Catalog.Insert(ctx, *d, c, options...)
+	}, options)
+}
+
+// writeSharing writes d, and once more with a warning if other databases have its slot.
+// An attempt of the first write that may still land makes the outcome of the second
+// unknown, unless that succeeds or the claim is lost.
+func (s *Service) writeSharing(ctx context.Context, d *Database, write func(...WriteOption) error, options []WriteOption) error {
+	first := write(options...)
+	shared, ok := errors.AsType[*SlotSharedError](first)
+	if !ok {
+		return first
+	}
+	users, err := s.existing(ctx, *d, shared.Users, nil)
+	if err == nil {
+		if w, ok := slotShared(*d, users); ok {
+			d.Warnings = check.BoundedWarnings(append(d.Warnings, w))
+		}
+		if len(shared.Users) >= MaxSlotUsers {
+			d.Source = Source{}
+		}
+		err = write(append(options, ShareSlot())...)
+	}
+	if err != nil && apierror.KindOf(first) == apierror.UnknownOutcome && !errors.Is(err, ErrClaimLost) {
+		return apierror.New(apierror.UnknownOutcome, "an earlier attempt may still be in progress", errors.Join(err, first))
+	}
+	return err
+}
+
+// insertRefused returns the error of a create whose insert returned err.
+func insertRefused(err error, d Database) error {
 	switch {
 	case errors.Is(err, ErrNameTaken):
-		return Database{}, nameTaken(p.Name)
+		return nameTaken(d.Name)
 	case errors.Is(err, ErrClaimLost):
-		return Database{}, requestInProgress()
+		return requestInProgress()
+	case errors.Is(err, ErrPendingGone):
+		return outOfTime(err)
 	}
-	return Database{}, fmt.Errorf("insert database %s: %w", d.ID, err)
+	return fmt.Errorf("insert database %s: %w", d.ID, err)
 }
 
 // prepareVault lets the vault connect while the target is examined, until end is
@@ -116,10 +174,10 @@ func (s *Service) prepareVault(ctx context.Context) (end func()) {
 }
 
 // examine probes t while nameFree runs; its error ends the probe. examine returns
-// the report of a target that passed, and t as it was dialled.
-func (s *Service) examine(ctx context.Context, account string, t Target, nameFree func(context.Context) error) (check.Report, Target, error) {
+// what was found of a target that passed, and t as it was dialled.
+func (s *Service) examine(ctx context.Context, account string, t Target, nameFree func(context.Context) error) (Examination, Target, error) {
 	var (
-		report     check.Report
+		x          Examination
 		dialled    Target
 		unresolved error
 	)
@@ -127,23 +185,37 @@ func (s *Service) examine(ctx context.Context, account string, t Target, nameFre
 	g.Go(func() error { return nameFree(ctx) })
 	g.Go(func() error {
 		if dialled, unresolved = s.resolve(probing, account, t); unresolved == nil {
-			report = s.Prober.Probe(probing, dialled).Report
+			x = s.Prober.Probe(probing, dialled)
 		}
 		return nil // the error of nameFree comes first, whichever was earlier
 	})
 	if err := g.Wait(); err != nil {
-		return nil, Target{}, err
+		return Examination{}, Target{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, Target{}, apierror.New(apierror.Unavailable, "the request ran out of time; nothing was kept", err)
+		return Examination{}, Target{}, outOfTime(err)
 	}
 	if unresolved != nil {
-		return nil, Target{}, unresolved
+		return Examination{}, Target{}, unresolved
 	}
-	if failure, failed := report.FirstFailure(); failed {
-		return nil, Target{}, targetRefused(report, failure)
+	return x, dialled, x.refusal()
+}
+
+func outOfTime(err error) error {
+	return apierror.New(apierror.Unavailable, "the request ran out of time; nothing was kept", err)
+}
+
+// refusal returns the error of a target that failed a check.
+func (x Examination) refusal() error {
+	failure, failed := x.Report.FirstFailure()
+	if !failed {
+		return nil
 	}
-	return report, dialled, nil
+	e := targetRefused(x.Report, failure)
+	if len(x.Fields) > 0 {
+		e.Fields = x.Fields
+	}
+	return e
 }
 
 // nameFree returns the function that fails with name_taken where a database of
@@ -161,7 +233,7 @@ func (s *Service) nameFree(account, name string) func(context.Context) error {
 	}
 }
 
-func (s *Service) draft(account string, p Payload, report check.Report, by Origin) (Database, error) {
+func (s *Service) draft(account string, p Payload, x Examination, by Origin) (Database, error) {
 	id, err := newID()
 	if err != nil {
 		return Database{}, err
@@ -174,7 +246,8 @@ func (s *Service) draft(account string, p Payload, report check.Report, by Origi
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
 		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
-		Annotations: p.Annotations, Warnings: check.BoundedWarnings(report.Warnings()), Version: 1, Change: id, ChangedBy: by, CreatedAt: now, UpdatedAt: now,
+		Annotations: p.Annotations, Warnings: check.BoundedWarnings(x.Report.Warnings()), Source: x.Source,
+		Version: 1, Change: id, ChangedBy: by, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	return d, nil

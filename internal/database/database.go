@@ -64,6 +64,12 @@ type Database struct {
 	// Annotations is the text of a JSON object as it was sent, empty if none was. It
 	// is a string because an encoder would change the text.
 	Annotations string `json:"annotations,omitempty"`
+	// Source is that of the last examination. It is empty if there was none of this
+	// target, or the server did not tell.
+	Source Source `json:"source,omitzero"`
+	// Created is what the create made on the target. It is stored in the result of a
+	// claim only.
+	Created []string `json:"created,omitempty"`
 
 	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`

@@ -4,40 +4,174 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/check"
 )
 
-// Delete removes the database that ref names and returns its ID. The name is
-// free at once, and the passwords can be restored for 7 days. The target is not
-// touched. The error's kind is NotFound, Conflict (other requests kept changing
-// the database), Throttled or Unavailable (nothing was removed), UnknownOutcome
-// or Internal.
-func (s *Service) Delete(ctx context.Context, account, ref string) (id string, err error) {
+// DeleteOptions say what Delete drops on the target first.
+type DeleteOptions struct {
+	DropSlot bool
+	// DropPublication needs DropSlot: a slot without its publication fails its consumer.
+	DropPublication bool
+}
+
+func (o DeleteOptions) making() Making {
+	return Making{Publication: o.DropPublication, Slot: o.DropSlot}
+}
+
+// Deleted is the result of Delete.
+type Deleted struct {
+	ID string
+	// LeftOnTarget is nil where the slot was dropped.
+	LeftOnTarget *LeftOnTarget
+	// Dropped has the objects that are no longer on the target.
+	Dropped []string
+	// Refused has a failed check where something could not be dropped. Nothing was
+	// deleted then, here or there.
+	Refused check.Report
+}
+
+// LeftOnTarget is what a database has left on its target.
+type LeftOnTarget struct {
+	SlotName        string `json:"slot_name"`
+	PublicationName string `json:"publication_name"`
+	Fix             string `json:"fix"`
+}
+
+// Delete removes the database that ref names. The name is free at once, and the
+// passwords can be restored for 7 days. The target is dialled only with options, which
+// drop the slot and the publication before anything is removed here. The error's kind is
+// NotFound, Conflict (other requests kept changing the database), Throttled or
+// Unavailable (nothing was removed here), UnknownOutcome or Internal.
+func (s *Service) Delete(ctx context.Context, account, ref string, o DeleteOptions) (Deleted, error) {
 	const maxAttempts = 5
 	for range maxAttempts {
 		d, err := s.Get(ctx, account, ref)
 		if err != nil {
-			return "", err
+			return Deleted{}, err
 		}
-		if d.Change, err = newID(); err != nil {
-			return "", err
+		deleted, err := s.deleteOnce(ctx, d, o)
+		if !errors.Is(err, ErrVersionConflict) {
+			return deleted, err
 		}
-		d.ChangedBy, d.UpdatedAt = originOf(ctx), s.Now().UTC()
-		err = s.Catalog.Delete(ctx, d)
-		if errors.Is(err, ErrVersionConflict) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("delete database %s: %w", d.ID, err)
-		}
-		if d.SecretVersion == "" {
-			return d.ID, nil
-		}
-		// From here on the delete has succeeded. The sweep finds the secret if it
-		// could not be scheduled.
-		if err := s.Vault.ScheduleDeletion(ctx, account, d.ID); err != nil {
-			s.Log.WarnContext(ctx, secretLeft, "database", d.ID, "error", err)
-		}
-		return d.ID, nil
 	}
-	return "", versionConflict()
+	return Deleted{}, versionConflict()
+}
+
+func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (deleted Deleted, err error) {
+	deleted.ID = d.ID
+	if d.Change, err = newID(); err != nil {
+		return Deleted{}, err
+	}
+	d.ChangedBy, d.UpdatedAt = originOf(ctx), s.Now().UTC()
+	if o.DropSlot {
+		release, refused, err := s.dropOnTarget(ctx, &d, o)
+		if err != nil || refused != nil {
+			return Deleted{ID: d.ID, Refused: refused}, err
+		}
+		deleted.Dropped = o.making().names()
+		defer func() {
+			if deleted.ID == "" { // the delete removes the hold
+				release()
+			}
+		}()
+	} else {
+		deleted.LeftOnTarget = &LeftOnTarget{d.Slot.SlotName, d.Slot.PublicationName, s.Maker.DropStatements(d.target(Passwords{}))}
+	}
+	if err := s.Catalog.Delete(ctx, d); err != nil {
+		return Deleted{}, fmt.Errorf("delete database %s: %w", d.ID, err)
+	}
+	if d.SecretVersion == "" {
+		return deleted, nil
+	}
+	// From here on the delete has succeeded. The sweep finds the secret if it
+	// could not be scheduled.
+	if err := s.Vault.ScheduleDeletion(ctx, d.Account, d.ID); err != nil {
+		s.Log.WarnContext(ctx, secretLeft, "database", d.ID, "error", err)
+	}
+	return deleted, nil
+}
+
+// dropOnTarget drops what o says and keeps the slot from being registered until release
+// is called. refused has a failed check where something may not be dropped; nothing was
+// dropped then. Where the server of d was not known, dropOnTarget sets it.
+func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions) (release func(), refused check.Report, err error) {
+	t, refused, err := s.targetOf(ctx, *d)
+	if err != nil || refused != nil {
+		return nil, refused, err
+	}
+	if d.Source == (Source{}) {
+		x := s.Prober.Probe(ctx, t)
+		if _, failed := x.Report.FirstFailure(); failed && x.Source == (Source{}) {
+			return nil, x.Report, nil
+		}
+		d.Source = x.Source
+	}
+	release, others, err := s.holdSlot(ctx, *d, []SlotUser{d.user()})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(others) > 0 {
+		return nil, slotInUse(*d, others), nil
+	}
+	_, report := s.Maker.Drop(ctx, t, d.Source, o.making())
+	if _, failed := report.FirstFailure(); failed {
+		release()
+		return nil, onlyChecks(report...), nil
+	}
+	return release, nil, nil
+}
+
+// slotInUse returns the report of a slot that may not be dropped because other databases
+// have it.
+func slotInUse(d Database, others []SlotUser) check.Report {
+	message := fmt.Sprintf("slot %q is registered for another database: it is not dropped", d.Slot.SlotName)
+	if w, ok := slotShared(d, others); ok {
+		message = w.Message
+	}
+	return onlyChecks(check.Fail(check.ReplicationSlot, check.SlotShared, message, ""))
+}
+
+// onlyChecks returns a report with part, whose other checks are skipped.
+func onlyChecks(part ...check.Entry) check.Report {
+	var skipped check.Report
+	for _, name := range check.Names() {
+		skipped = append(skipped, check.Entry{Name: name, Status: check.Skipped})
+	}
+	return merged(skipped, part)
+}
+
+// leftBy returns what u has left on the target, nil unless it moved to a slot that it
+// was asked to make where it was missing.
+func (s *Service) leftBy(u update) *LeftOnTarget {
+	before, after := u.old.SlotKey(), u.next.SlotKey()
+	same := before == after
+	if before == "" || after == "" {
+		same = !u.movesHost() && u.old.Endpoint.Database == u.next.Endpoint.Database && u.old.Slot.SlotName == u.next.Slot.SlotName
+	}
+	if !u.creation.Slot || same {
+		return nil
+	}
+	t := u.old.target(Passwords{})
+	left := &LeftOnTarget{SlotName: t.Slot.SlotName, PublicationName: t.Slot.PublicationName}
+	if t.Slot.PublicationName == u.next.Slot.PublicationName {
+		t.Slot.PublicationName = "" // the new slot is read with it
+	}
+	left.Fix = s.Maker.DropStatements(t)
+	return left
+}
+
+// targetOf returns the target of d as it is dialled. Where a password is in a secret that
+// can't be read, it returns the report that says so instead.
+func (s *Service) targetOf(ctx context.Context, d Database) (Target, check.Report, error) {
+	p, err := s.Passwords(ctx, d)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	t, err := s.resolve(ctx, d.Account, d.target(p))
+	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Kind == apierror.Invalid {
+		return Target{}, passwordUnavailable(e.Fields), nil
+	}
+	return t, nil, err
 }

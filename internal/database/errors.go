@@ -17,6 +17,11 @@ var (
 	ErrVersionConflict = errors.New("version conflict")
 	// ErrClaimLost says that another request has claimed the idempotency key.
 	ErrClaimLost = errors.New("claim lost")
+	// ErrSlotHeld says that another request is dropping the replication slot.
+	ErrSlotHeld = errors.New("replication slot held")
+	// ErrPendingGone says that what was made on the target has been dropped, because
+	// the request took too long.
+	ErrPendingGone = errors.New("pending item gone")
 )
 
 func nameTaken(name string) *apierror.Error {

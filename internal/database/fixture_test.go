@@ -22,6 +22,8 @@ type prober struct {
 	targets  []database.Target
 	findings check.Report
 	wait     bool // until the context ends, before it returns
+	source   string
+	maker    *maker
 }
 
 func (p *prober) Probe(ctx context.Context, t database.Target) database.Examination {
@@ -32,7 +34,15 @@ func (p *prober) Probe(ctx context.Context, t database.Target) database.Examinat
 	if wait {
 		<-ctx.Done()
 	}
-	return database.Examination{Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...)}
+	x := database.Examination{
+		Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...),
+		Source: database.Source{SystemIdentifier: p.source},
+	}
+	p.maker.mu.Lock()
+	defer p.maker.mu.Unlock()
+	x.Missing.Slot = t.Creation.Slot && !p.maker.exists.Slot
+	x.Missing.Publication = t.Creation.Publication != nil && !p.maker.exists.Publication
+	return x
 }
 
 func (p *prober) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
@@ -45,11 +55,52 @@ func (p *prober) probed() []database.Target {
 	return append([]database.Target(nil), p.targets...)
 }
 
+// maker makes what it is asked for, unless it has findings. It records the calls.
+type maker struct {
+	mu            sync.Mutex
+	made, dropped []database.Making
+	findings      check.Report
+	refuseDrop    check.Report
+	before        func() // runs before something is made
+	exists        database.Making
+}
+
+func (m *maker) Make(_ context.Context, _ database.Target, want database.Making) (database.Making, check.Report) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.before != nil {
+		m.before()
+	}
+	if len(m.findings) > 0 {
+		return database.Making{}, m.findings
+	}
+	made := database.Making{Publication: want.Publication && !m.exists.Publication, Slot: want.Slot && !m.exists.Slot}
+	m.made = append(m.made, made)
+	m.exists = database.Making{Publication: m.exists.Publication || want.Publication, Slot: m.exists.Slot || want.Slot}
+	return made, nil
+}
+
+func (m *maker) Drop(_ context.Context, _ database.Target, _ database.Source, want database.Making) (database.Making, check.Report) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.refuseDrop) > 0 {
+		return database.Making{}, m.refuseDrop
+	}
+	m.dropped = append(m.dropped, want)
+	m.exists = database.Making{Publication: m.exists.Publication && !want.Publication, Slot: m.exists.Slot && !want.Slot}
+	return want, nil
+}
+
+func (m *maker) DropStatements(t database.Target) string {
+	return "DROP " + t.Slot.SlotName + " " + t.Slot.PublicationName
+}
+
 // fixture is a service on a local store of its own.
 type fixture struct {
 	t       *testing.T
 	service *database.Service
 	prober  *prober
+	maker   *maker
 	store   *localstore.Store
 	clock   *time.Time
 }
@@ -58,9 +109,10 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	store := storetest.OpenLocal(t)
 	clock := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	f := &fixture{t: t, prober: &prober{}, store: store, clock: &clock}
+	f := &fixture{t: t, prober: &prober{}, maker: &maker{}, store: store, clock: &clock}
+	f.prober.maker = f.maker
 	f.service = &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: f.prober,
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: f.prober, Maker: f.maker,
 		Now: func() time.Time { return *f.clock }, Log: slog.New(slog.DiscardHandler),
 	}
 	return f

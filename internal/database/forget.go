@@ -25,7 +25,7 @@ func (s *Service) Forget(ctx context.Context, account, key string) error {
 	case held.Result == nil:
 		return requestInProgress()
 	}
-	_, err = s.Delete(ctx, account, held.Result.ID)
+	_, err = s.Delete(ctx, account, held.Result.ID, DeleteOptions{})
 	if err != nil && apierror.KindOf(err) == apierror.NotFound {
 		return nil
 	}

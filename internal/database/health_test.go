@@ -245,7 +245,7 @@ func TestService_CheckHealthRaces(t *testing.T) {
 
 func (w *watched) remove() {
 	w.t.Helper()
-	if _, err := w.service.Delete(w.t.Context(), "acme", w.database.ID); err != nil {
+	if _, err := w.service.Delete(w.t.Context(), "acme", w.database.ID, database.DeleteOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
 }

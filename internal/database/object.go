@@ -32,6 +32,10 @@ type Object struct {
 	Warnings          []check.Warning `json:"warnings,omitempty"`
 	// Health is set only where it was asked for.
 	Health *Health `json:"health,omitempty"`
+	// Created is only in the answer of a request that made something on the target.
+	Created []string `json:"created,omitempty"`
+	// LeftOnTarget is only in the answer of an update that has moved to another slot.
+	LeftOnTarget *LeftOnTarget `json:"left_on_target,omitempty"`
 }
 
 // PrimaryObject is the primary in a database object, which never shows its
@@ -61,6 +65,7 @@ func (d Database) Object() Object {
 		ReplicationSlots: []Slot{d.Slot},
 		Annotations:      json.RawMessage(d.Annotations),
 		Warnings:         check.BoundedWarnings(d.Warnings),
+		Created:          d.Created,
 	}
 	if !e.storesPassword() {
 		// A secret of ours has the primary's password only.

@@ -28,7 +28,10 @@ type endpointPatch struct {
 }
 
 // slotPatch has the fields that were sent of the replication slot.
-type slotPatch struct{ id, publicationName, slotName, status *string }
+type slotPatch struct {
+	id, publicationName, slotName, status *string
+	creation                              Creation
+}
 
 // ParsePatch reads the body of an update. The error's kind is Malformed; bad
 // fields are reported by Service.Update, together with those that are bad only
@@ -48,6 +51,14 @@ func (p Patch) With(faults apierror.FieldErrors) Patch {
 		p.faults[path] = append(p.faults[path], messages...)
 	}
 	return p
+}
+
+// creation returns what the update may make on the target.
+func (p Patch) creation() Creation {
+	if p.slot == nil {
+		return Creation{}
+	}
+	return p.slot.creation
 }
 
 // sendsPassword reports whether a password was sent, other than the mask.

@@ -139,7 +139,7 @@ func TestParsePayload_Accepted(t *testing.T) {
 	readOnly := base()
 	for k, v := range map[string]any{
 		"id": "x", "use_local_tunnel": false, "pool_size": 10, "queue_interval": 1000, "queue_target": 50, "warnings": []any{},
-		"created": []any{"publication"}, "secret_arn": arn, "health": map[string]any{"status": "healthy"},
+		"created": []any{"publication"}, "left_on_target": map[string]any{"slot_name": "s"}, "secret_arn": arn, "health": map[string]any{"status": "healthy"},
 	} {
 		readOnly[k] = v
 	}

@@ -62,7 +62,8 @@ type Maker interface {
 	// server is source, the publication only by its owner. What does not exist counts as
 	// dropped. Drop ends within 10 seconds.
 	Drop(ctx context.Context, t Target, source Source, m Making) (dropped Making, report check.Report)
-	// DropStatements returns the SQL that drops t's slot and then its publication.
+	// DropStatements returns the SQL that drops t's slot, and in its comment the statement
+	// that drops the publication, unless t has none.
 	DropStatements(t Target) string
 }
 
@@ -95,18 +96,27 @@ type Catalog interface {
 	// the name, ErrClaimLost that another request holds the claim. If
 	// ErrNameTaken comes with the kind UnknownOutcome, an earlier attempt may
 	// still land, and what was stored for d must stay. Insert is idempotent.
-	Insert(ctx context.Context, d Database, c *Claim) error
+	//
+	// If d has a SlotKey, the transaction records d as a user of the slot. The error is
+	// a *SlotSharedError if other databases are recorded, unless the option ShareSlot is
+	// given, and ErrSlotHeld while the slot is held. A *SlotSharedError with the kind
+	// UnknownOutcome says that an earlier attempt may still land. With the option
+	// CompletePending, the transaction removes the pending item, which must exist:
+	// otherwise the error is ErrPendingGone.
+	Insert(ctx context.Context, d Database, c *Claim, options ...WriteOption) error
 	// Update replaces old by d, on condition that the stored version is old's. A
 	// new name is taken, and the old one freed, in the same transaction.
 	// ErrVersionConflict says that the database has another version or is gone,
 	// ErrNameTaken is as in Insert. If either comes with the kind UnknownOutcome,
 	// an earlier attempt may have landed or may still, and what was stored for d
-	// must stay. Update is idempotent: d.Change identifies the write.
-	Update(ctx context.Context, old, d Database) error
+	// must stay. Update is idempotent: d.Change identifies the write. Where old and d
+	// have different SlotKeys, d's record moves; the options and errors are as in Insert.
+	Update(ctx context.Context, old, d Database, options ...WriteOption) error
 	// Delete removes d and frees its name in one transaction, on condition that
-	// the stored version is d's. d.Change, d.ChangedBy and d.UpdatedAt are those of
-	// the delete. ErrVersionConflict says that the version is another. The error's
-	// kind is NotFound if d is gone and an attempt of this call did not remove it.
+	// the stored version is d's, with the record and the hold of its slot. d.Change,
+	// d.ChangedBy and d.UpdatedAt are those of the delete. ErrVersionConflict says that
+	// the version is another. The error's kind is NotFound if d is gone and an attempt
+	// of this call did not remove it.
 	Delete(ctx context.Context, d Database) error
 
 	// Claim takes c.Key for c.Owner and returns c, unless the key is claimed: then
@@ -131,6 +141,23 @@ type Catalog interface {
 	// It is eventually consistent, and ends with its first error.
 	ToCheck(ctx context.Context, shard int) iter.Seq2[Ref, error]
 
+	// HoldSlot keeps the slot from being registered, by an insert or an update, until
+	// the hold lapses or is released. The error is a *SlotSharedError if the recorded
+	// users are not h.Expected, and ErrSlotHeld while somebody else holds the slot. It is
+	// idempotent for one holder.
+	HoldSlot(ctx context.Context, h SlotHold) error
+	// ReleaseSlot ends a hold, unless it is another's by now.
+	ReleaseSlot(ctx context.Context, h SlotHold) error
+
+	// AddPending stores p. It is idempotent.
+	AddPending(ctx context.Context, p Pending) error
+	// RemovePending removes p. It is idempotent.
+	RemovePending(ctx context.Context, p Pending) error
+	// PendingOf returns the account's pending items of a claim's key.
+	PendingOf(ctx context.Context, account, claimKey string) ([]Pending, error)
+	// AllPending returns the pending items of all accounts.
+	AllPending(ctx context.Context) ([]Pending, error)
+
 	// CursorKey returns the account's key for signing cursors: CursorKeyBytes random
 	// bytes, made by the first call.
 	CursorKey(ctx context.Context, account string) ([]byte, error)
@@ -150,6 +177,32 @@ func (r Ref) Shard() int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.DatabaseID)) // it never fails
 	return int(h.Sum32() % CheckShards)
+}
+
+// Writing is what an insert or an update does besides writing the database.
+type Writing struct {
+	// Pending is the item to remove, nil for none.
+	Pending *Pending
+	// ShareSlot permits other databases with the same slot.
+	ShareSlot bool
+}
+
+// WriteOption is an option of Insert and Update.
+type WriteOption func(*Writing)
+
+// CompletePending removes p in the same transaction.
+func CompletePending(p Pending) WriteOption { return func(w *Writing) { w.Pending = &p } }
+
+// ShareSlot permits other databases with the same slot.
+func ShareSlot() WriteOption { return func(w *Writing) { w.ShareSlot = true } }
+
+// NewWriting returns what the options say.
+func NewWriting(options []WriteOption) Writing {
+	var w Writing
+	for _, option := range options {
+		option(&w)
+	}
+	return w
 }
 
 // CursorKeyBytes is the length of a key for signing cursors.

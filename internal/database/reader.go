@@ -51,7 +51,7 @@ func (r reader) patch() Patch {
 	if tunnel := r.Bool("use_local_tunnel"); tunnel != nil && *tunnel {
 		r.Fault("use_local_tunnel", "must be false: there is no local tunnel here")
 	}
-	r.RejectUnknown("id", "pool_size", "queue_interval", "queue_target", "warnings", "created", "secret_arn", "health")
+	r.RejectUnknown("id", "pool_size", "queue_interval", "queue_target", "warnings", "created", "left_on_target", "secret_arn", "health")
 	return p
 }
 
@@ -192,6 +192,7 @@ func (r reader) slot() *slotPatch {
 		publicationName: inner.String("publication_name", identifierRule),
 		slotName:        inner.String("slot_name", slotNameRule),
 		status:          inner.String("status", statusRule),
+		creation:        inner.creation(),
 	}
 	if r.update {
 		s.id = inner.String("id", nil)

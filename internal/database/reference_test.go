@@ -200,7 +200,7 @@ func TestSafety_NoSecretForReferences(t *testing.T) {
 		if _, err := f.service.Create(t.Context(), "acme", f.payload(other), "key"); code(err) != apierror.IdempotencyKeyReused {
 			t.Errorf("another reference under the key: %v", err)
 		}
-		if _, err := f.service.Delete(t.Context(), "acme", first.Database.ID); err != nil {
+		if _, err := f.service.Delete(t.Context(), "acme", first.Database.ID, database.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 		if again, err := f.service.Create(t.Context(), "acme", f.payload(with(referencing(), "name", "replayed")), "key"); err != nil || again.Database.ID != first.Database.ID {
@@ -239,7 +239,7 @@ func TestSafety_NoSecretForReferences(t *testing.T) {
 			t.Error("no version")
 		}
 	})
-	if _, err := f.service.Delete(t.Context(), "acme", d.ID); err != nil {
+	if _, err := f.service.Delete(t.Context(), "acme", d.ID, database.DeleteOptions{}); err != nil {
 		t.Error(err)
 	}
 }

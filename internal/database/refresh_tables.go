@@ -10,7 +10,11 @@ import (
 // has now. Where they can't be read, the report has the failed check; the error
 // is as TestConnection's.
 func (s *Service) RefreshTables(ctx context.Context, account, ref string) (Tables, check.Report, error) {
-	t, report, err := s.registered(ctx, account, ref)
+	d, err := s.Get(ctx, account, ref)
+	if err != nil {
+		return Tables{}, nil, err
+	}
+	t, report, err := s.targetOf(ctx, d)
 	if err != nil || report != nil {
 		return Tables{}, report, err
 	}

@@ -19,6 +19,7 @@ type Service struct {
 	Catalog Catalog
 	Vault   Vault
 	Prober  Prober
+	Maker   Maker
 	// HealthProber, HealthLimits and HealthRefresh are used by CheckHealth only. What is
 	// known of a database is stored when it changes, and HealthRefresh after that.
 	HealthProber  HealthProber
@@ -44,13 +45,17 @@ func newID() (string, error) {
 }
 
 // withoutCleanupTime returns ctx with a deadline that leaves the time for a
-// clean-up.
-func withoutCleanupTime(ctx context.Context) (context.Context, context.CancelFunc) {
+// clean-up, or for undoing what c says.
+func withoutCleanupTime(ctx context.Context, c Creation) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-cleanupTimeout))
+	left := cleanupTimeout
+	if c.wanted() {
+		left = undoTimeout
+	}
+	return context.WithDeadline(ctx, deadline.Add(-left))
 }
 
 // cleanup calls do, even if ctx has ended. If that fails, it logs what is left.

@@ -13,8 +13,8 @@ func TestDelete(t *testing.T) {
 	f := newFixture(t)
 	first := f.create(base())
 	t.Run("returns the ID of the database with that name", func(t *testing.T) {
-		if id, err := f.service.Delete(t.Context(), "acme", first.Name); err != nil || id != first.ID {
-			t.Fatalf("%s, error %v", id, err)
+		if deleted, err := f.service.Delete(t.Context(), "acme", first.Name, database.DeleteOptions{}); err != nil || deleted.ID != first.ID {
+			t.Fatalf("%s, error %v", deleted.ID, err)
 		}
 	})
 	t.Run("removes the passwords", func(t *testing.T) {
@@ -23,7 +23,7 @@ func TestDelete(t *testing.T) {
 		}
 	})
 	t.Run("a second one finds nothing", func(t *testing.T) {
-		if _, err := f.service.Delete(t.Context(), "acme", first.Name); apierror.KindOf(err) != apierror.NotFound {
+		if _, err := f.service.Delete(t.Context(), "acme", first.Name, database.DeleteOptions{}); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -44,8 +44,11 @@ func TestService_OtherAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func(ref string) error{
-		"Get":            func(ref string) error { _, err := f.service.Get(t.Context(), "other", ref); return err },
-		"Delete":         func(ref string) error { _, err := f.service.Delete(t.Context(), "other", ref); return err },
+		"Get": func(ref string) error { _, err := f.service.Get(t.Context(), "other", ref); return err },
+		"Delete": func(ref string) error {
+			_, err := f.service.Delete(t.Context(), "other", ref, database.DeleteOptions{})
+			return err
+		},
 		"TestConnection": func(ref string) error { _, err := f.service.TestConnection(t.Context(), "other", ref); return err },
 		"RefreshTables":  func(ref string) error { _, _, err := f.service.RefreshTables(t.Context(), "other", ref); return err },
 		"Update":         func(ref string) error { _, err := f.service.Update(t.Context(), "other", ref, patch, true); return err },
@@ -78,7 +81,7 @@ func TestPasswords_Missing(t *testing.T) {
 		want apierror.Kind
 	}{
 		{"the database was deleted in the meantime", func(f *fixture, d database.Database) error {
-			_, err := f.service.Delete(f.t.Context(), d.Account, d.ID)
+			_, err := f.service.Delete(f.t.Context(), d.Account, d.ID, database.DeleteOptions{})
 			return err
 		}, apierror.NotFound},
 		{"the secret was changed in the meantime", func(f *fixture, d database.Database) error {

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -14,29 +13,16 @@ import (
 // in the report; the error's kind is NotFound, Throttled, Unavailable or
 // Internal.
 func (s *Service) TestConnection(ctx context.Context, account, ref string) (check.Report, error) {
-	t, report, err := s.registered(ctx, account, ref)
+	d, err := s.Get(ctx, account, ref)
+	if err != nil {
+		return nil, err
+	}
+	t, report, err := s.targetOf(ctx, d)
 	if err != nil || report != nil {
 		return report, err
 	}
-	return s.Prober.Probe(ctx, t).Report, nil
-}
-
-// registered returns the target of a registered database. Where a password is in
-// a secret that can't be read, it returns the report that says so instead.
-func (s *Service) registered(ctx context.Context, account, ref string) (Target, check.Report, error) {
-	d, err := s.Get(ctx, account, ref)
-	if err != nil {
-		return Target{}, nil, err
-	}
-	p, err := s.Passwords(ctx, d)
-	if err != nil {
-		return Target{}, nil, err
-	}
-	t, err := s.resolve(ctx, account, d.target(p))
-	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Kind == apierror.Invalid {
-		return Target{}, passwordUnavailable(e.Fields), nil
-	}
-	return t, nil, err
+	x := s.Prober.Probe(ctx, t)
+	return x.Report, nil
 }
 
 // passwordUnavailable returns the report of a target that was not dialled
@@ -47,14 +33,6 @@ func passwordUnavailable(faults apierror.FieldErrors) check.Report {
 		reasons = append(reasons, field+" "+strings.Join(messages, ", "))
 	}
 	slices.Sort(reasons)
-	var report check.Report
-	for _, name := range check.Names() {
-		e := check.Entry{Name: name, Status: check.Skipped}
-		if name == check.Authentication {
-			e.Status, e.Code = check.Failed, check.AuthenticationFailed
-			e.Message = "there is no password to log in with: " + strings.Join(reasons, "; ")
-		}
-		report = append(report, e)
-	}
-	return report
+	message := "there is no password to log in with: " + strings.Join(reasons, "; ")
+	return onlyChecks(check.Fail(check.Authentication, check.AuthenticationFailed, message, ""))
 }

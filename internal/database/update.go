@@ -14,6 +14,8 @@ type Updated struct {
 	Database Database
 	// Passwords are empty where the update did not have to read them.
 	Passwords Passwords
+	// LeftOnTarget is nil unless the update has moved to a slot that it may have made.
+	LeftOnTarget *LeftOnTarget
 }
 
 // Update changes the fields of a database that p has. If the connection or the
@@ -22,26 +24,41 @@ type Updated struct {
 // report and the code of the first failed check), Conflict (version_conflict),
 // Throttled or Unavailable (nothing was changed), UnknownOutcome or Internal.
 func (s *Service) Update(ctx context.Context, account, ref string, p Patch, verify bool) (Updated, error) {
-	work, cancel := withoutCleanupTime(ctx)
+	work, cancel := withoutCleanupTime(ctx, p.creation())
 	defer cancel()
+	if !verify && p.creation().wanted() {
+		p.faults.Add("verify", "must not be false together with create_if_not_exists: only a check shows what is missing")
+	}
 	u, err := s.prepareUpdate(work, account, ref, p)
 	if err != nil {
 		return Updated{}, err
 	}
-	if !u.changes() {
+	if !u.changes() && !u.creation.wanted() {
 		if p.sendsPassword() {
 			// An earlier attempt may have ended between the commit and this.
 			s.promote(ctx, u.old)
 		}
-		return Updated{u.old, u.passwords}, nil
+		return Updated{Database: u.old, Passwords: u.passwords}, nil
 	}
-	if err := s.examineUpdate(work, &u, verify); err != nil {
-		return Updated{}, err
+	for {
+		err := s.examineUpdate(work, &u, verify)
+		if err != nil {
+			return Updated{}, err
+		}
+		if !u.changes() && u.found.Missing == (Making{}) {
+			return Updated{Database: u.old, Passwords: u.passwords}, nil
+		}
+		err = s.commit(ctx, work, &u)
+		if err == nil {
+			return Updated{u.next, u.passwords, s.leftBy(u)}, nil
+		}
+		if !errors.Is(err, ErrSlotHeld) || apierror.KindOf(err) == apierror.UnknownOutcome {
+			return Updated{}, err
+		}
+		if !pause(work) {
+			return Updated{}, apierror.New(apierror.Unavailable, "another request is dropping the replication slot", err)
+		}
 	}
-	if err := s.commit(ctx, work, &u); err != nil {
-		return Updated{}, err
-	}
-	return Updated{u.next, u.passwords}, nil
 }
 
 // DryRunUpdate checks what Update would change and changes nothing. It always
@@ -58,8 +75,8 @@ func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch
 			return nil, err
 		}
 	}
-	report, _, err := s.examine(ctx, account, u.next.target(u.passwords), s.newNameFree(u))
-	return report, err
+	x, _, err := s.examine(ctx, account, u.target(), s.newNameFree(u))
+	return x.Report, err
 }
 
 // update is a change of a database.
@@ -69,6 +86,19 @@ type update struct {
 	// password changes.
 	passwords    Passwords
 	newPasswords bool
+	creation     Creation
+
+	// found is what was found on the target, dialled the target as it was dialled. Both
+	// are empty where it was not looked at.
+	found   Examination
+	dialled Target
+}
+
+// target returns what a probe of next needs.
+func (u *update) target() Target {
+	t := u.next.target(u.passwords)
+	t.Creation = u.creation
+	return t
 }
 
 // changedPasswords returns the fields of the passwords that differ.
@@ -85,6 +115,11 @@ func changedPasswords(a, b Passwords) []string {
 
 // retargets reports whether the target of the database changes.
 func (u *update) retargets() bool { return u.newPasswords || !sameTarget(u.old, u.next) }
+
+// movesHost reports whether the target may be on another server.
+func (u *update) movesHost() bool {
+	return u.old.Endpoint.Hostname != u.next.Endpoint.Hostname || u.old.Endpoint.Port != u.next.Endpoint.Port
+}
 
 func (u *update) renames() bool { return u.old.Name != u.next.Name }
 
@@ -103,11 +138,11 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 	if err != nil {
 		return update{}, err
 	}
-	u := update{old: old, next: old}
+	u := update{old: old, next: old, creation: next.Target.Creation}
 	u.next.ChangedBy, u.next.ChangedPasswords = originOf(ctx), nil
 	u.next.Name, u.next.Annotations = next.Name, next.Annotations
 	u.next.setTarget(next.Target)
-	if !p.sendsPassword() && sameTarget(u.old, u.next) {
+	if !p.sendsPassword() && sameTarget(u.old, u.next) && !u.creation.wanted() {
 		return u, nil
 	}
 	stored, err := s.Passwords(ctx, old)
@@ -131,21 +166,29 @@ func (s *Service) newNameFree(u update) func(context.Context) error {
 // examineUpdate checks the new name and the new target.
 func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) error {
 	nameFree := s.newNameFree(*u)
-	if !u.retargets() {
+	if !u.retargets() && !u.creation.wanted() {
 		return nameFree(ctx)
 	}
 	if !verify {
 		u.next.Warnings = nil // those of the old target
+		if u.movesHost() {
+			u.next.Source = Source{}
+		}
 		return nameFree(ctx)
 	}
-	t := u.next.target(u.passwords)
-	report, dialled, err := s.examine(ctx, u.next.Account, t, nameFree)
-	if err != nil {
+	t := u.target()
+	var err error
+	if u.found, u.dialled, err = s.examine(ctx, u.next.Account, t, nameFree); err != nil {
 		return err
 	}
-	u.next.Warnings = check.BoundedWarnings(report.Warnings())
-	u.next.setTarget(t.withUsernames(dialled))
+	u.next.setTarget(t.withUsernames(u.dialled))
+	u.examined(u.found)
 	return nil
+}
+
+// examined takes over what an examination found.
+func (u *update) examined(x Examination) {
+	u.next.Warnings, u.next.Source = check.BoundedWarnings(x.Report.Warnings()), x.Source
 }
 
 // commit writes the change. New passwords are added as a version of the secret
@@ -167,7 +210,7 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 	case !u.next.needsSecret():
 		u.next.setSecret(SecretVersion{})
 	}
-	err = s.Catalog.Update(work, u.old, u.next)
+	err = s.write(ctx, work, u)
 	if err == nil {
 		switch {
 		case newSecret:
@@ -188,8 +231,36 @@ func (s *Service) commit(ctx, work context.Context, u *update) error {
 		return nameTaken(u.next.Name)
 	case errors.Is(err, ErrVersionConflict):
 		return versionConflict()
+	case errors.Is(err, ErrPendingGone):
+		return outOfTime(err)
 	}
 	return fmt.Errorf("update database %s: %w", u.next.ID, err)
+}
+
+// write makes what is missing on the target and updates the catalog. What was made is
+// dropped again if the catalog can't be updated.
+func (s *Service) write(ctx, work context.Context, u *update) error {
+	var options []WriteOption
+	var pending Pending
+	u.next.Created = nil
+	if u.found.Missing != (Making{}) {
+		var after Examination
+		var err error
+		pending, after, err = s.makeMissing(ctx, work, u.next, u.dialled, u.found, nil)
+		if err != nil {
+			return err
+		}
+		u.examined(after)
+		u.next.Created = pending.Making.names()
+		options = append(options, CompletePending(pending))
+	}
+	err := s.writeSharing(work, &u.next, func(options ...WriteOption) error {
+		return s.Catalog.Update(work, u.old, u.next, options...)
+	}, options)
+	if err != nil && len(options) > 0 && apierror.KindOf(err) != apierror.UnknownOutcome {
+		s.undo(ctx, pending)
+	}
+	return err
 }
 
 // addVersion adds the passwords of u.next as a version of its secret. Where the

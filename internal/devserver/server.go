@@ -89,8 +89,9 @@ func open(path string) (*localstore.Store, error) {
 }
 
 func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
+	prober := probe.New(c.Egress)
 	service := &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(c.Egress), References: store, Now: time.Now, Log: log,
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: prober, Maker: prober, References: store, Now: time.Now, Log: log,
 	}
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
 	endpoints[httpapi.DescribeAPI] = httpapi.Describe("http")

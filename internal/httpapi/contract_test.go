@@ -30,6 +30,19 @@ func (p passing) Probe(context.Context, database.Target) database.Examination {
 	return database.Examination{Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, p.findings...)}
 }
 
+// dropper drops everything. What it could make, exists.
+type dropper struct{ refused check.Report }
+
+func (dropper) Make(context.Context, database.Target, database.Making) (database.Making, check.Report) {
+	return database.Making{}, nil
+}
+
+func (d dropper) Drop(_ context.Context, _ database.Target, _ database.Source, m database.Making) (database.Making, check.Report) {
+	return m, d.refused
+}
+
+func (dropper) DropStatements(t database.Target) string { return "DROP " + t.Slot.SlotName }
+
 func (p passing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
 	return database.Tables{}, p.findings
 }
@@ -38,7 +51,7 @@ func (p passing) RefreshTables(context.Context, database.Target) (database.Table
 func service(t *testing.T, p database.Prober) *database.Service {
 	t.Helper()
 	store := storetest.OpenLocal(t)
-	return &database.Service{Catalog: store.Catalog(), Vault: store.Vault(), Prober: p, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	return &database.Service{Catalog: store.Catalog(), Vault: store.Vault(), Prober: p, Maker: dropper{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
 func creating(t *testing.T) httpapi.Endpoint {

@@ -63,7 +63,7 @@ func Routes() []Route {
 		{Operation: GetHealth, Scope: apikey.Read, Method: http.MethodGet, Path: one + "/health"},
 		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPut, Path: one, Query: update},
 		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPatch, Path: one, Query: update},
-		{Operation: DeleteDatabase, Scope: apikey.Write, Method: http.MethodDelete, Path: one},
+		{Operation: DeleteDatabase, Scope: apikey.Write, Method: http.MethodDelete, Path: one, Query: []string{"drop_slot", "drop_publication"}},
 		{Operation: TestConnection, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/test_connection"},
 		{Operation: RefreshTables, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/refresh_tables"},
 		{Operation: DescribeAPI, Method: http.MethodGet, Path: "/api/openapi.json", Public: true},

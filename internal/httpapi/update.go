@@ -25,5 +25,10 @@ func (d Databases) Update(ctx context.Context, r *Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	return d.reveal(ctx, updated.Database, updated.Passwords, sensitive)
+	response, err := d.reveal(ctx, updated.Database, updated.Passwords, sensitive)
+	if o, ok := response.Body.(database.Object); ok {
+		o.LeftOnTarget = updated.LeftOnTarget
+		response.Body = o
+	}
+	return response, err
 }

@@ -58,7 +58,8 @@ func (c *Catalog) List(ctx context.Context, account, after string, limit int) ([
 }
 
 // Insert stores d and takes its name, as database.Catalog says.
-func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim) error {
+func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *database.Claim, options ...database.WriteOption) error {
+	w := database.NewWriting(options)
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
 		if has(tx, databases, keyOf(d.Account, d.ID)) {
 			return nil
@@ -72,18 +73,30 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 		if has(tx, names, keyOf(d.Account, d.Name)) {
 			return database.ErrNameTaken
 		}
-		if err := put(tx, databases, keyOf(d.Account, d.ID), d); err != nil {
+		if err := completePending(tx, w); err != nil {
+			return err
+		}
+		if err := recordSlot(tx, d, w); err != nil {
+			return err
+		}
+		if err := putDatabase(tx, d); err != nil {
 			return err
 		}
 		return put(tx, names, keyOf(d.Account, d.Name), d.ID)
 	})
 }
 
+func putDatabase(tx *bolt.Tx, d database.Database) error {
+	d.Created = nil // only a result has it
+	return put(tx, databases, keyOf(d.Account, d.ID), d)
+}
+
 // Update replaces old with d, as database.Catalog says.
-func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
+func (c *Catalog) Update(ctx context.Context, old, d database.Database, options ...database.WriteOption) error {
 	if d.Change == "" {
 		return broken(fmt.Errorf("update database %s: no change ID", d.ID))
 	}
+	w := database.NewWriting(options)
 	return c.store.update(ctx, func(tx *bolt.Tx) error {
 		existing, err := existingDatabase(tx, d)
 		switch {
@@ -101,8 +114,25 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database) error {
 				return err
 			}
 		}
-		return put(tx, databases, keyOf(d.Account, d.ID), d)
+		if err := completePending(tx, w); err != nil {
+			return err
+		}
+		if err := moveSlot(tx, old, d, w); err != nil {
+			return err
+		}
+		return putDatabase(tx, d)
 	})
+}
+
+// moveSlot moves the record of the database from old's slot to d's.
+func moveSlot(tx *bolt.Tx, old, d database.Database, w database.Writing) error {
+	if old.SlotKey() == d.SlotKey() {
+		return nil
+	}
+	if err := freeSlot(tx, old); err != nil {
+		return err
+	}
+	return recordSlot(tx, d, w)
 }
 
 // rename takes d's name and releases old's.
@@ -130,6 +160,9 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 			return err
 		}
 		if err := remove(tx, healths, keyOf(d.Account, d.ID)); err != nil {
+			return err
+		}
+		if err := freeSlot(tx, d); err != nil {
 			return err
 		}
 		return remove(tx, names, keyOf(d.Account, existing.Name))

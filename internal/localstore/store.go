@@ -28,7 +28,7 @@ const (
 	recoveryWindow = 7 * 24 * time.Hour
 )
 
-// The buckets. All keys except those of cursors begin with an account; see
+// The buckets. All keys except those of cursors and slots begin with an account; see
 // keyOf.
 const (
 	databases = "databases" // account, ID → database
@@ -37,6 +37,8 @@ const (
 	claims    = "claims"    // account, hash → database.Claim
 	cursors   = "cursors"   // account → key for signing cursors
 	healths   = "healths"   // account, ID → database.HealthRecord
+	slots     = "slots"     // database.Database.SlotKey → slot
+	pending   = "pending"   // account, hash, ID → database.Pending
 )
 
 // ErrInUse is the error of Open for a file that another process has open.
@@ -96,7 +98,7 @@ func prepare(path string) error {
 }
 
 func (s *Store) setUp(tx *bolt.Tx) error {
-	for _, name := range []string{databases, names, secrets, claims, cursors, healths} {
+	for _, name := range []string{databases, names, secrets, claims, cursors, healths, slots, pending} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}

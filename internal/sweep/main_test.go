@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/headgate/headgate/internal/catalog"
+	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/sweep"
 	"github.com/headgate/headgate/internal/testkit/faultwire"
@@ -38,7 +39,31 @@ type bench struct {
 	config  vault.Config
 	catalog *catalog.Catalog
 	log     *bytes.Buffer
+	target  *target
 }
+
+// target is a Maker that drops what is asked, unless it has findings.
+type target struct {
+	dropped  []database.Making
+	findings check.Report
+}
+
+func (*target) Make(context.Context, database.Target, database.Making) (database.Making, check.Report) {
+	return database.Making{}, nil
+}
+
+func (t *target) Drop(_ context.Context, dialled database.Target, _ database.Source, m database.Making) (database.Making, check.Report) {
+	if dialled.Passwords.Main == "" {
+		return database.Making{}, check.Report{check.Fail(check.Authentication, check.AuthenticationFailed, "no password", "")}
+	}
+	if len(t.findings) > 0 {
+		return database.Making{}, t.findings
+	}
+	t.dropped = append(t.dropped, m)
+	return m, nil
+}
+
+func (*target) DropStatements(database.Target) string { return "" }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
@@ -51,10 +76,13 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.catalog = catalog.Open(wire.Config(moto.url), b.config.Table)
+	passwords := vault.Open(wire.Config(moto.url), b.config)
+	b.target = &target{}
 	b.Sweeper = sweep.Sweeper{
-		Catalog: b.catalog, Vault: vault.Open(wire.Config(moto.url), b.config),
-		Now: func() time.Time { return time.Now().Add(2 * time.Hour) },
-		Age: time.Hour, Log: slog.New(slog.NewTextHandler(b.log, nil)),
+		Catalog: b.catalog, Vault: passwords,
+		Requests: &database.Service{Catalog: b.catalog, Vault: passwords, Maker: b.target, Now: time.Now, Log: slog.New(slog.DiscardHandler)},
+		Now:      func() time.Time { return time.Now().Add(2 * time.Hour) },
+		Age:      time.Hour, Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	}
 	return b
 }

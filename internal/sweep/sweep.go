@@ -1,5 +1,6 @@
-// Package sweep finds secrets that no database needs, which an interrupted create,
-// update or delete leaves behind, and schedules their deletion.
+// Package sweep finds what interrupted requests leave behind: slots and publications that
+// they have made on targets, which it drops, and secrets that no database needs, whose
+// deletion it schedules.
 package sweep
 
 import (
@@ -7,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,13 +62,23 @@ type Vault interface {
 	Restore(ctx context.Context, account, id string) error
 }
 
-// Sweeper schedules the deletion of secrets without a database.
+// Requests has the requests that were making something on a target.
+type Requests interface {
+	// Interrupted returns the pending items of all accounts, of any age.
+	Interrupted(ctx context.Context) ([]database.Pending, error)
+	// Undo drops what a request has made, and removes its item.
+	Undo(ctx context.Context, p database.Pending) (database.Undone, error)
+}
+
+// Sweeper drops what interrupted requests have made on targets, and schedules the
+// deletion of secrets without a database.
 type Sweeper struct {
-	Catalog Catalog
-	Vault   Vault
-	Now     func() time.Time
-	// Age is how old a secret without a database must be, at least MinAge: the
-	// create of a younger one may be in progress.
+	Catalog  Catalog
+	Vault    Vault
+	Requests Requests
+	Now      func() time.Time
+	// Age is how old a secret without a database, or an interrupted request, must be, at
+	// least MinAge: a younger one may be in progress.
 	Age time.Duration
 	Log *slog.Logger
 }
@@ -79,19 +91,28 @@ type Report struct {
 	Orphans int `json:"orphans"`
 	// Scheduled is the number of orphans whose deletion was scheduled.
 	Scheduled int `json:"scheduled"`
+	// SlotsDropped is the number of slots that interrupted requests had made.
+	SlotsDropped int `json:"slots_dropped"`
 }
 
-// Sweep makes one sweep. It schedules nothing unless it can list all secrets and
+// attrs returns r for the log.
+func (r Report) attrs(more ...any) []any {
+	return append([]any{"seen", r.Seen, "orphans", r.Orphans, "scheduled", r.Scheduled, "slots_dropped", r.SlotsDropped}, more...)
+}
+
+// Sweep makes one sweep. What could not be dropped on a target is logged and makes the
+// sweep fail, after it has done the rest; its secret stays, for the next sweep. Sweep
+// schedules nothing unless it can list all secrets and
 // look up every database, or if there are too many orphans. It ends 2 seconds
 // before ctx, and logs its report, because nothing reads the response to a
 // schedule's event.
 func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	report, err := s.sweep(ctx)
 	if err != nil {
-		s.Log.ErrorContext(ctx, "not swept", "seen", report.Seen, "orphans", report.Orphans, "scheduled", report.Scheduled, "error", err)
+		s.Log.ErrorContext(ctx, "not swept", report.attrs("error", err)...)
 		return report, err
 	}
-	s.Log.InfoContext(ctx, "swept", "seen", report.Seen, "orphans", report.Orphans, "scheduled", report.Scheduled)
+	s.Log.InfoContext(ctx, "swept", report.attrs()...)
 	return report, nil
 }
 
@@ -101,21 +122,40 @@ func (s *Sweeper) sweep(ctx context.Context) (Report, error) {
 	}
 	ctx, cancel := withReportTime(ctx)
 	defer cancel()
+	var report Report
+	pending, err := s.Requests.Interrupted(ctx)
+	if err != nil {
+		return report, fmt.Errorf("list interrupted requests: %w", err)
+	}
+	left, notDropped := s.undo(ctx, pending, &report)
+	err = s.sweepSecrets(ctx, left, &report)
+	return report, errors.Join(notDropped, err)
+}
+
+// sweepSecrets schedules the deletion of orphans, except those of the requests that are
+// left: they are needed to drop what those have made.
+func (s *Sweeper) sweepSecrets(ctx context.Context, left []database.Pending, report *Report) error {
 	secrets, err := s.Vault.Secrets(ctx)
 	if err != nil {
-		return Report{}, fmt.Errorf("list secrets: %w", err)
+		return fmt.Errorf("list secrets: %w", err)
 	}
-	report := Report{Seen: len(secrets)}
-	orphans, err := s.orphans(ctx, secrets)
+	report.Seen = len(secrets)
+	needed := map[Secret]bool{}
+	for _, p := range left {
+		needed[Secret{Account: p.Account, Database: p.DatabaseID}] = true
+	}
+	orphans, err := s.orphans(ctx, slices.DeleteFunc(secrets, func(secret Secret) bool {
+		return needed[Secret{Account: secret.Account, Database: secret.Database}]
+	}))
 	if err != nil {
-		return report, err
+		return err
 	}
 	report.Orphans = len(orphans)
-	if tooMany(report) {
-		return report, fmt.Errorf("sweep secrets: %d of %d have no database: too many to delete", report.Orphans, report.Seen)
+	if tooMany(*report) {
+		return fmt.Errorf("sweep secrets: %d of %d have no database: too many to delete", report.Orphans, report.Seen)
 	}
 	report.Scheduled, err = s.schedule(ctx, orphans)
-	return report, err
+	return err
 }
 
 func tooMany(r Report) bool {

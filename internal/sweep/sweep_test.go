@@ -244,6 +244,12 @@ func (c *counted) Secrets(context.Context) ([]sweep.Secret, error) {
 	return all, nil
 }
 
+func (c *counted) Interrupted(context.Context) ([]database.Pending, error) { return nil, nil }
+
+func (c *counted) Undo(context.Context, database.Pending) (database.Undone, error) {
+	return database.Undone{}, nil
+}
+
 func (c *counted) ScheduleDeletion(context.Context, string, string) error {
 	c.deleted++
 	return nil
@@ -284,7 +290,7 @@ func TestSweep_TooManyOrphans(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of %d", tt.orphans, tt.seen), func(t *testing.T) {
 			t.Parallel()
 			c := &counted{seen: tt.seen, orphans: tt.orphans}
-			s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
+			s := sweep.Sweeper{Catalog: c, Vault: c, Requests: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
 			report, err := s.Sweep(t.Context())
 			want := sweep.Report{Seen: tt.seen, Orphans: tt.orphans, Scheduled: tt.orphans}
 			if tt.refused {
@@ -300,7 +306,7 @@ func TestSweep_TooManyOrphans(t *testing.T) {
 func TestSweep_NoTimeOrNoAge(t *testing.T) {
 	t.Parallel()
 	c := &counted{seen: 3, orphans: 3}
-	s := sweep.Sweeper{Catalog: c, Vault: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
+	s := sweep.Sweeper{Catalog: c, Vault: c, Requests: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
 	if _, err := s.Sweep(short(t, time.Second)); err == nil {
 		t.Error("no error with no time left")
 	}

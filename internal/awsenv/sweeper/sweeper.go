@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/targets"
 	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/sweep"
 	"github.com/headgate/headgate/internal/vault"
@@ -24,13 +25,18 @@ func Open(env *awsenv.Env, log *slog.Logger) (*sweep.Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
+	requests, err := targets.Open(env, log)
+	if err != nil {
+		return nil, err
+	}
 	age, err := env.Duration("SWEEP_AGE", defaultAge, sweep.MinAge)
 	if err != nil {
 		return nil, err
 	}
 	return &sweep.Sweeper{
-		Catalog: catalog.Open(dynamoDB, table),
-		Vault:   vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table}),
-		Now:     time.Now, Age: age, Log: log,
+		Catalog:  catalog.Open(dynamoDB, table),
+		Vault:    vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table}),
+		Requests: requests,
+		Now:      time.Now, Age: age, Log: log,
 	}, nil
 }

@@ -26,7 +26,8 @@ func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	service.Prober = probe.New(policy)
+	prober := probe.New(policy)
+	service.Prober, service.Maker = prober, prober
 	service.IAM = database.IAM{Tokens: rdstoken.Signer{Credentials: env.Credentials()}, Accounts: accounts}
 	return service, nil
 }

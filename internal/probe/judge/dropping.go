@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"strings"
-
 	"github.com/jackc/pgerrcode"
 
 	"github.com/headgate/headgate/internal/check"
@@ -109,13 +107,17 @@ func publicationNotDropped(s subject, f facts.Failure) check.Entry {
 	return check.Fail(check.Publication, check.PublicationCreateDenied, "publication "+name+" is not dropped: "+refusedBecause(*f.Server), "")
 }
 
-// DropStatements returns the SQL that drops t's slot and then its publication, on the
-// primary if there is one.
+// DropStatements returns the SQL that drops t's slot, and in its comment the statement
+// that drops the publication, unless t has none.
 func DropStatements(t database.Target) string {
 	slot := "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = " + quote.Literal(t.Slot.SlotName)
+	if t.Slot.PublicationName == "" {
+		return slot
+	}
+	// Other slots may be read with the publication, so running the whole drops the slot only.
 	publication := "DROP PUBLICATION IF EXISTS " + quote.Identifier(t.Slot.PublicationName)
 	if t.Primary != nil {
 		return slot + " -- on the standby; then " + publication + " on the primary, unless other slots are read with it"
 	}
-	return strings.Join([]string{slot, publication}, "; ") + " -- leave the publication out if other slots are read with it"
+	return slot + " -- then " + publication + ", unless other slots are read with it"
 }

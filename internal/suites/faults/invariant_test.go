@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/apierror"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/testkit/deployment"
 )
 
@@ -115,7 +116,7 @@ func (o operation) checkDatabase(ctx context.Context, s *stack, c deployment.Con
 func (o operation) checkNames(ctx context.Context, s *stack) error {
 	for _, name := range []string{firstName, secondName} {
 		if name == o.to.name {
-			if _, err := s.direct.Delete(ctx, account, name); err != nil {
+			if _, err := s.direct.Delete(ctx, account, name, database.DeleteOptions{}); err != nil {
 				return fmt.Errorf("%w: %w", errBlocked, err)
 			}
 		}

@@ -103,7 +103,7 @@ func updateTo(ctx context.Context, s *database.Service, idOrName string, change 
 }
 
 func remove(ctx context.Context, s entry, r request) error {
-	_, err := s.Delete(ctx, account, r.id)
+	_, err := s.Delete(ctx, account, r.id, database.DeleteOptions{})
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/database"
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 )
@@ -164,7 +165,7 @@ func (s *stack) checkSoaked(ctx context.Context, payload map[string]any) error {
 		if err := s.checkLogin(ctx, s.direct, name); err != nil {
 			return err
 		}
-		if _, err := s.direct.Delete(ctx, account, name); err != nil {
+		if _, err := s.direct.Delete(ctx, account, name, database.DeleteOptions{}); err != nil {
 			return fmt.Errorf("%w: %w", errBlocked, err)
 		}
 	}
@@ -174,7 +175,7 @@ func (s *stack) checkSoaked(ctx context.Context, payload map[string]any) error {
 		if err := createAs(ctx, s.direct.Service, p, ""); err != nil {
 			return fmt.Errorf("%w: %w", errBlocked, err)
 		}
-		if _, err := s.direct.Delete(ctx, account, name); err != nil {
+		if _, err := s.direct.Delete(ctx, account, name, database.DeleteOptions{}); err != nil {
 			return err
 		}
 	}

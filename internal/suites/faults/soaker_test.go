@@ -156,7 +156,7 @@ func (w *soaker) request(ctx context.Context, name string) (string, error) {
 	case 4, 5:
 		return "update", w.update(ctx, name, user)
 	case 6:
-		_, err := w.faulty.Delete(ctx, account, name)
+		_, err := w.faulty.Delete(ctx, account, name, database.DeleteOptions{})
 		return "delete", err
 	case 7:
 		_, err := w.faulty.TestConnection(ctx, account, name)

@@ -37,7 +37,7 @@ func localService(t *testing.T) *database.Service {
 		t.Fatal(err)
 	}
 	return &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(policy), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: probe.New(policy), Maker: probe.New(policy), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -67,7 +67,7 @@ func newStack(t *testing.T, allow, runtime string) *stack {
 	})
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.service = &database.Service{
-		Catalog: store.Catalog(), Vault: store.Vault(), Prober: s.prober, References: store, Now: time.Now, Log: log,
+		Catalog: store.Catalog(), Vault: store.Vault(), Prober: s.prober, Maker: s.prober, References: store, Now: time.Now, Log: log,
 	}
 	s.handler = &httpapi.Handler{Endpoints: httpapi.Databases{Service: s.service}.Endpoints(), Log: log, Now: time.Now}
 	return s

@@ -1,0 +1,80 @@
+package database
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/headgate/headgate/internal/check"
+)
+
+const (
+	// SlotHoldTime is how long a slot can be held to drop it. It is longer than a drop
+	// takes.
+	SlotHoldTime = 30 * time.Second
+	// MaxSlotUsers is how many databases are recorded as the users of one slot. More are
+	// registered, but not recorded.
+	MaxSlotUsers = 100
+)
+
+// SlotKey identifies the slot of d, whatever its host is called: a hash of the
+// server's system identifier, the database's name and the slot's name. It is empty
+// where the system identifier is not known.
+func (d Database) SlotKey() string {
+	if d.Source.SystemIdentifier == "" {
+		return ""
+	}
+	return digest([]byte(d.Source.SystemIdentifier + "\x00" + d.Endpoint.Database + "\x00" + d.Slot.SlotName))
+}
+
+// SlotUser is a registered database that has a slot.
+type SlotUser struct {
+	Account    string `json:"account"`
+	DatabaseID string `json:"database"`
+	// Name is not stored: the service fills it in.
+	Name string `json:"-"`
+}
+
+func (d Database) user() SlotUser { return SlotUser{Account: d.Account, DatabaseID: d.ID} }
+
+// SlotHold keeps a slot from being registered while it is dropped.
+type SlotHold struct {
+	Key, Holder string
+	// Expected has the recorded users: with others, the slot is not held.
+	Expected []SlotUser
+	Since    time.Time
+}
+
+// Until returns when the hold lapses.
+func (h SlotHold) Until() time.Time { return h.Since.Add(SlotHoldTime) }
+
+// SlotSharedError says that other databases than expected have the slot.
+type SlotSharedError struct{ Users []SlotUser }
+
+// Error returns how many have it.
+func (e *SlotSharedError) Error() string {
+	return "the replication slot has " + strconv.Itoa(len(e.Users)) + " registered databases"
+}
+
+// slotShared returns the warning that databases of d's account have d's slot too, and
+// whether there are any. Those of other accounts are not told.
+func slotShared(d Database, users []SlotUser) (check.Warning, bool) {
+	var names []string
+	for _, u := range users {
+		if u.Account == d.Account && u.DatabaseID != d.ID {
+			names = append(names, u.Name)
+		}
+	}
+	if len(names) == 0 {
+		return check.Warning{}, false
+	}
+	others := fmt.Sprintf("database %q", names[0])
+	if n := len(names) - 1; n > 0 {
+		others += fmt.Sprintf(" and %d more of this account", n)
+	}
+	return check.Warning{
+		Name: check.ReplicationSlot, Code: check.SlotShared,
+		Message: fmt.Sprintf("slot %q is registered for %s too: a slot sends each change to one consumer only", d.Slot.SlotName, others),
+		Fix:     "create a slot of its own for this database and send its name as slot_name, or delete the registration that is not needed",
+	}, true
+}
