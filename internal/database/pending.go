@@ -68,7 +68,7 @@ func (s *Service) Interrupted(ctx context.Context) ([]Pending, error) {
 // with its publication. The error says why something could not be dropped; the item is
 // then kept, for another attempt.
 func (s *Service) Undo(ctx context.Context, p Pending) (Undone, error) {
-	undone, err := s.dropPending(ctx, p)
+	undone, err := s.dropPending(ctx, p, s.restoredPasswords)
 	if err != nil {
 		return undone, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) Undo(ctx context.Context, p Pending) (Undone, error) {
 
 // undoAll is Undo, and discards the secret before it removes the item.
 func (s *Service) undoAll(ctx context.Context, p Pending) error {
-	if _, err := s.dropPending(ctx, p); err != nil {
+	if _, err := s.dropPending(ctx, p, s.pendingPasswords); err != nil {
 		return err
 	}
 	if p.SecretVersion != "" && !p.Registered {
@@ -88,7 +88,7 @@ func (s *Service) undoAll(ctx context.Context, p Pending) error {
 	return s.Catalog.RemovePending(ctx, p)
 }
 
-func (s *Service) dropPending(ctx context.Context, p Pending) (Undone, error) {
+func (s *Service) dropPending(ctx context.Context, p Pending, read func(context.Context, Pending) (Passwords, error)) (Undone, error) {
 	if p.Making == (Making{}) {
 		return Undone{}, nil
 	}
@@ -103,7 +103,7 @@ func (s *Service) dropPending(ctx context.Context, p Pending) (Undone, error) {
 		}
 		defer release()
 	}
-	passwords, err := s.pendingPasswords(ctx, p)
+	passwords, err := read(ctx, p)
 	if err != nil {
 		return Undone{}, err
 	}
@@ -118,20 +118,25 @@ func (s *Service) dropPending(ctx context.Context, p Pending) (Undone, error) {
 	return Undone{Dropped: dropped}, nil
 }
 
-// pendingPasswords reads the passwords that p was made with. The secret of a database
-// that was deleted since is restored for that; the sweep schedules its deletion again.
+// pendingPasswords reads the passwords that p was made with.
 func (s *Service) pendingPasswords(ctx context.Context, p Pending) (Passwords, error) {
 	if p.SecretVersion == "" {
 		return Passwords{}, nil
 	}
-	passwords, err := s.Vault.Read(ctx, p.Account, p.DatabaseID, p.SecretVersion)
+	return s.Vault.Read(ctx, p.Account, p.DatabaseID, p.SecretVersion)
+}
+
+// restoredPasswords is pendingPasswords, and restores the secret of a database that was
+// deleted since. The sweep schedules its deletion again.
+func (s *Service) restoredPasswords(ctx context.Context, p Pending) (Passwords, error) {
+	passwords, err := s.pendingPasswords(ctx, p)
 	if apierror.KindOf(err) != apierror.NotFound || !p.Registered {
 		return passwords, err
 	}
 	if err := s.Vault.Restore(ctx, p.Account, p.DatabaseID); err != nil {
 		return Passwords{}, err
 	}
-	return s.Vault.Read(ctx, p.Account, p.DatabaseID, p.SecretVersion)
+	return s.pendingPasswords(ctx, p)
 }
 
 // holdSlot keeps other requests from registering d's slot while it is dropped, until

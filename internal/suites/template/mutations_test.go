@@ -88,7 +88,10 @@ func permissionMutations() map[string]mutation {
 		"a permission for a part of a transaction is missing": {func(t template) {
 			s := t.statement("DeleteDatabaseRole", "Catalog")
 			s["Action"] = without(s["Action"], "dynamodb:DeleteItem")
-		}, []string{"delete-database's role lacks dynamodb:DeleteItem" + onTable}},
+		}, []string{
+			"delete-database's role lacks dynamodb:DeleteItem" + onTable,
+			"delete-database's role lacks dynamodb:DeleteItem" + strings.ReplaceAll(onTable, "account#", "slot#"),
+		}},
 		"a permission for shared secrets is missing": {func(t template) {
 			s := t.statement("RefreshTablesRole", "SharedSecrets")
 			s["Action"] = without(s["Action"], "secretsmanager:GetSecretValue")

@@ -232,12 +232,21 @@ func leadingKeys(prefix string) object {
 
 // partitions returns the prefixes of the table's partition keys, as the package
 // comment of internal/catalog lists them.
-func partitions() []string { return []string{"account#", "cursor#", "key#", "keys#"} }
+func partitions() []string { return []string{"account#", "cursor#", "key#", "keys#", "slot#", "pending"} }
 
 // limitedAccesses returns the actions, by partition, of the functions that use
 // several partitions and do not need every action in all of them.
 func limitedAccesses() map[string]map[string][]string {
+	writes := []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
+	// One transaction changes all three.
+	creates := map[string][]string{"account#": writes, "slot#": writes, "pending": append([]string{"Query"}, writes...)}
 	return map[string]map[string][]string{
+		"create-database":    creates,
+		"provision-database": creates,
+		"provision-resource": creates,
+		"sweep-secrets": {
+			"account#": {"GetItem"}, "slot#": {"UpdateItem", "DeleteItem"}, "pending": {"Query", "DeleteItem"},
+		},
 		"list-databases": {"account#": {"GetItem", "Query"}, "cursor#": {"GetItem", "PutItem"}},
 		"list-api-keys":  {"key#": {"GetItem"}, "keys#": {"Query"}},
 		"revoke-api-key": {"key#": {"UpdateItem"}, "keys#": {"GetItem"}},
