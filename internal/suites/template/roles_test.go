@@ -232,7 +232,9 @@ func leadingKeys(prefix string) object {
 
 // partitions returns the prefixes of the table's partition keys, as the package
 // comment of internal/catalog lists them.
-func partitions() []string { return []string{"account#", "cursor#", "key#", "keys#", "slot#", "pending"} }
+func partitions() []string {
+	return []string{"account#", "cursor#", "key#", "keys#", "slot#", "pending"}
+}
 
 // limitedAccesses returns the actions, by partition, of the functions that use
 // several partitions and do not need every action in all of them.
