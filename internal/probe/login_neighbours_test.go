@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,5 +244,19 @@ func TestProbe_CleartextAfterTLSWasAdded(t *testing.T) {
 	}
 	if len(passwords) > 0 {
 		t.Error("the server received the password, though ssl is false")
+	}
+}
+
+// TestProbe_PasswordOfRDSIAM has a role of RDS that signs in with tokens: there its line
+// of pg_hba.conf has the method pam, which rejects as radius does here.
+func TestProbe_PasswordOfRDSIAM(t *testing.T) {
+	t.Parallel()
+	s := withHBA(radiusAll)(t)
+	s.target.Endpoint.Hostname = "app.abc.eu-west-1.rds.amazonaws.com"
+	s.prober = resolvingTo(t, "127.0.0.1")
+	found, _ := s.probe().FirstFailure()
+	if found.Code != check.AuthenticationFailed || !strings.Contains(found.Message, "a member of the role rds_iam signs in with a token") ||
+		strings.Contains(found.Fix, "pg_hba") || !strings.Contains(found.Fix, "not a member of rds_iam") {
+		t.Errorf("%s: %s: %s", found.Code, found.Message, found.Fix)
 	}
 }

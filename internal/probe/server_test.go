@@ -102,6 +102,8 @@ func TestProbe_RevokedPrivileges(t *testing.T) {
 		{"REVOKE EXECUTE ON FUNCTION pg_stat_get_wal_senders() FROM PUBLIC", map[string]check.Status{check.WALSenders: check.Warned}},
 		{"REVOKE SELECT ON pg_publication_tables FROM PUBLIC", nil},
 		{"REVOKE SELECT ON pg_stat_activity FROM PUBLIC", nil},
+		{"REVOKE SELECT ON pg_roles FROM PUBLIC", nil},
+		{"REVOKE SELECT ON pg_database FROM PUBLIC", nil},
 		{"REVOKE SELECT ON pg_inherits FROM PUBLIC", map[string]check.Status{check.Tables: check.Warned}},
 		{"REVOKE SELECT ON pg_publication FROM PUBLIC", map[string]check.Status{
 			check.Publication: check.Warned, check.PublicationOrder: check.Warned, check.Tables: check.Warned,

@@ -215,6 +215,9 @@ func (s *source) applyFinding(c check.Entry) {
 	if _, named, ok := strings.Cut(c.Message, "run the fix as role "); ok {
 		role, _, _ = strings.Cut(named, ", the owner")
 	}
+	if strings.Contains(c.Message, "run the fix as the owner of the database") {
+		role = s.admin("SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_database WHERE datname = " + literal(s.target.Endpoint.Database))
+	}
 	if !strings.HasSuffix(c.Message, "run the fix as a superuser") {
 		mustDo(s.t, conn, "SET SESSION AUTHORIZATION "+role)
 	}

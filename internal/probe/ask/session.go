@@ -91,13 +91,12 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 		s.unanswered(p, cause)
 		return nil
 	}
-	parts := []facts.Part{p}
-	t := newTransaction(s.kind, statement(parts, s.host.Slot), statementTimeout, limit("lock_timeout", partLockTimeout))
-	err := s.load([]transaction{t})
-	if err == nil {
-		err = s.askFor(t, parts)
-	}
-	if err != nil && p == facts.PartIdentity && s.identify() {
+	err := s.askAlone(p, partSQL(p, s.host.Slot))
+	switch {
+	case err == nil:
+	case p == facts.PartIdentity && s.identify():
+		return nil
+	case p == facts.PartServer && s.kind == facts.WALSender && !s.conn.IsClosed() && s.askAlone(p, walSenderSQL()) == nil:
 		return nil
 	}
 	if err != nil && !s.conn.IsClosed() {
@@ -105,6 +104,15 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 		return nil
 	}
 	return err
+}
+
+// askAlone asks for p by sql, its expression.
+func (s *Session) askAlone(p facts.Part, sql string) error {
+	t := newTransaction(s.kind, statementOf(p, sql), statementTimeout, limit("lock_timeout", partLockTimeout))
+	if err := s.load([]transaction{t}); err != nil {
+		return err
+	}
+	return s.askFor(t, []facts.Part{p})
 }
 
 // identify asks for the system identifier by the command for walsenders, for which no

@@ -59,6 +59,11 @@ func statement(parts []facts.Part, slot database.Slot) string {
 	return "SELECT pg_catalog.jsonb_build_object(" + strings.Join(members, ", ") + ")::text"
 }
 
+// statementOf returns statement for p alone, which sql answers.
+func statementOf(p facts.Part, sql string) string {
+	return "SELECT pg_catalog.jsonb_build_object(" + quote.Literal(string(p)) + ", " + sql + ")::text"
+}
+
 // transactions returns what Ask runs on a session of that kind: the statement, and those
 // about the tables and the new publication if they are asked for.
 func (h *Host) transactions(ctx context.Context, kind facts.SessionKind) []transaction {
@@ -118,6 +123,20 @@ func serverSQL() string {
 'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l
 WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user AND l.rolname = session_user)`
+}
+
+// walSenderSQL is serverSQL without the catalogs of roles and databases, which some
+// servers hide from most roles. What it says of the role is what a walsender proves.
+func walSenderSQL() string {
+	return `(SELECT pg_catalog.jsonb_build_object(
+'version', pg_catalog.current_setting('server_version_num')::int,
+'in_recovery', pg_catalog.pg_is_in_recovery(),
+'database', pg_catalog.current_database(), 'database_oid', a.datid::bigint,
+'pid', a.pid, 'backend_type', a.backend_type,
+'role', current_user, 'may_use_slots', current_user = session_user,
+'session_role', session_user, 'superuser', pg_catalog.current_setting('is_superuser') = 'on' AND current_user = session_user, 'replication', true,
+'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
+FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a)`
 }
 
 // publicationSQL selects the publication. If there is none, it selects the names of

@@ -18,7 +18,7 @@ func tablesSQL(publication string) string {
 SELECT pg_catalog.jsonb_build_object('tables', pg_catalog.jsonb_build_object(
 'count', c.sent,
 'partitioned', (SELECT pg_catalog.count(*) FROM node n CROSS JOIN scope s WHERE s.something AND n.relkind = 'p'),
-'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', pg_catalog.jsonb_build_array(x.nspname), 'owner', ` + ownerSQL("x.nspowner") + `, 'owned', pg_catalog.pg_has_role(x.nspowner, 'USAGE')))
+'closed', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', pg_catalog.jsonb_build_array(x.nspname), 'owner', pg_catalog.pg_get_userbyid(x.nspowner), 'owned', pg_catalog.pg_has_role(x.nspowner, 'USAGE')))
 FROM (SELECT n.nspname, n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid IN (SELECT t.relnamespace FROM sent t) AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1 LIMIT ` + limit + `) x),
 'unreadable', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('columns', CASE WHEN pg_catalog.jsonb_array_length(x.columns) > ` + strconv.Itoa(maxColumns) + ` THEN '[]' ELSE ` + columnsSQL("x.oid", "x.columns") + ` END))
 FROM (SELECT * FROM sent WHERE NOT readable ORDER BY nspname, relname LIMIT ` + limit + `) x),

@@ -54,14 +54,7 @@ func allVisibleSQL() string {
 // tableJSON returns the JSON object about the table in row x: its name, and its owner.
 func tableJSON(x string) string {
 	return `pg_catalog.jsonb_build_object('name', pg_catalog.jsonb_build_array(` + x + `.nspname, ` + x + `.relname),
-'owner', ` + ownerSQL(x+".relowner") + `, 'owned', pg_catalog.pg_has_role(` + x + `.relowner, 'USAGE'))`
-}
-
-// ownerSQL returns the name of an owner. From 14 on the schema public belongs to the role
-// pg_database_owner, which nobody can log in as: its one member is the database's owner.
-func ownerSQL(owner string) string {
-	return `(SELECT CASE o.name WHEN 'pg_database_owner' THEN (SELECT pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) ELSE o.name END
-FROM (SELECT pg_catalog.pg_get_userbyid(` + owner + `) AS name) o)`
+'owner', pg_catalog.pg_get_userbyid(` + x + `.relowner), 'owned', pg_catalog.pg_has_role(` + x + `.relowner, 'USAGE'))`
 }
 
 // columnsSQL selects the names of the columns of a table with these numbers, which are

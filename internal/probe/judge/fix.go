@@ -31,6 +31,10 @@ func (r remedy) fix(comment string) (fix, who string) {
 	return sql + comment, runBy(r.objects)
 }
 
+// databaseOwner is the role that the schema public belongs to from 14 on. Nobody can log
+// in as it: its one member is the database's owner.
+const databaseOwner = "pg_database_owner"
+
 // runBy says which role can run a statement about objects, empty if the caller's can.
 func runBy(objects []facts.Object) string {
 	var owners []string
@@ -42,6 +46,8 @@ func runBy(objects []facts.Object) string {
 	switch {
 	case !slices.ContainsFunc(objects, func(o facts.Object) bool { return !o.Owned }):
 		return ""
+	case len(owners) == 1 && owners[0] == databaseOwner:
+		return "; run the fix as the owner of the database, or as a superuser"
 	case len(owners) == 1:
 		return "; run the fix as role " + quote.Identifier(owners[0]) + ", the owner, or as a superuser"
 	}

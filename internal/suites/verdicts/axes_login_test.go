@@ -86,6 +86,7 @@ func privilegeAxis() axis {
 			p.add(step{phase: heldPhase, sql: "REVOKE ALL ON SCHEMA public FROM PUBLIC"}, step{phase: heldPhase, sql: "GRANT USAGE ON SCHEMA public TO {owner}"})
 		}},
 		{name: "activity not readable", set: revoke("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")},
+		{name: "roles and databases not readable", set: revoke("REVOKE SELECT ON pg_roles, pg_database FROM PUBLIC")},
 		{name: "CONNECT by name", set: revoke("REVOKE CONNECT ON DATABASE {db} FROM PUBLIC", "GRANT CONNECT ON DATABASE {db} TO {role}")},
 		{name: "limit 0", set: func(p *plan) { p.admin(heldPhase, "ALTER DATABASE {db} CONNECTION LIMIT 0") }},
 		{name: "settings not readable", set: revoke("REVOKE SELECT ON pg_settings FROM PUBLIC")},

@@ -225,7 +225,8 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits || w.pooler != nil
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
 	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser || w.scene.Choices["role"] == "sets another role that may read", "a table can't be read", check.TablesUnreadable, notChecked)
-	add(w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["obstacle"] != "", true, "settings can't be read", notChecked)
+	hidden := w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["database"] == "roles and databases not readable" && o.login != nil
+	add(hidden || w.scene.Choices["obstacle"] != "", true, "settings can't be read", notChecked)
 	return all
 }
 
