@@ -42,7 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeSummary(w, http.StatusBadRequest, "the body ended before its announced end")
 		return
 	}
-	answer, err := h.API.Handle(r.Context(), h.event(r, body))
+	answer, err := h.answer(r, h.event(r, body))
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "request without a response", "error", err)
 		writeSummary(w, http.StatusInternalServerError, "the response could not be made; the log has the reason")
@@ -55,6 +55,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(w, answer.Body); err != nil {
 		h.Log.WarnContext(r.Context(), "response cut short", "error", err)
 	}
+}
+
+// answer returns the page for people or what the API answers.
+func (h *Handler) answer(r *http.Request, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	if isPage(r) {
+		return page().Render(e.RequestContext.RequestID)
+	}
+	return h.API.Handle(r.Context(), e)
 }
 
 // writeSummary writes an error that the API itself does not have, in its form.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/headgate/headgate/internal/apireference"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
 	"github.com/headgate/headgate/internal/localstore"
@@ -94,7 +95,7 @@ func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: prober, Maker: prober, References: store, Now: time.Now, Log: log,
 	}
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
-	endpoints[httpapi.DescribeAPI] = httpapi.Describe("http")
+	endpoints[httpapi.DescribeAPI], endpoints[httpapi.ShowReference] = httpapi.Describe("http"), apireference.Show()
 	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
 }
 

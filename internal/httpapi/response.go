@@ -41,6 +41,9 @@ func problem(status int, summary string) Response {
 
 // Render returns r as API Gateway takes it.
 func (r Response) Render(requestID string) (events.APIGatewayProxyResponse, error) {
+	if page, ok := r.Body.(Page); ok {
+		return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: r.headers(requestID), Body: page.html()}, nil
+	}
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -57,6 +60,12 @@ func (r Response) headers(requestID string) map[string]string {
 		"Content-Type":  "application/json",
 		"Cache-Control": "no-store",
 		"X-Request-Id":  requestID,
+	}
+	if page, ok := r.Body.(Page); ok {
+		headers["Content-Type"] = "text/html; charset=utf-8"
+		headers["Content-Security-Policy"] = page.policy()
+		headers["X-Content-Type-Options"] = "nosniff"
+		headers["Referrer-Policy"] = "no-referrer"
 	}
 	if r.Location != "" {
 		headers["Location"] = r.Location

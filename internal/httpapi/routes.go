@@ -17,8 +17,11 @@ type Operation string
 // Function returns the name of the function that answers the operation's routes.
 // Reading a database and its health takes the same permissions.
 func (o Operation) Function() string {
-	if o == GetHealth {
+	switch o {
+	case GetHealth:
 		return string(GetDatabase)
+	case ShowReference:
+		return string(DescribeAPI)
 	}
 	return string(o)
 }
@@ -34,6 +37,8 @@ const (
 	TestConnection Operation = "test-database"
 	RefreshTables  Operation = "refresh-tables"
 	DescribeAPI    Operation = "describe-api"
+	// ShowReference is a page for people, and no part of the contract.
+	ShowReference Operation = "show-reference"
 )
 
 // Route is one method of one path. A path's segment in braces is a parameter.
@@ -70,11 +75,17 @@ func Routes() []Route {
 	}
 }
 
+// Pages returns the routes of pages for people. They are not in the OpenAPI
+// document, and a deployment may be without their endpoints.
+func Pages() []Route {
+	return []Route{{Operation: ShowReference, Method: http.MethodGet, Path: "/api/reference", Public: true}}
+}
+
 // match returns the route of an event and the parameters of its path. If the path
 // has only other methods, it returns those.
 func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]string, methods []string) {
 	path := pathOf(e)
-	for _, r := range Routes() {
+	for _, r := range slices.Concat(Routes(), Pages()) {
 		p, ok := matchPath(r.Path, path)
 		if !ok {
 			continue

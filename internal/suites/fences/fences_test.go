@@ -57,6 +57,13 @@ func fences() []fence {
 			of:    []string{"functions/..."},
 			never: []string{"go.yaml.in/yaml/..."},
 		},
+		{
+			// Half a megabyte, which only people who read the reference need.
+			name:   "only describe-api links the viewer of the OpenAPI document",
+			of:     []string{"functions/..."},
+			except: []string{"functions/describe-api"},
+			never:  []string{"internal/apireference/...", "github.com/swaggest/swgui/..."},
+		},
 	}
 }
 
@@ -79,6 +86,8 @@ func sound() graph {
 	const sdk = "github.com/aws/aws-sdk-go-v2/"
 	return graph{
 		"functions/create-database":   {"internal/httpapi", "internal/probe", sdk + "aws"},
+		"functions/describe-api":      {"internal/apireference"},
+		"internal/apireference":       {"internal/httpapi", "github.com/swaggest/swgui/v5/static"},
 		"internal/httpapi":            {"internal/database", "net/http"},
 		"internal/database":           {"net"},
 		"internal/egress":             {"net"},
@@ -93,6 +102,8 @@ func sound() graph {
 		"internal/testkit/pgserver":   {"testing"},
 		"internal/suites/functions":   {"internal/testkit/pgserver", "internal/devserver"},
 		"internal/suites/bench/naive": {sdk + "config"},
+
+		"github.com/swaggest/swgui/v5/static": nil,
 
 		"context":                        nil,
 		"crypto/tls":                     nil,
@@ -169,6 +180,10 @@ func TestFences_WrongImport(t *testing.T) {
 		{
 			"a function links a YAML parser", "internal/httpapi", "go.yaml.in/yaml/v4",
 			"functions/create-database imports internal/httpapi imports go.yaml.in/yaml/v4",
+		},
+		{
+			"another function links the viewer", "internal/httpapi", "github.com/swaggest/swgui/v5/static",
+			"functions/create-database imports internal/httpapi imports github.com/swaggest/swgui/v5/static",
 		},
 		{
 			"a function links the SDK's configuration", "functions/create-database", "github.com/aws/aws-sdk-go-v2/config",

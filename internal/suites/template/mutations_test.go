@@ -202,8 +202,8 @@ func variableMutations() map[string]mutation {
 			delete(t.environment("CreateDatabaseFunction"), "SECRET_KMS_KEY_ID")
 		}, []string{"create-database reads SECRET_KMS_KEY_ID, which is not set"}},
 		"a variable is not read": {func(t template) {
-			t.properties("DescribeApiFunction")["Environment"] = object{"Variables": object{"TABLE_NAME": "${Table}"}}
-		}, []string{"describe-api does not read TABLE_NAME, which is set"}},
+			t.properties("NotFoundFunction")["Environment"] = object{"Variables": object{"TABLE_NAME": "${Table}"}}
+		}, []string{"not-found does not read TABLE_NAME, which is set"}},
 		"a function of less than a CPU has two": {func(t template) {
 			t.environment("CreateDatabaseFunction")[processors] = "2"
 		}, []string{"create-database has 512 MB, less than a CPU, and GOMAXPROCS is not 1"}},

@@ -54,7 +54,7 @@ func checkRoutes(t template, _ map[string]program) []string {
 // other methods and paths are routes of not-found.
 func codeRoutes() map[route]bool {
 	routes := map[route]bool{}
-	for _, r := range httpapi.Routes() {
+	for _, r := range slices.Concat(httpapi.Routes(), httpapi.Pages()) {
 		routes[route{strings.ToLower(r.Method), r.Path, r.Operation.Function()}] = r.Public
 		routes[route{"any", r.Path, "not-found"}] = false
 	}

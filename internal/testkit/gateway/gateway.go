@@ -5,6 +5,7 @@ package gateway
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -77,7 +78,7 @@ func Header(response events.APIGatewayProxyResponse) http.Header {
 // route ignores a trailing slash, as API Gateway does: /x/ leads to the resource /x,
 // and only the event's path keeps the slash.
 func route(method, path string) (function, resource string, parameters map[string]string) {
-	for _, r := range httpapi.Routes() {
+	for _, r := range slices.Concat(httpapi.Routes(), httpapi.Pages()) {
 		if parameters, ok := match(r.Path, strings.TrimSuffix(path, "/")); ok && r.Method == method {
 			return r.Operation.Function(), r.Path, parameters
 		}
