@@ -54,13 +54,14 @@ func (t Text) wellFormed() bool {
 	return ok && len(rest) == textDigits && strings.Trim(rest, digits) == ""
 }
 
-// Key is a key as it is stored.
+// Key is a key as it is stored. Its JSON form is that of a list, without the hash and
+// the account.
 type Key struct {
 	// Hash is the key's SHA-256 in hex.
-	Hash string `json:"hash"`
+	Hash string `json:"-"`
 	// ID is the first 16 digits of the hash, by which people refer to the key.
 	ID      string `json:"id"`
-	Account string `json:"account"`
+	Account string `json:"-"`
 	Name    string `json:"name"`
 	Scopes  Scopes `json:"scopes"`
 

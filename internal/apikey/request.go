@@ -48,22 +48,9 @@ type CreateResponse struct {
 	Scopes    Scopes
 }
 
-// ListResponse has the keys of an account, newest last. Its JSON form has neither
-// their hashes nor the account.
+// ListResponse has the keys of an account, newest last.
 type ListResponse struct {
-	APIKeys []ListedKey `json:"api_keys"`
-}
-
-// ListedKey is a key as it is listed. ExpiresAt, RevokedAt and LastUsedOn are zero
-// as a Key's are.
-type ListedKey struct {
-	ID         string    `json:"id"`
-	Name       string    `json:"name"`
-	Scopes     Scopes    `json:"scopes"`
-	CreatedAt  time.Time `json:"created_at"`
-	ExpiresAt  time.Time `json:"expires_at,omitzero"`
-	RevokedAt  time.Time `json:"revoked_at,omitzero"`
-	LastUsedOn string    `json:"last_used_on,omitempty"`
+	APIKeys []Key `json:"api_keys"`
 }
 
 // RevokeResponse confirms that a key is revoked.
@@ -75,63 +62,61 @@ type RevokeResponse struct {
 // kind is Malformed where body is not a JSON object, and Invalid, with every bad
 // field, where a field is bad.
 func ParseCreateRequest(body []byte, now time.Time) (CreateRequest, error) {
-	faults := apierror.FieldErrors{}
-	o, err := strictjson.Parse(body, faults)
-	if err != nil {
-		return CreateRequest{}, err
-	}
-	o.Require("account_id", "name")
-	account, name := o.String("account_id", database.AccountRule), o.String("name", nameRule)
-	var expiresAt time.Time
-	if text := o.String("expires_at", nil); text != nil {
-		expiresAt, err = time.Parse(time.RFC3339, *text)
-		if err != nil || !expiresAt.Truncate(time.Second).After(now) {
-			o.Fault("expires_at", "must be a time in the future as in RFC 3339, such as 2030-01-31T00:00:00Z")
+	return parse(body, func(o strictjson.Object) CreateRequest {
+		r := CreateRequest{AccountID: required(o, "account_id", database.AccountRule), Name: required(o, "name", nameRule), Scopes: AllScopes()}
+		if text := o.String("expires_at", nil); text != nil {
+			var err error
+			r.ExpiresAt, err = time.Parse(time.RFC3339, *text)
+			if err != nil || !r.ExpiresAt.Truncate(time.Second).After(now) {
+				o.Fault("expires_at", "must be a time in the future as in RFC 3339, such as 2030-01-31T00:00:00Z")
+			}
 		}
-	}
-	scopes := AllScopes()
-	if o.Has("scopes") {
-		scopes = scopesOf(o.Strings("scopes", scopeCountRule, scopeRule))
-	}
-	o.RejectUnknown()
-	if err := faults.AsError(); err != nil {
-		return CreateRequest{}, err
-	}
-	return CreateRequest{AccountID: *account, Name: *name, ExpiresAt: expiresAt, Scopes: scopes}, nil
+		if o.Has("scopes") {
+			r.Scopes = scopesOf(o.Strings("scopes", scopeCountRule, scopeRule))
+		}
+		return r
+	})
 }
 
 // ParseListRequest reads the JSON form of a request. Its errors are as
 // ParseCreateRequest's.
 func ParseListRequest(body []byte) (ListRequest, error) {
-	faults := apierror.FieldErrors{}
-	o, err := strictjson.Parse(body, faults)
-	if err != nil {
-		return ListRequest{}, err
-	}
-	o.Require("account_id")
-	account := o.String("account_id", database.AccountRule)
-	o.RejectUnknown()
-	if err := faults.AsError(); err != nil {
-		return ListRequest{}, err
-	}
-	return ListRequest{AccountID: *account}, nil
+	return parse(body, func(o strictjson.Object) ListRequest {
+		return ListRequest{AccountID: required(o, "account_id", database.AccountRule)}
+	})
 }
 
 // ParseRevokeRequest reads the JSON form of a request. Its errors are as
 // ParseCreateRequest's.
 func ParseRevokeRequest(body []byte) (RevokeRequest, error) {
+	return parse(body, func(o strictjson.Object) RevokeRequest {
+		return RevokeRequest{AccountID: required(o, "account_id", database.AccountRule), ID: required(o, "id", idRule)}
+	})
+}
+
+// parse returns what read makes of the object in body, or its faults.
+func parse[Request any](body []byte, read func(strictjson.Object) Request) (Request, error) {
+	var none Request
 	faults := apierror.FieldErrors{}
 	o, err := strictjson.Parse(body, faults)
 	if err != nil {
-		return RevokeRequest{}, err
+		return none, err
 	}
-	o.Require("account_id", "id")
-	account, id := o.String("account_id", database.AccountRule), o.String("id", idRule)
+	request := read(o)
 	o.RejectUnknown()
 	if err := faults.AsError(); err != nil {
-		return RevokeRequest{}, err
+		return none, err
 	}
-	return RevokeRequest{AccountID: *account, ID: *id}, nil
+	return request, nil
+}
+
+// required returns a string, and notes a fault if it is absent or breaks rule.
+func required(o strictjson.Object, name string, rule strictjson.Rule[string]) string {
+	o.Require(name)
+	if s := o.String(name, rule); s != nil {
+		return *s
+	}
+	return ""
 }
 
 func nameRule(s string) string {

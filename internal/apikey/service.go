@@ -63,14 +63,7 @@ func (s *Service) List(ctx context.Context, r ListRequest) (ListResponse, error)
 		return ListResponse{}, fmt.Errorf("list API keys of account %q: %w", r.AccountID, err)
 	}
 	slices.SortFunc(keys, func(a, b Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
-	response := ListResponse{APIKeys: make([]ListedKey, len(keys))}
-	for i, k := range keys {
-		response.APIKeys[i] = ListedKey{
-			ID: k.ID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt,
-			RevokedAt: k.RevokedAt, LastUsedOn: k.LastUsedOn,
-		}
-	}
-	return response, nil
+	return ListResponse{APIKeys: append([]Key{}, keys...)}, nil // an empty list, not null
 }
 
 // Revoke revokes a key. It is idempotent. The error's kind is NotFound if the
