@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -134,6 +135,31 @@ func (e *Env) Duration(name string, defaultValue, minimum time.Duration) (time.D
 		return 0, malformed(name, fmt.Sprintf("a duration of at least %s, such as %s", minimum, defaultValue))
 	}
 	return d, nil
+}
+
+// Number returns the variable as a whole number from minimum to maximum, or
+// defaultValue if it is not set.
+func (e *Env) Number(name string, defaultValue, minimum, maximum int) (int, error) {
+	text := e.lookup(name)
+	if text == "" {
+		return defaultValue, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < minimum || n > maximum {
+		return 0, malformed(name, fmt.Sprintf("a whole number from %d to %d", minimum, maximum))
+	}
+	return n, nil
+}
+
+// Flag returns the variable, which is true or false, or false if it is not set.
+func (e *Env) Flag(name string) (bool, error) {
+	switch e.lookup(name) {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	}
+	return false, malformed(name, "true or false")
 }
 
 // endpoint returns the URL that replaces an AWS service's endpoint, nil for none.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/checks"
+	"github.com/headgate/headgate/internal/awsenv/schedule"
 	"github.com/headgate/headgate/internal/awsenv/sweeper"
 	"github.com/headgate/headgate/internal/awsenv/targets"
 )
@@ -108,7 +110,8 @@ func TestFunctions_LinkedClients(t *testing.T) {
 		"provision-database": {dynamoDB, secretsManager, eventBridge, postgres},
 		"provision-resource": {dynamoDB, secretsManager, postgres},
 		"publish-changes":    {dynamoDB, eventBridge, sqs},
-		"get-database":       {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
+		"check-database":     {dynamoDB, secretsManager, postgres}, "schedule-checks": {dynamoDB, sqs},
+		"get-database": {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
 		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},
 		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "list-api-keys": {dynamoDB}, "revoke-api-key": {dynamoDB},
 		"describe-api": nil, "not-found": nil,
@@ -143,4 +146,44 @@ func TestSweeper_Age(t *testing.T) {
 			t.Errorf("%q: %v, error %v, want %s", age, s, err, want)
 		}
 	}
+}
+
+func TestChecks_Variables(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, value string
+		open        func(*awsenv.Env) error
+	}{
+		{"HEALTH_RETAINED_MB", "0", openChecks},
+		{"HEALTH_RETAINED_MB", "1 GB", openChecks},
+		{"HEALTH_SAFE_PERCENT", "-1", openChecks},
+		{"HEALTH_SAFE_PERCENT", "101", openChecks},
+		{"HEALTH_DATABASE_METRICS", "yes", openChecks},
+		{"CHECK_QUEUE_URL", "", openSchedule},
+		{"CHECK_QUEUE_URL", "checks", openSchedule},
+	} {
+		vars := good()
+		vars["CHECK_QUEUE_URL"] = "https://sqs.eu-west-1.amazonaws.com/123456789012/checks"
+		if err := tt.open(env(vars)); err != nil {
+			t.Errorf("the defaults are refused: %v", err)
+		}
+		vars[tt.name] = tt.value
+		if err := tt.open(env(vars)); err == nil || !strings.Contains(err.Error(), tt.name) {
+			t.Errorf("%s=%s: error %v", tt.name, tt.value, err)
+		}
+	}
+}
+
+func env(vars map[string]string) *awsenv.Env {
+	return awsenv.New(func(name string) string { return vars[name] })
+}
+
+func openChecks(e *awsenv.Env) error {
+	_, err := checks.Open(e, slog.New(slog.DiscardHandler))
+	return err
+}
+
+func openSchedule(e *awsenv.Env) error {
+	_, err := schedule.Open(e, slog.New(slog.DiscardHandler))
+	return err
 }

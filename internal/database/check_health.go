@@ -33,9 +33,8 @@ type Checked struct {
 
 // CheckHealth checks databases and stores what changed. All targets are connected to at
 // the same time, so that one that does not answer delays no other: the caller bounds
-// their number. requestID is stored with each change. The outcomes are in the order of
-// refs.
-func (s *Service) CheckHealth(ctx context.Context, refs []Ref, requestID string) []Checked {
+// their number. The outcomes are in the order of refs.
+func (s *Service) CheckHealth(ctx context.Context, refs []Ref) []Checked {
 	checks := make([]Checked, len(refs))
 	databases := make([]Database, len(refs))
 	each(refs, func(i int) {
@@ -52,7 +51,7 @@ func (s *Service) CheckHealth(ctx context.Context, refs []Ref, requestID string)
 	passwords := s.healthPasswords(ctx, checks, databases)
 	each(refs, func(i int) {
 		if !checks[i].Skipped && checks[i].Err == nil {
-			s.checkHealth(ctx, &checks[i], databases[i], passwords[i], requestID)
+			s.checkHealth(ctx, &checks[i], databases[i], passwords[i])
 		}
 	})
 	return checks
@@ -99,7 +98,7 @@ func (s *Service) healthPasswords(ctx context.Context, checks []Checked, databas
 }
 
 // checkHealth checks d and stores what changed.
-func (s *Service) checkHealth(ctx context.Context, c *Checked, d Database, p Passwords, requestID string) {
+func (s *Service) checkHealth(ctx context.Context, c *Checked, d Database, p Passwords) {
 	previous, err := s.Catalog.Health(ctx, d.Account, d.ID)
 	if err != nil && apierror.KindOf(err) != apierror.NotFound {
 		c.Err = fmt.Errorf("read health of database %s: %w", d.ID, err)
@@ -120,7 +119,7 @@ func (s *Service) checkHealth(ctx context.Context, c *Checked, d Database, p Pas
 	}
 	next.Change, next.RequestID = previous.Change, previous.RequestID
 	if c.Changed {
-		next.Change, next.RequestID = uuid.NewString(), requestID
+		next.Change, next.RequestID = uuid.NewString(), originOf(ctx).RequestID
 	}
 	err = s.Catalog.PutHealth(ctx, next, previous.Change)
 	switch {

@@ -49,7 +49,7 @@ func (w *watched) check(findings ...check.Entry) database.Checked {
 	w.t.Helper()
 	*w.clock = w.clock.Add(5 * time.Minute)
 	w.health.report = findings
-	checked := w.service.CheckHealth(w.t.Context(), []database.Ref{{Account: "acme", DatabaseID: w.database.ID}}, "request")
+	checked := w.service.CheckHealth(w.t.Context(), []database.Ref{{Account: "acme", DatabaseID: w.database.ID}})
 	if len(checked) != 1 || checked[0].Err != nil {
 		w.t.Fatalf("checked %+v", checked)
 	}
@@ -232,7 +232,8 @@ func TestService_CheckHealthRaces(t *testing.T) {
 		w := newWatched(t)
 		w.health.during = func() {
 			w.health.during = nil
-			w.service.CheckHealth(t.Context(), []database.Ref{{Account: "acme", DatabaseID: w.database.ID}}, "other")
+			w.service.CheckHealth(database.WithOrigin(t.Context(), database.Origin{RequestID: "other"}),
+				[]database.Ref{{Account: "acme", DatabaseID: w.database.ID}})
 		}
 		if got := w.check(); got.Changed {
 			t.Error("both made the change")

@@ -46,7 +46,7 @@ func TestHandle_Health(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.CheckHealth(t.Context(), []database.Ref{{Account: "acme", DatabaseID: d.Database.ID}}, "r")
+		s.CheckHealth(t.Context(), []database.Ref{{Account: "acme", DatabaseID: d.Database.ID}})
 	}
 	wantHealth(`"slot":{"active":false,"wal_status":"lost","retained_bytes":5368709120,"safe_wal_bytes":null,"confirmed_flush_lsn":"0/1F","inactive_since":null}`)
 	t.Run("without include there is none", func(t *testing.T) {

@@ -56,3 +56,21 @@ func (e Entry) metrics(namespace string) []slog.Attr {
 	}
 	return append(values, slog.Any("_aws", m))
 }
+
+// Metric is a metric and its value.
+type Metric struct {
+	Name, Unit string
+	Value      int64
+}
+
+// Metrics returns the attributes that make a line carry metrics. The dimensions are
+// members of the line.
+func Metrics(namespace string, at time.Time, dimensions []string, metrics ...Metric) []any {
+	d := directive{Namespace: namespace, Dimensions: [][]string{dimensions}}
+	var attrs []any
+	for _, m := range metrics {
+		d.Metrics = append(d.Metrics, metric{m.Name, m.Unit})
+		attrs = append(attrs, slog.Int64(m.Name, m.Value))
+	}
+	return append(attrs, slog.Any("_aws", emf{Timestamp: at.UnixMilli(), CloudWatchMetrics: []directive{d}}))
+}

@@ -113,7 +113,9 @@ func checkQueues(t template, _ map[string]program) []string {
 		if !strings.Contains(policies[name], withoutTLS) {
 			found = append(found, fmt.Sprintf("the queue %s accepts messages without TLS", name))
 		}
-		if textAt(queue, "MessageRetentionPeriod") != "1209600" || textAt(queue, "SqsManagedSseEnabled") != "true" {
+		// A queue of work has a dead-letter queue, which keeps what fails.
+		kept := textAt(queue, "MessageRetentionPeriod") == "1209600" || textAt(queue, "RedrivePolicy", "deadLetterTargetArn") != ""
+		if !kept || textAt(queue, "SqsManagedSseEnabled") != "true" {
 			found = append(found, fmt.Sprintf("the queue %s is not encrypted, or does not keep messages for 14 days", name))
 		}
 	}
@@ -121,7 +123,8 @@ func checkQueues(t template, _ map[string]program) []string {
 }
 
 // fedQueues returns the queues that are failure destinations of functions or of event
-// source mappings, or dead-letter queues of rules.
+// source mappings, dead-letter queues of rules or of other queues, or that a function
+// sends to.
 func (t template) fedQueues() map[string]bool {
 	fed := map[string]bool{}
 	for _, f := range t.functions() {
@@ -129,11 +132,45 @@ func (t template) fedQueues() map[string]bool {
 		for _, stream := range f.events("DynamoDB") {
 			fed[named(textAt(stream, "DestinationConfig", "OnFailure", "Destination"))] = true
 		}
+		fed[named(text(f.variables()["CHECK_QUEUE_URL"]))] = true
 		for _, kind := range []string{"EventBridgeRule", "Schedule"} {
 			for _, e := range f.events(kind) {
 				fed[named(textAt(e, "DeadLetterConfig", "Arn"))] = true
 			}
 		}
 	}
+	for _, queue := range t.ofType("AWS::SQS::Queue") {
+		fed[named(textAt(queue, "RedrivePolicy", "deadLetterTargetArn"))] = true
+	}
 	return fed
+}
+
+// visibilityFactor is how many times a function's timeout the visibility timeout of its
+// queue has to be, by Lambda's guide to SQS.
+const visibilityFactor = 6
+
+// checkConsumers checks that a function with a queue reports the messages that failed
+// one by one, is not throttled, and has them to itself while it runs.
+func checkConsumers(t template, _ map[string]program) []string {
+	var found []string
+	for _, f := range t.functions() {
+		for _, e := range f.events("SQS") {
+			queue := t.properties(named(textAt(e, "Queue")))
+			if !slices.Equal(texts(e["FunctionResponseTypes"]), []string{"ReportBatchItemFailures"}) {
+				found = append(found, f.name+" fails whole batches of messages")
+			}
+			if textAt(e, "ScalingConfig", "MaximumConcurrency") == "" {
+				found = append(found, f.name+" takes all of the account's concurrency")
+			}
+			timeout, _ := strconv.Atoi(textAt(f.properties, "Timeout")) // 0 matches nothing
+			visibility, _ := strconv.Atoi(textAt(queue, "VisibilityTimeout"))
+			if timeout == 0 || visibility < visibilityFactor*timeout {
+				found = append(found, fmt.Sprintf("%s runs for up to %d s, and its messages are hidden for %d s", f.name, timeout, visibility))
+			}
+			if !t.isA(textAt(queue, "RedrivePolicy", "deadLetterTargetArn"), "AWS::SQS::Queue") {
+				found = append(found, "messages that "+f.name+" fails on have no dead-letter queue")
+			}
+		}
+	}
+	return found
 }

@@ -160,6 +160,20 @@ func permissionMutations() map[string]mutation {
 		"no function has a role": {func(t template) {
 			t.add("OldRole", "AWS::IAM::Role", t.properties("NotFoundRole"))
 		}, []string{"OldRole is not the role of any function"}},
+		"schedule-checks may query the table": {func(t template) {
+			t.statement("ScheduleChecksRole", "Index")["Resource"] = "${Table.Arn}"
+		}, []string{
+			"schedule-checks's role lacks dynamodb:Query on ${Table.Arn}/index/checks",
+			"schedule-checks's role does not need dynamodb:Query on ${Table.Arn}",
+		}},
+		"check-database may change databases": {func(t template) {
+			s := t.statement("CheckDatabaseRole", "Catalog")
+			s["Action"] = append(list(s["Action"]), "dynamodb:UpdateItem")
+		}, []string{"check-database's role does not need dynamodb:UpdateItem" + onTable}},
+		"check-database may not read its queue": {func(t template) {
+			s := t.statement("CheckDatabaseRole", "Queue")
+			s["Action"] = without(s["Action"], "sqs:DeleteMessage")
+		}, []string{"check-database's role lacks sqs:DeleteMessage on ${CheckQueue.Arn}"}},
 		"an endpoint's policy lacks an action": {func(t template) {
 			s := list(at(t.properties("DynamoDBEndpoint"), "PolicyDocument", "Statement"))[0].(object)
 			s["Action"] = without(s["Action"], "dynamodb:UpdateItem")
@@ -269,6 +283,35 @@ func resourceMutations() map[string]mutation {
 			"sweep-secrets's role does not need sqs:SendMessage on ${SweepSecretsFailures.Arn}",
 			"nothing sends to the queue SweepSecretsFailures",
 		}},
+		"nothing sends to the queue of checks": {func(t template) {
+			t.environment("ScheduleChecksFunction")["CHECK_QUEUE_URL"] = "${OldQueue}"
+		}, []string{
+			"schedule-checks's role lacks sqs:SendMessage on ${OldQueue.Arn}",
+			"schedule-checks's role does not need sqs:SendMessage on ${CheckQueue.Arn}",
+			"nothing sends to the queue CheckQueue",
+		}},
+		"a consumer fails whole batches": {func(t template) {
+			delete(t.event("CheckDatabaseFunction", "Queued"), "FunctionResponseTypes")
+		}, []string{"check-database fails whole batches of messages"}},
+		"a consumer takes all concurrency": {func(t template) {
+			delete(t.event("CheckDatabaseFunction", "Queued"), "ScalingConfig")
+		}, []string{"check-database takes all of the account's concurrency"}},
+		"messages come back while they are handled": {func(t template) {
+			t.properties("CheckQueue")["VisibilityTimeout"] = "30"
+		}, []string{"check-database runs for up to 28 s, and its messages are hidden for 30 s"}},
+		"a queue has no dead-letter queue": {func(t template) {
+			delete(t.properties("CheckQueue"), "RedrivePolicy")
+		}, []string{
+			"nothing sends to the queue CheckDatabaseFailures",
+			"the queue CheckQueue is not encrypted, or does not keep messages for 14 days",
+			"messages that check-database fails on have no dead-letter queue",
+		}},
+		"no alarm says that checks are late": {func(t template) {
+			t.remove("CheckQueueLate")
+		}, []string{"no alarm watches the queue CheckQueue"}},
+		"no alarm says that databases fail": {func(t template) {
+			t.remove("DatabasesFailing")
+		}, []string{"no alarm is on headgate/${AWS::StackName} failing, which CheckDatabaseFailing makes"}},
 		"a queue accepts messages without TLS": {func(t template) {
 			t.remove("SweepSecretsFailuresPolicy")
 		}, []string{"the queue SweepSecretsFailures accepts messages without TLS"}},

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"maps"
@@ -145,6 +146,9 @@ func (t template) needs(f function, p program) (set, []string) {
 			"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
 		s.allow("* where InVpc", notByCode, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
 	}
+	for _, e := range f.events("SQS") { // for Lambda, which reads the queue
+		s.allow(textAt(e, "Queue"), "", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+	}
 	calls := p.calls()
 	s.needTable(t, f, p, calls["dynamodb"])
 	s.needSecrets(t, f, p, calls["secretsmanager"])
@@ -155,8 +159,9 @@ func (t template) needs(f function, p program) (set, []string) {
 	if slices.ContainsFunc(p.decls, func(d declaration) bool { return d.symbol == module+"/internal/rdstoken.Signer.Token" }) {
 		s.allow("${RdsIamUserArns} where RdsIamUsers", "", "rds-db:connect")
 	}
-	if queue := textAt(f.variables(), "DEAD_LETTER_QUEUE_URL"); len(calls["sqs"]) > 0 {
-		s.allow(attribute(queue), "", prefixed("sqs:", calls["sqs"])...)
+	if len(calls["sqs"]) > 0 { // a batch needs the action of one message
+		queue := cmp.Or(textAt(f.variables(), "DEAD_LETTER_QUEUE_URL"), textAt(f.variables(), "CHECK_QUEUE_URL"))
+		s.allow(attribute(queue), "", "sqs:SendMessage")
 	}
 	s.needSharedSecrets(textAt(f.variables(), "SECRET_PREFIX"), calls["shared"])
 	return s, p.unexplained(f.name, calls)
@@ -208,8 +213,9 @@ func (s set) needTable(t template, f function, p program, methods []string) {
 	}
 	parts := map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 	var actions []string
+	ofTable, ofIndex := p.queries()
 	for _, method := range methods {
-		if method != "TransactWriteItems" {
+		if method != "TransactWriteItems" && (method != "Query" || ofTable) {
 			actions = append(actions, method)
 		}
 	}
@@ -219,10 +225,32 @@ func (s set) needTable(t template, f function, p program, methods []string) {
 		}
 	})
 	table := attribute(textAt(f.variables(), "TABLE_NAME"))
+	if ofIndex {
+		s.allow(table+"/index/checks", "", "dynamodb:Query")
+	}
 	for partition, actions := range p.accesses(f.name, actions) {
 		s.allow(table, text(leadingKeys(partition)), prefixed("dynamodb:", actions)...)
 	}
 	s.allow(textAt(t.properties(named(table)), "SSESpecification", "KMSMasterKeyId"), through("dynamodb"), "kms:Decrypt")
+}
+
+// queries reports whether the program queries the table, and an index of it.
+func (p program) queries() (ofTable, ofIndex bool) {
+	each(p, func(d declaration, c *ast.CompositeLit) {
+		if path, name := d.qualified(c.Type); path != sdk+"dynamodb" || name != "QueryInput" {
+			return
+		}
+		hasIndex := slices.ContainsFunc(c.Elts, func(element ast.Expr) bool {
+			pair, ok := element.(*ast.KeyValueExpr)
+			if !ok {
+				return false
+			}
+			name, ok := pair.Key.(*ast.Ident)
+			return ok && name.Name == "IndexName"
+		})
+		ofTable, ofIndex = ofTable || !hasIndex, ofIndex || hasIndex
+	})
+	return ofTable, ofIndex
 }
 
 // leadingKeys returns the condition that all items are in partitions with a prefix.

@@ -75,7 +75,11 @@ func read(event string) ([]byte, error) {
 // environment returns the variables that the function sees, from all those of
 // this process. The log is JSON, as template.yaml has it.
 func environment(all []string) []string {
-	names := []string{"TABLE_NAME", "SECRET_PREFIX", "SECRET_KMS_KEY_ID", "EGRESS_ALLOW", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "SWEEP_AGE", "RDS_IAM_ACCOUNTS", "API_REFERENCE"}
+	names := []string{
+		"TABLE_NAME", "SECRET_PREFIX", "SECRET_KMS_KEY_ID", "EGRESS_ALLOW", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL",
+		"SWEEP_AGE", "RDS_IAM_ACCOUNTS", "API_REFERENCE", "CHECK_QUEUE_URL", "HEALTH_RETAINED_MB", "HEALTH_SAFE_PERCENT",
+		"HEALTH_DATABASE_METRICS",
+	}
 	seen := []string{"AWS_LAMBDA_LOG_FORMAT=JSON"}
 	for _, variable := range all {
 		name, _, _ := strings.Cut(variable, "=")
