@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/apikey"
+	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
 )
 
@@ -18,9 +20,17 @@ type Config struct {
 	Key      apikey.Text
 	Sample   bool
 	Egress   egress.Policy
+	// CheckEvery is the time from one check of the registered databases to the next, 0
+	// for none.
+	CheckEvery time.Duration
+	// HealthLimits are the limits of retained WAL.
+	HealthLimits database.HealthLimits
 	// ReadTimeout bounds the arrival of a request, from its first byte to its last.
 	ReadTimeout time.Duration
 }
+
+// minCheckEvery is the shortest time between checks. A check can take 10 seconds.
+const minCheckEvery = time.Second
 
 const defaultReadTimeout = 15 * time.Second
 
@@ -28,8 +38,9 @@ const defaultReadTimeout = 15 * time.Second
 const defaultEgressAllow = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
 
 // Load reads LISTEN_ADDRESS (127.0.0.1), PORT (8080), DATA_FILE
-// (.local/headgate.db), API_KEY (local-development-key), SAMPLE (1) and
-// EGRESS_ALLOW (loopback and private networks). An error names the variable.
+// (.local/headgate.db), API_KEY (local-development-key), SAMPLE (1),
+// EGRESS_ALLOW (loopback and private networks), CHECK_EVERY (a Go duration; no checks),
+// HEALTH_RETAINED_MB and HEALTH_SAFE_PERCENT. An error names the variable.
 func Load(lookup func(string) string) (Config, error) {
 	c := Config{
 		DataFile:    cmp.Or(lookup("DATA_FILE"), ".local/headgate.db"),
@@ -55,5 +66,11 @@ func Load(lookup func(string) string) (Config, error) {
 	if c.Egress, err = egress.New(cmp.Or(lookup("EGRESS_ALLOW"), defaultEgressAllow), ""); err != nil {
 		return c, fmt.Errorf("EGRESS_ALLOW is malformed: %w", err)
 	}
-	return c, nil
+	if every := lookup("CHECK_EVERY"); every != "" {
+		if c.CheckEvery, err = time.ParseDuration(every); err != nil || c.CheckEvery < minCheckEvery {
+			return c, fmt.Errorf("CHECK_EVERY is malformed: it must be a duration of at least %s, such as 30s", minCheckEvery)
+		}
+	}
+	c.HealthLimits, err = awsenv.New(lookup).HealthLimits()
+	return c, err
 }

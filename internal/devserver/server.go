@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,8 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	done     chan error
+	// stopChecks ends the checks of registered databases and waits for their end.
+	stopChecks func()
 }
 
 // Start opens the data file and serves on c.Address until Close. Where another
@@ -53,8 +56,9 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
+	service := newService(c, store, log)
 	s.http = &http.Server{
-		Handler:        &hostCheck{next: newHandler(c, store, log), address: s.address(), log: log},
+		Handler:        &hostCheck{next: newHandler(c, service, log), address: s.address(), log: log},
 		ReadTimeout:    c.ReadTimeout,
 		WriteTimeout:   c.ReadTimeout + database.Budget + sendTimeout,
 		IdleTimeout:    idleTimeout,
@@ -62,7 +66,22 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
+	s.stopChecks = startChecks(c, service, log)
 	return s, nil
+}
+
+// startChecks checks the registered databases every c.CheckEvery until stop is called.
+func startChecks(c Config, service *database.Service, log *slog.Logger) (stop func()) {
+	if c.CheckEvery == 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { (&checker{service: service, every: c.CheckEvery, log: log}).run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 func listen(address netip.AddrPort) (net.Listener, error) {
@@ -89,11 +108,17 @@ func open(path string) (*localstore.Store, error) {
 	return store, nil
 }
 
-func newHandler(c Config, store *localstore.Store, log *slog.Logger) *Handler {
+// newService returns the service on the store. Health is stored with each check, because
+// a write to the file costs nothing.
+func newService(c Config, store *localstore.Store, log *slog.Logger) *database.Service {
 	prober := probe.New(c.Egress)
-	service := &database.Service{
+	return &database.Service{
 		Catalog: store.Catalog(), Vault: store.Vault(), Prober: prober, Maker: prober, References: store, Now: time.Now, Log: log,
+		HealthProber: prober, HealthLimits: c.HealthLimits,
 	}
+}
+
+func newHandler(c Config, service *database.Service, log *slog.Logger) *Handler {
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
 	endpoints[httpapi.DescribeAPI], endpoints[httpapi.ShowReference] = httpapi.Describe("http"), apireference.Show()
 	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
@@ -119,6 +144,7 @@ func (s *Server) URL() string {
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
+	s.stopChecks()
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Shutdown also waits for connections on which no request was sent yet.
