@@ -111,6 +111,10 @@ test-verdicts-matrix: test-verdicts ## the same on this machine's Postgres, and 
 bench: ## headgate's figures, their goals, and those of a naive implementation; takes some minutes
 	@go run ./internal/suites/bench/run
 
+.PHONY: bench-checks
+bench-checks: ## health checks of 2,000 registrations on a real server: time, connections at once, memory, walsenders
+	@go run ./internal/suites/bench/checks
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@grep -rl '^func Fuzz' --include='*_test.go' . | while read file; do \

@@ -12,11 +12,13 @@ var (
 	pageBody string
 	//go:embed page.css
 	pageStyle string
+	//go:embed page.js
+	pageScript string
 )
 
 // page is what a person who opens the server's URL gets.
 func page() httpapi.Response {
-	return httpapi.Response{Status: http.StatusOK, Body: httpapi.Page{Title: "headgate", Body: pageBody, Style: pageStyle}}
+	return httpapi.Response{Status: http.StatusOK, Body: httpapi.Page{Title: "headgate", Body: pageBody, Style: pageStyle, Script: pageScript}}
 }
 
 // isPage reports whether a browser asks for the page.
