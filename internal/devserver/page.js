@@ -8,8 +8,8 @@ const state = document.getElementById("state");
 const everyMilliseconds = 2000;
 const maxPoints = 300;
 const svg = "http://www.w3.org/2000/svg";
-// By database: what was retained at each check that this page has seen.
-const history = new Map(Object.entries(JSON.parse(sessionStorage.getItem("history") || "{}")));
+// By database: what was retained at each check that this browser has seen.
+const history = new Map(Object.entries(JSON.parse(localStorage.getItem("history") || "{}")));
 
 key.value = sessionStorage.getItem("key") || "local-development-key";
 key.addEventListener("change", () => {
@@ -48,6 +48,7 @@ function draw(points) {
   const width = 600, height = 80;
   const chart = document.createElementNS(svg, "svg");
   chart.setAttribute("viewBox", "0 0 " + width + " " + height);
+  chart.setAttribute("preserveAspectRatio", "none");
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", "Retained WAL over time");
   const times = points.map((p) => Date.parse(p[0]));
@@ -96,7 +97,9 @@ async function refresh() {
     const body = await response.json();
     if (!response.ok) throw new Error(body.summary);
     body.data.forEach(remember);
-    sessionStorage.setItem("history", JSON.stringify(Object.fromEntries(history)));
+    const ids = new Set(body.data.map((d) => d.id));
+    for (const id of history.keys()) if (!ids.has(id)) history.delete(id);
+    localStorage.setItem("history", JSON.stringify(Object.fromEntries(history)));
     list.replaceChildren(...body.data.map(show));
     state.textContent = body.data.length === 0 ? "No database is registered." :
       body.data.every((d) => d.health.status === "unknown") ? "Nothing was checked yet: start with CHECK_EVERY=10s make run." : "";
