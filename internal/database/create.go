@@ -186,6 +186,7 @@ func (s *Service) examine(ctx context.Context, account string, t Target, nameFre
 	g.Go(func() error {
 		if dialled, unresolved = s.resolve(probing, account, t); unresolved == nil {
 			x = s.Prober.Probe(probing, dialled)
+			unresolved = x.busy()
 		}
 		return nil // the error of nameFree comes first, whichever was earlier
 	})

@@ -25,6 +25,8 @@ type Examination struct {
 	// Report has every check in order. A check of something that would be made has passed,
 	// with a message that says so.
 	Report check.Report
+	// OutOfTime is whether the report is incomplete because this process was too busy.
+	OutOfTime bool
 	// Source is empty where the server did not tell.
 	Source Source
 	// Missing is what the target lacks and the target's Creation would make, if nothing in

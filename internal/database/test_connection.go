@@ -22,7 +22,7 @@ func (s *Service) TestConnection(ctx context.Context, account, ref string) (chec
 		return report, err
 	}
 	x := s.Prober.Probe(ctx, t)
-	return x.Report, nil
+	return x.Report, x.busy()
 }
 
 // passwordUnavailable returns the report of a target that was not dialled

@@ -121,6 +121,7 @@ func newService(c Config, store *localstore.Store, log *slog.Logger) *database.S
 func newHandler(c Config, service *database.Service, log *slog.Logger) *Handler {
 	endpoints := httpapi.Databases{Service: service}.Endpoints()
 	endpoints[httpapi.DescribeAPI], endpoints[httpapi.ShowReference] = httpapi.Describe("http"), apireference.Show()
+	limitChecks(endpoints, maxChecks, checkWait)
 	return &Handler{API: &httpapi.Handler{Endpoints: endpoints, Log: log, Now: time.Now}, Key: c.Key, Log: log}
 }
 

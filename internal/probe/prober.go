@@ -93,6 +93,8 @@ func examination(t database.Target, target facts.Evidence, primary *facts.Eviden
 		Report:  judge.Report(t, target, primary),
 		Missing: judge.Missing(t, target),
 		Fields:  judge.Misnamed(t, target, primary),
+
+		OutOfTime: target.OutOfTime() || primary != nil && primary.OutOfTime(),
 	}
 	if id := target.Facts.Identity; id != nil {
 		x.Source.SystemIdentifier = *id

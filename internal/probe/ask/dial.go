@@ -17,7 +17,10 @@ const dialTimeout = 5 * time.Second
 
 // dial opens a TCP connection to the first of addrs that accepts one.
 func (c *Client) dial(ctx context.Context, addrs []netip.AddrPort) (*wire, *facts.Failure) {
-	var err error
+	err := ctx.Err()
+	if err != nil {
+		return nil, &facts.Failure{Kind: facts.OutOfTime}
+	}
 	for i, a := range addrs {
 		var conn net.Conn
 		if conn, err = c.dialOne(ctx, a, len(addrs)-i); err == nil {

@@ -3,6 +3,7 @@ package ask
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -21,6 +22,8 @@ import (
 var (
 	// errFlood ends the reads of a session in which the server sends too much.
 	errFlood = errors.New("read from server: too much data")
+	// errUnread is the error of a deadline that passed when an answer had arrived.
+	errUnread = fmt.Errorf("read from server too late: %w", os.ErrDeadlineExceeded)
 	// errPanic is returned where pgconn panicked because of what the server sent.
 	errPanic = errors.New("read answer: messages in an impossible order")
 	// errShape is returned for an answer that the statement can't have.
@@ -45,6 +48,8 @@ func isClosed(err error) bool {
 // the server had sent anything before.
 func connectionFailure(err error, spoke bool) *facts.Failure {
 	switch {
+	case errors.Is(err, errUnread):
+		return &facts.Failure{Kind: facts.OutOfTime}
 	case isTimeout(err) && !spoke:
 		return &facts.Failure{Kind: facts.NeverAnswered}
 	case isTimeout(err):

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,7 +33,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 	if h.Evidence.Reached < facts.Resolved {
 		return nil
 	}
-	s, rejected := h.open(ctx, h.Session, h.transactions(ctx, h.Session))
+	s, rejected := h.openFirst(ctx)
 	if rejected != nil && !h.Endpoint.SSL && tlsMayHelp(rejected) {
 		s, rejected = h.retryWithTLS(ctx, rejected)
 	}
@@ -50,6 +52,43 @@ func (h *Host) Open(ctx context.Context) *Session {
 	h.Evidence.Reached = facts.LoggedIn
 	h.Evidence.Session = facts.Session{Kind: s.kind, PID: s.conn.PID(), Major: major(s.conn.ParameterStatus("server_version"))}
 	return s
+}
+
+// openFirst opens the session that was requested. A walsender that is not to be had may
+// be taken by another check, which takes a moment: openFirst asks for it again for a
+// second.
+func (h *Host) openFirst(ctx context.Context) (*Session, *rejection) {
+	const (
+		patience = time.Second
+		interval = 100 * time.Millisecond
+	)
+	end := time.Now().Add(patience)
+	for {
+		s, rejected := h.open(ctx, h.Session, h.transactions(ctx, h.Session))
+		if !lacksWALSender(h.Session, rejected) || !pause(ctx, interval+rand.N(interval), end) {
+			return s, rejected
+		}
+	}
+}
+
+// lacksWALSender reports whether a session of that kind was rejected because the server
+// has no walsender, or no connection, left. The limits of a role and of a database have
+// the same SQLSTATE; asking again does no harm there.
+func lacksWALSender(kind facts.SessionKind, r *rejection) bool {
+	return kind == facts.WALSender && r != nil && r.Server != nil && r.Server.SQLSTATE == pgerrcode.TooManyConnections
+}
+
+// pause waits for d and reports whether it is over before end and before ctx ends.
+func pause(ctx context.Context, d time.Duration, end time.Time) bool {
+	if time.Now().Add(d).After(end) {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // open opens one session, whose first transactions are first. SCRAM takes a password

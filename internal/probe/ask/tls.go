@@ -59,7 +59,7 @@ func (h *Host) connectWith(ctx context.Context, curves []tls.CurveID) (t transpo
 	failure = requestTLS(w)
 	if failure == nil {
 		var conn *tls.Conn
-		if conn, again, failure = encrypt(ctx, w, h.Endpoint, curves); failure == nil {
+		if conn, again, failure = encrypt(w, h.Endpoint, curves); failure == nil {
 			return transport{Conn: conn, wire: w, cert: conn.ConnectionState().PeerCertificates[0]}, false, nil
 		}
 	}
@@ -97,9 +97,9 @@ const (
 	alertCertificateRequired = 116
 )
 
-// encrypt performs the TLS handshake on w. again is true if it failed because
+// encrypt does the TLS handshake on w. again is true if it failed because
 // client and server have no curve in common.
-func encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, failure *facts.Failure) {
+func encrypt(w *wire, e database.Endpoint, curves []tls.CurveID) (conn *tls.Conn, again bool, failure *facts.Failure) {
 	config, err := tlsConfig(e, curves)
 	if err != nil {
 		return nil, false, &facts.Failure{Kind: facts.RootsUnreadable}
@@ -110,7 +110,7 @@ func encrypt(ctx context.Context, w *wire, e database.Endpoint, curves []tls.Cur
 		return new(tls.Certificate), nil // none, which most servers accept
 	}
 	conn = tls.Client(w, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err := conn.Handshake(); err != nil { // the wire ends it with the context
 		if requested && isAlert(err, alertHandshakeFailure) { // with TLS 1.2
 			return nil, false, &facts.Failure{Kind: facts.ClientCertificateRequested}
 		}

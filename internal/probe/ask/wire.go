@@ -2,7 +2,9 @@ package ask
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -44,7 +46,21 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	n, err := w.Conn.Read(p[:min(len(p), w.left)])
 	w.left -= n
+	if errors.Is(err, os.ErrDeadlineExceeded) && w.unread() {
+		err = errUnread
+	}
 	return n, err
+}
+
+// unread reports whether the server's answer was there when the deadline passed: this
+// process was too busy to read it. It may be lost, as the connection is.
+func (w *wire) unread() bool {
+	const grace = time.Millisecond // a deadline in the past fails each read
+	if err := w.SetReadDeadline(time.Now().Add(grace)); err != nil {
+		return false
+	}
+	n, _ := w.Conn.Read(make([]byte, 1))
+	return n > 0
 }
 
 func (w *wire) Close() error {

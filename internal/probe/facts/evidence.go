@@ -68,6 +68,12 @@ func (e *Evidence) Forbidden() bool {
 // server that did not tell its version is.
 func (e *Evidence) Supported() bool { return e.Session.Major == 0 || e.Session.Major >= MinMajor }
 
+// OutOfTime reports whether the evidence is incomplete because this process was too
+// busy, which says nothing about the server.
+func (e *Evidence) OutOfTime() bool {
+	return e.Stopped != nil && e.Stopped.Kind == OutOfTime || e.Lost != nil && e.Lost.Kind == OutOfTime
+}
+
 // IsWALSender reports whether the session is a walsender, as far as is known. A
 // pooler can answer a request for one with an ordinary session.
 func (e *Evidence) IsWALSender() bool {

@@ -58,6 +58,7 @@ const (
 	DialFailed       // any other error
 	NeverAnswered    // connected, and then timed out before the first byte
 	FellSilent       // timed out later
+	OutOfTime        // this process was too busy: the time ran out with an answer unread, or before a connection was tried
 	Flooded          // sent more than the limits of a session
 	Closed           // closed or reset the connection
 	ProtocolViolated // sent what is not part of the protocol

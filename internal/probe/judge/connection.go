@@ -48,6 +48,8 @@ func connectionFailure(s server, f facts.Failure) check.Entry {
 			"let this service's addresses through the firewall or security group in front of the server")
 	case facts.NeverAnswered:
 		return fail(check.ConnectionTimeout, "the server accepted the connection and then did not answer in time", checkHostAndPort)
+	case facts.OutOfTime:
+		return fail(check.ConnectionTimeout, "this service was too busy to talk to the server in time", "try again later")
 	case facts.NotPostgres:
 		return fail(check.NotPostgres, "the server does not speak the Postgres protocol", checkHostAndPort)
 	}

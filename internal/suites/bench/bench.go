@@ -60,10 +60,15 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	loaded, err := LoadDevServer(ctx, loadedCreates)
+	if err != nil {
+		return err
+	}
 	rows := append(started.rows(), cold.rows()...)
 	rows = append(rows, Row{"binary of create-database", "MiB", mebibytes(binary.Size()), 12})
 	rows = append(rows, cold.memoryRow())
 	rows = append(rows, inside.rows()...)
+	rows = append(rows, loaded.row())
 
 	p := &printer{out: out}
 	p.printf("%s on %d cores, %s/%s, PostgreSQL %s%s\n\n",

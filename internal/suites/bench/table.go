@@ -18,7 +18,7 @@ type Row struct {
 }
 
 // noGoal is the limit of a figure that explains another one.
-const noGoal = 0
+const noGoal = -1
 
 // Holds reports whether the goal is reached. NaN does not reach it.
 func (r Row) Holds() bool { return r.Value <= r.Limit }

@@ -1,0 +1,98 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
+)
+
+func TestProbe_FewerWALSendersThanChecks(t *testing.T) {
+	t.Parallel()
+	const walSenders, checks = 10, 30
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_senders": strconv.Itoa(walSenders)}})
+	s := newSource(t, server)
+	var all sync.WaitGroup
+	for range checks {
+		all.Go(func() {
+			for _, e := range s.probe() {
+				if e.Code == check.NoWALSenderAvailable {
+					t.Errorf("%s: %s", e.Code, e.Message)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// busyDialer makes connections of a process that is too busy to read before the
+// deadline, from some read on.
+type busyDialer struct{ reads int }
+
+func (d busyDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	deadline, _ := ctx.Deadline()
+	return &busyConn{Conn: conn, reads: d.reads, deadline: deadline}, err
+}
+
+type busyConn struct {
+	net.Conn
+
+	reads    int
+	deadline time.Time
+}
+
+func (c *busyConn) SetDeadline(t time.Time) error {
+	c.deadline = t
+	return c.Conn.SetDeadline(t)
+}
+
+// Read waits until the deadline is over. The answer arrives in the meantime.
+func (c *busyConn) Read(p []byte) (int, error) {
+	if c.reads--; c.reads == 0 {
+		<-time.After(time.Until(c.deadline))
+		n, err := c.Conn.Read(p)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func TestProbe_BusyProcess(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, shared)
+	for name, reads := range map[string]int{"before TLS": 1, "in TLS": 2, "in the login": 4, "before it dials": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			p := prober(t)
+			p.Client.Dialer = busyDialer{reads}
+			if reads == 0 {
+				<-ctx.Done()
+			}
+			if x := p.Probe(ctx, s.target); !x.OutOfTime {
+				t.Errorf("not out of time: %v", x.Report)
+			}
+		})
+	}
+	t.Run("a server that does not answer is not our fault", func(t *testing.T) {
+		t.Parallel()
+		silent := newTargetSource(t, (&standIn{serve: discardInput}).start(t).port)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if x := prober(t).Probe(ctx, silent.target); x.OutOfTime {
+			t.Errorf("out of time: %v", x.Report)
+		}
+	})
+}
