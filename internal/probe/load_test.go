@@ -74,7 +74,7 @@ func TestProbe_BusyProcess(t *testing.T) {
 	for name, reads := range map[string]int{"before TLS": 1, "in TLS": 2, "in the login": 4, "before it dials": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			p := prober(t)
 			p.Client.Dialer = busyDialer{reads}
