@@ -115,6 +115,10 @@ bench: ## headgate's figures, their goals, and those of a naive implementation; 
 bench-checks: ## health checks of 2,000 registrations on a real server: time, connections at once, memory, walsenders
 	@go run ./internal/suites/bench/checks
 
+.PHONY: bench-growth
+bench-growth: ## the checks on sources of up to 200,000 tables, on PostgreSQL 15, 17 and 18; takes half an hour
+	@go run ./internal/suites/bench/run -growth
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@grep -rl '^func Fuzz' --include='*_test.go' . | while read file; do \

@@ -10,6 +10,9 @@ const publishable = `c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oi
 // ancestors. If nothing is published, all tables are: they are what could be.
 const listed = publishable + ` AND (s.everything OR NOT s.something OR c.oid IN (SELECT e.relid FROM entry e) OR c.relnamespace IN (SELECT x.oid FROM schema x))`
 
+// nodeColumns are what node has of a row c of pg_class.
+const nodeColumns = `c.relname, c.relnamespace, c.relkind, c.relowner, c.relreplident, c.relrowsecurity`
+
 // publishedSQL returns common table expressions about the publication:
 //
 //   - scope has one row, whether the publication exists or not.
@@ -56,10 +59,10 @@ UNION ALL
 SELECT c.oid, t.root, COALESCE(t.top, CASE WHEN ` + listed + ` THEN c.oid END)
 FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition CROSS JOIN scope s),
 node AS MATERIALIZED (
-SELECT x.*, h.nspname, c.relname, c.relnamespace, c.relkind, c.relowner, c.relreplident, c.relrowsecurity FROM (
-SELECT c.oid, c.oid AS root, c.oid AS top FROM pg_catalog.pg_class c CROSS JOIN scope s WHERE c.relkind = 'r' AND NOT c.relispartition AND ` + listed + `
-UNION ALL SELECT t.oid, t.root, t.top FROM tree t WHERE t.top IS NOT NULL) x
-JOIN pg_catalog.pg_class c ON c.oid = x.oid AND ` + publishable + ` JOIN pg_catalog.pg_namespace h ON h.oid = c.relnamespace),
+SELECT x.*, h.nspname FROM (
+SELECT c.oid, c.oid AS root, c.oid AS top, ` + nodeColumns + ` FROM pg_catalog.pg_class c CROSS JOIN scope s WHERE c.relkind = 'r' AND NOT c.relispartition AND ` + listed + `
+UNION ALL SELECT t.oid, t.root, t.top, ` + nodeColumns + ` FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid AND ` + publishable + ` WHERE t.top IS NOT NULL) x
+JOIN pg_catalog.pg_namespace h ON h.oid = x.relnamespace),
 sent AS MATERIALIZED (
 SELECT n.*, e.columns, CASE WHEN pg_catalog.has_table_privilege(n.oid, 'SELECT') THEN true
 WHEN n.oid IN (SELECT a.attrelid FROM pg_catalog.pg_attribute a WHERE a.attacl IS NOT NULL)

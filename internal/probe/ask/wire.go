@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -19,6 +20,9 @@ type wire struct {
 
 	left int
 	stop func() bool
+
+	mu   sync.Mutex
+	over bool // a deadline has passed, and the context's end changes nothing any more
 }
 
 func newWire(ctx context.Context, c net.Conn) (*wire, error) {
@@ -28,8 +32,17 @@ func newWire(ctx context.Context, c net.Conn) (*wire, error) {
 		}
 	}
 	w := &wire{Conn: c, left: maxBytes}
-	w.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	w.stop = context.AfterFunc(ctx, w.interrupt)
 	return w, nil
+}
+
+// interrupt ends reads and writes.
+func (w *wire) interrupt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		_ = w.SetDeadline(time.Unix(1, 0)) // fails only for a closed connection
+	}
 }
 
 // readUntil ends reads at t, or when ctx ends.
@@ -55,8 +68,12 @@ func (w *wire) Read(p []byte) (int, error) {
 // unread reports whether the server's answer was there when the deadline passed: this
 // process was too busy to read it. It may be lost, as the connection is.
 func (w *wire) unread() bool {
-	const grace = time.Millisecond // a deadline in the past fails each read
-	if err := w.SetReadDeadline(time.Now().Add(grace)); err != nil {
+	const grace = 50 * time.Millisecond // a deadline that has passed fails every read
+	w.mu.Lock()
+	w.over = true
+	err := w.SetReadDeadline(time.Now().Add(grace))
+	w.mu.Unlock()
+	if err != nil {
 		return false
 	}
 	n, _ := w.Conn.Read(make([]byte, 1))

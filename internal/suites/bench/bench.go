@@ -60,6 +60,10 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	peer, err := s.debezium(ctx)
+	if err != nil {
+		return err
+	}
 	loaded, err := LoadDevServer(ctx, loadedCreates)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	rows = append(rows, Row{"binary of create-database", "MiB", mebibytes(binary.Size()), 12})
 	rows = append(rows, cold.memoryRow())
 	rows = append(rows, inside.rows()...)
-	rows = append(rows, loaded.row())
+	rows = append(rows, peer.row(warm), loaded.row())
 
 	p := &printer{out: out}
 	p.printf("%s on %d cores, %s/%s, PostgreSQL %s%s\n\n",
@@ -77,6 +81,8 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	p.table(started.detail())
 	p.table(cold.detail())
 	p.table(warm.detail(cold))
+	p.table(peer.detail())
+	p.table(peer.verdictTable())
 	return p.err
 }
 

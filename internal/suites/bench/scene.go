@@ -33,6 +33,7 @@ const (
 type scene struct {
 	*deployment.Stack
 	functions   []string
+	source      pgserver.Source
 	payload     map[string]any
 	authorities authorities
 	near, far   *network
@@ -58,14 +59,14 @@ func onScene(ctx context.Context, do func(*scene) error) (err error) {
 	if s.functions, err = functionNames(); err != nil {
 		return err
 	}
-	source := pgserver.Source{
+	s.source = pgserver.Source{
 		Database: "shop", Username: "cdc", Password: machine.Postgres.SuperuserPassword(), // a new password for each server
 		Publication: "orders_pub", Slot: "orders_slot",
 	}
-	if err := machine.Postgres.CreateSource(ctx, source); err != nil {
+	if err := machine.Postgres.CreateSource(ctx, s.source); err != nil {
 		return err
 	}
-	s.payload = machine.Payload("", source)
+	s.payload = machine.Payload("", s.source)
 	return s.connect(do)
 }
 

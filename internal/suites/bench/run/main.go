@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,7 +16,15 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := bench.Run(ctx, os.Stdout)
+	growth := flag.Bool("growth", false, "measure sources of up to 200,000 tables on PostgreSQL 15, 17 and 18 instead")
+	flag.Parse()
+	measure := bench.Run
+	if *growth {
+		measure = func(ctx context.Context, out io.Writer) error {
+			return bench.Growth(ctx, out, bench.GrowthMajors(), bench.GrowthSizes())
+		}
+	}
+	err := measure(ctx, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
