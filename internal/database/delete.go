@@ -103,6 +103,9 @@ func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions
 	}
 	if d.Source == (Source{}) {
 		x := s.Prober.Probe(ctx, t)
+		if err := x.busy(); err != nil {
+			return nil, nil, err
+		}
 		if _, failed := x.Report.FirstFailure(); failed && x.Source == (Source{}) {
 			return nil, x.Report, nil
 		}

@@ -132,6 +132,9 @@ func (s *Service) examineMade(ctx context.Context, t Target, before Examination,
 	if err := ctx.Err(); err != nil {
 		return after, outOfTime(err)
 	}
+	if err := after.busy(); err != nil {
+		return after, err
+	}
 	return after, after.refusal()
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,9 +20,6 @@ type wire struct {
 
 	left int
 	stop func() bool
-
-	mu   sync.Mutex
-	over bool // a deadline has passed, and the context's end changes nothing any more
 }
 
 func newWire(ctx context.Context, c net.Conn) (*wire, error) {
@@ -32,17 +29,8 @@ func newWire(ctx context.Context, c net.Conn) (*wire, error) {
 		}
 	}
 	w := &wire{Conn: c, left: maxBytes}
-	w.stop = context.AfterFunc(ctx, w.interrupt)
+	w.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	return w, nil
-}
-
-// interrupt ends reads and writes.
-func (w *wire) interrupt() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.over {
-		_ = w.SetDeadline(time.Unix(1, 0)) // fails only for a closed connection
-	}
 }
 
 // readUntil ends reads at t, or when ctx ends.
@@ -65,19 +53,22 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unread reports whether the server's answer was there when the deadline passed: this
-// process was too busy to read it. It may be lost, as the connection is.
+// unread reports whether the server's answer is there although a deadline has passed:
+// this process was too busy to read it. It looks without a read, which would fail.
 func (w *wire) unread() bool {
-	const grace = 50 * time.Millisecond // a deadline that has passed fails every read
-	w.mu.Lock()
-	w.over = true
-	err := w.SetReadDeadline(time.Now().Add(grace))
-	w.mu.Unlock()
+	conn, ok := w.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return false
 	}
-	n, _ := w.Conn.Read(make([]byte, 1))
-	return n > 0
+	var n int
+	err = raw.Control(func(fd uintptr) {
+		n, _, _ = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return err == nil && n > 0
 }
 
 func (w *wire) Close() error {

@@ -48,7 +48,7 @@ func onScene(ctx context.Context, do func(*scene) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, machine.Close()) }()
-	if err := writeAlike(ctx, machine); err != nil {
+	if err := buildPinned(ctx, machine); err != nil {
 		return err
 	}
 	stack, err := machine.NewStack(ctx)

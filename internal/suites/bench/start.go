@@ -20,9 +20,17 @@ type startTime struct{ toNext, cpu time.Duration }
 func toNext(t startTime) time.Duration { return t.toNext }
 func cpu(t startTime) time.Duration    { return t.cpu }
 
+// startsOfCopy is how often a copy of a program is started.
+const startsOfCopy = 5
+
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
 	times := startTimes{append([]string{hello, floor, pinned, naive}, s.functions...), map[string][]startTime{}}
-	for range starts {
+	for i := range starts {
+		if i%startsOfCopy == 0 {
+			if err := writeAlike(s.Machine); err != nil {
+				return times, err
+			}
+		}
 		for _, program := range times.programs {
 			f, err := s.start(ctx, program, s.near)
 			if err != nil {
