@@ -140,7 +140,7 @@ func inspect(ctx context.Context, client *headgate.ClientWithResponses) error {
 }
 
 func remove(ctx context.Context, client *headgate.ClientWithResponses) error {
-	answer, err := client.DeleteDatabaseWithResponse(ctx, name)
+	answer, err := client.DeleteDatabaseWithResponse(ctx, name, &headgate.DeleteDatabaseParams{})
 	if err != nil {
 		return err
 	}
