@@ -81,7 +81,8 @@ func TestDrop_Invalidated(t *testing.T) {
 	}
 }
 
-// TestDrop_Statements runs the statements as they are printed, twice.
+// TestDrop_Statements runs what is printed twice, which drops the slot, and then the
+// statement in its comment.
 func TestDrop_Statements(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
@@ -89,11 +90,18 @@ func TestDrop_Statements(t *testing.T) {
 	s.exec("CREATE PUBLICATION " + s.publication() + " FOR TABLE t")
 	for range 2 {
 		s.exec(prober(t).DropStatements(s.target))
-		if rest := s.rest(); rest != (database.Making{}) {
+		if rest := s.rest(); rest != (database.Making{Publication: true}) {
 			t.Errorf("there is %v", rest)
 		}
 	}
-	if sql := prober(t).DropStatements(s.target); !strings.Contains(sql, `U&"`) {
+	_, comment, _ := strings.Cut(prober(t).DropStatements(s.target), " -- then ")
+	statement, _, _ := strings.Cut(comment, ", unless")
+	s.exec(statement)
+	if rest := s.rest(); rest != (database.Making{}) {
+		t.Errorf("after %s there is %v", statement, rest)
+	}
+	s.target.Slot.PublicationName = ""
+	if sql := prober(t).DropStatements(s.target); strings.Contains(sql, "PUBLICATION") {
 		t.Errorf("%q", sql)
 	}
 }
