@@ -1,9 +1,13 @@
 package probe_test
 
 import (
+	"crypto/tls"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
@@ -68,6 +72,45 @@ func creationFindings() map[check.Code]finding {
 				return s
 			}, repair: func(s *source) { s.release() }},
 		}},
+	}
+}
+
+// iamFindings returns the codes of logins by IAM.
+func iamFindings() map[check.Code]finding {
+	return map[check.Code]finding{
+		check.IAMReplicationOff: {check.Authentication, check.Failed, []state{
+			{cause: "tokens are for ordinary sessions only", fix: advice, setup: func(t *testing.T) *source {
+				s := newSource(t, shared)
+				s.target.Endpoint.Port = (&standIn{serve: rejectReplication(serverTLS(t), shared.Port())}).start(t).port
+				s.target.Endpoint.Authentication = database.AuthenticationRDSIAM
+				return s
+			}},
+		}},
+	}
+}
+
+// rejectReplication rejects walsenders as a method of pg_hba.conf does that is not a
+// password of the server's own, and forwards other sessions to a server on this machine.
+func rejectReplication(config *tls.Config, port int) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err != nil {
+			return
+		}
+		if _, err := conn.Write([]byte("S")); err != nil {
+			return
+		}
+		client := tls.Server(conn, config)
+		b, startup, err := acceptStartup(client)
+		if err != nil {
+			return
+		}
+		if startup.Parameters["replication"] != "" {
+			_ = b.send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "28000", Message: "PAM authentication failed", Routine: "auth_failed"})
+			return
+		}
+		if start, err := startup.Encode(nil); err == nil {
+			forwardAfter(client, port, start)
+		}
 	}
 }
 
