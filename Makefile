@@ -159,6 +159,17 @@ openapi-lint: $(REDOCLY) ## Redocly's linter on the OpenAPI document
 $(REDOCLY):
 	npm install --silent --no-audit --no-fund --prefix .cache/redocly/$(REDOCLY_VERSION) @redocly/cli@$(REDOCLY_VERSION)
 
+.PHONY: schemas
+schemas: ## the schemas of events/schemas/ into template.yaml
+	go test -count 1 ./internal/suites/template -run TestTemplate_UpdateSchemas -update
+
+# How many random operations `make test-changes` makes.
+OPERATIONS = 1000
+
+.PHONY: test-changes
+test-changes: ## random creates, updates and deletes with faults: each is on the bus once, in order; prints the figures
+	@set -o pipefail; go test -count 1 -v -timeout 20m ./internal/suites/changes -operations $(OPERATIONS) | grep -v -e '=== ' -e '--- PASS'
+
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 	$(CFN_LINT) --append-rules cfn_lint_serverless.rules --template template.yaml

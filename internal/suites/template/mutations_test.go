@@ -69,7 +69,7 @@ func (t template) remove(name string) { delete(t.root["Resources"].(object), nam
 
 func mutations() map[string]mutation {
 	all := map[string]mutation{}
-	for _, some := range []map[string]mutation{permissionMutations(), routeMutations(), variableMutations(), resourceMutations(), streamMutations()} {
+	for _, some := range []map[string]mutation{permissionMutations(), routeMutations(), variableMutations(), resourceMutations(), streamMutations(), schemaMutations()} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 func checks() []func(template, map[string]program) []string {
 	return []func(template, map[string]program) []string{
 		checkRoles, checkEndpoints, checkVariables, checkRoutes, checkFunctions,
-		checkLogs, checkNamespaces, checkQueues, checkStreams, checkConsumers, checkAlarms, checkMetricFilters, checkDashboards,
+		checkLogs, checkNamespaces, checkQueues, checkStreams, checkSchemas, checkConsumers, checkAlarms, checkMetricFilters, checkDashboards,
 	}
 }
 
