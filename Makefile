@@ -59,11 +59,12 @@ invoke: ## one function once: FUNCTION=create-database EVENT=events/create-datab
 	@mkdir -p bin/invoke/$(FUNCTION) && $(GO_HOST) build -tags lambda.norpc -o bin/invoke/$(FUNCTION)/bootstrap ./functions/$(FUNCTION)
 	@$(GO_HOST) run ./internal/testkit/runtimeapi/invoke -binary bin/invoke/$(FUNCTION)/bootstrap -event $(EVENT)
 
-# The faults, the verdicts and the attacks take minutes, and `sam local` needs a container engine: each has its own target.
-PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts -e internal/suites/hostile)
+# The faults, the verdicts and the attacks take minutes, `sam local` needs a container engine, and Debezium Maven: each has its
+# own target.
+PACKAGES = $$(go list ./... | grep -v -e internal/suites/faults -e internal/suites/samlocal -e internal/suites/verdicts -e internal/suites/hostile -e internal/suites/debezium)
 
 .PHONY: test
-test: ## all tests but those of test-faults, test-verdicts, test-hostile and sam-local, against a real Postgres and a real moto server
+test: ## all tests but those of test-faults, test-verdicts, test-hostile, test-debezium and sam-local, against a real Postgres and a real moto server
 	go test -timeout 10m $(PACKAGES)
 
 .PHONY: test-faults
@@ -169,6 +170,10 @@ OPERATIONS = 1000
 .PHONY: test-changes
 test-changes: ## random creates, updates and deletes with faults: each is on the bus once, in order; prints the figures
 	@set -o pipefail; go test -count 1 -v -timeout 20m ./internal/suites/changes -operations $(OPERATIONS) | grep -v -e '=== ' -e '--- PASS'
+
+.PHONY: test-debezium
+test-debezium: ## a consumer from a registration: Debezium's engine, configured by examples/debezium; needs Maven and Java 17
+	go test -count 1 -v -timeout 15m ./internal/suites/debezium
 
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
