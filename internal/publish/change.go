@@ -94,13 +94,14 @@ func changedFields(before, after database.Database) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	new, err := members(after.Object())
+	next, err := members(after.Object())
 	if err != nil {
 		return nil, err
 	}
-	paths := append(diff("", old, new), after.ChangedPasswords...)
+	paths := append([]string{}, diff("", old, next)...)
+	paths = append(paths, after.ChangedPasswords...)
 	slices.Sort(paths)
-	return append([]string{}, slices.Compact(paths)...), nil
+	return slices.Compact(paths), nil
 }
 
 func members(o database.Object) (map[string]any, error) {

@@ -51,6 +51,7 @@ func steps() []step {
 		{"RefreshTablesFunction", "refresh-tables", 200, `orders`},
 		{"UpdateDatabaseFunction", "update-database", 200, `"status":"disabled"`},
 		{"DeleteDatabaseFunction", "delete-database", 200, `"success":true`},
+		{"PublishChangesFunction", "publish-changes", 0, `{"batchItemFailures":[]}`},
 		{"SweepSecretsFunction", "sweep-secrets", 0, `{"seen":2,"orphans":0,"scheduled":0}`},
 	}
 }
