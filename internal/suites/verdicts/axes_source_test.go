@@ -101,7 +101,7 @@ func slotAxis() axis {
 			sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, true)")(p)
 			p.needs.settings = map[string]string{"max_prepared_transactions": "5"}
 		}},
-		{name: "failover", since: 17, set: sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, false, true)")},
+		{name: "failover", since: 17, excludes: []string{"standby"}, set: sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, false, true)")},
 		{name: "failover, held back by a standby", since: 17, alone: true, set: func(p *plan) {
 			sql("SELECT pg_create_logical_replication_slot({slot}, 'pgoutput', false, false, true)")(p)
 			p.pending = true

@@ -3,6 +3,7 @@ package verdicts_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,12 +78,12 @@ type trial struct {
 	before  snapshot
 	first   *observation
 	applied []check.Entry // whose fix was run last
-	ran     map[check.Code]bool
+	ran     map[string]bool // the findings whose fix was run
 }
 
 // rounds asks, consumes, compares and runs the fixes, until nothing is left to mend.
 func (j judge) rounds(ctx context.Context, w *world, o *outcome) error {
-	t := &trial{judge: j, w: w, o: o, ran: map[check.Code]bool{}}
+	t := &trial{judge: j, w: w, o: o, ran: map[string]bool{}}
 	for round := range maxRounds + 1 {
 		more, err := t.round(ctx, round)
 		if err != nil {
@@ -131,7 +132,7 @@ func (t *trial) round(ctx context.Context, n int) (bool, error) {
 	}
 	t.applied = t.w.applyAll(ctx, report, t.o)
 	for _, e := range t.applied {
-		t.ran[e.Code] = true
+		t.ran[identify(e)] = true
 	}
 	return len(t.applied) > 0, nil
 }
@@ -184,15 +185,22 @@ func persisting(applied []check.Entry, report check.Report) []disagreement {
 	return all
 }
 
-// left are the findings that have a fix and are there after the last round.
-func left(report check.Report, ran map[check.Code]bool) []disagreement {
+// left are the findings that have a fix and are there after the last round. One that
+// came up in it, from under others, had no round of its own.
+func left(report check.Report, ran map[string]bool) []disagreement {
 	var all []disagreement
 	for _, f := range findings(report) {
-		if f.Fix != "" && ran[f.Code] {
+		if f.Fix != "" && ran[identify(f)] {
 			all = append(all, disagreement{notMended, string(f.Code), fmt.Sprintf("%s: %s", f.Code, f.Message)})
 		}
 	}
 	return all
+}
+
+// identify is a finding's code and message, without numbers and what else differs from
+// round to round.
+func identify(e check.Entry) string {
+	return string(e.Code) + regexp.MustCompile(`\d+`).ReplaceAllString(e.Message, "")
 }
 
 // brokenStatements are the application's statements that worked at first and fail

@@ -64,7 +64,7 @@ func (w *world) loginCodes(o *observation, err error) []check.Code {
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		codes := o.refusalCodes(e)
-		if (e.Code == "53300" || e.Code == "08P01") && o.ordinary != nil && err != o.ordinary {
+		if (e.Code == "53300" || e.Code == "08P01" || e.Code == "42501") && o.ordinary != nil && err != o.ordinary {
 			if codes = append(codes, w.loginCodes(o, o.ordinary)...); stateOf(o.ordinary) == "53300" {
 				codes = append(codes, check.TooManyConnections) // walsenders have a limit of their own
 			}
@@ -199,6 +199,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
 	// A slot that can't be used needs another one in its place.
 	add(int64(f.Slots) >= f.number("max_replication_slots"), f.Slot != nil, "no slot is left to make", check.NoSlotAvailable)
+	add(f.Role != nil && !f.Role.Replication && !f.Role.Superuser && o.login != nil, true, "the role lacks REPLICATION", check.ReplicationNotPermitted)
 	add(f.InRecovery && w.target.Primary == nil, false, "a standby without its primary", check.PrimaryRequired)
 	add(f.InRecovery && w.plan.major < 16, false, "a standby that can't decode", check.StandbyUnsupported)
 	reached := f.primary != nil && f.primary.login == nil
@@ -208,7 +209,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(f.InRecovery && told && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
 	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
 	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
-	if s := f.Slot; s != nil && (o.start == nil || stateOf(o.start) == "55006") { // or it is being read
+	if s := f.Slot; s != nil && (o.start == nil || stateOf(o.start) == "55006" || stateOf(o.start) == "42601") { // or it is being read, or behind a pooler
 		// Between what is near and what is far, both answers are good.
 		near := s.SafeWALSize != nil && *s.SafeWALSize < 4<<30
 		add(near, near && *s.SafeWALSize > 48<<20, "the limit on the slot's WAL is near", check.SlotAtRisk)
@@ -251,6 +252,8 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 	switch {
 	case t.nameless:
 		add("deletes come without the key", identityNotPublished)
+	case isMissing(o.facts.Publication, "delete"):
+		all = append(all, trouble{what: "table " + t.tag + ": updates may come without the key", codes: []check.Code{identityNotPublished}, table: t.tag, optional: true})
 	case o.login != nil, o.start != nil:
 		all = append(all, trouble{what: "table " + t.tag + ": deletes could not be seen", codes: []check.Code{identityNotPublished}, table: t.tag, optional: true})
 	}

@@ -72,6 +72,10 @@ func (s scene) make(ctx context.Context, l *lease, major int) (*world, error) {
 	if err := l.certify(ctx, w.plan.certificate); err != nil {
 		return w, err
 	}
+	// The lines of the scene before could keep a standby from its primary.
+	if err := l.setHBA(ctx, []string{standardLine}); err != nil {
+		return w, err
+	}
 	for _, st := range w.plan.all() {
 		if st.phase > pendingPhase && w.plan.pending && w.pendingRows == nil {
 			if err := w.makePending(ctx); err != nil {
