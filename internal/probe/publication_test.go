@@ -12,6 +12,16 @@ func publicationFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.PublicationNotFound: {check.Publication, check.Failed, []state{
 			{cause: "never created", fix: sql, setup: afterSQL("DROP PUBLICATION %[1]s")},
+			{cause: "the database's encoding lacks a character of its name", fix: advice, setup: func(t *testing.T) *source {
+				s := newSource(t, shared)
+				s.dropSlot()
+				s.admin("ALTER DATABASE " + s.database() + " RENAME TO " + identifier(s.target.Endpoint.Database+" first"))
+				s.admin("CREATE DATABASE " + s.database() + " ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+				s.exec(`CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO ` + s.role() + `; CREATE PUBLICATION u FOR TABLE t`)
+				s.exec(s.createSlot())
+				s.target.Slot.PublicationName = "\u5b57"
+				return s
+			}, repair: func(s *source) { s.target.Slot.PublicationName = "u" }},
 			{cause: "it is in another database", fix: sql, setup: sourceWith(func(s *source) {
 				s.exec("DROP PUBLICATION " + s.publication())
 				other := newSource(s.t, s.server)

@@ -7,7 +7,9 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/headgate/headgate/internal/probe/facts"
@@ -96,6 +98,9 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 	case err == nil:
 	case p == facts.PartIdentity && s.identify():
 		return nil
+	case p == facts.PartPublication && s.unencodable(err):
+		s.host.Evidence.Facts.Publication = &facts.Lookup[facts.Publication]{Unencodable: true}
+		return nil
 	case p == facts.PartServer && s.kind == facts.WALSender && !s.conn.IsClosed() && s.askAlone(p, walSenderSQL()) == nil:
 		return nil
 	}
@@ -113,6 +118,14 @@ func (s *Session) askAlone(p facts.Part, sql string) error {
 		return err
 	}
 	return s.askFor(t, []facts.Part{p})
+}
+
+// unencodable reports whether err means that the encoding of the database lacks a
+// character of the publication's name, so that there can be none of that name.
+func (s *Session) unencodable(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == pgerrcode.UntranslatableCharacter &&
+		strings.ContainsFunc(s.host.Slot.PublicationName, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // identify asks for the system identifier by the command for walsenders, for which no

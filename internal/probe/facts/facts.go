@@ -119,6 +119,8 @@ type Lookup[T any] struct {
 	// Near has the first names of other objects, those of the same letters before the
 	// others. It is empty if the object was found.
 	Near []string `json:"near"`
+	// Unencodable is true if the database's encoding lacks a character of the name.
+	Unencodable bool `json:"-"`
 }
 
 // Server is the server, and the role on it.

@@ -48,6 +48,10 @@ func judgePublication(s subject) []check.Entry {
 // make this one.
 func publicationMissingFinding(s subject, name string) check.Entry {
 	absent := "publication " + name + " does not exist in this database"
+	if s.Facts.Publication.Unencodable {
+		return check.Fail(check.Publication, check.PublicationNotFound, absent+", whose encoding lacks a character of the name",
+			"send as publication_name the name of a publication that exists there")
+	}
 	if near := nearPublication(s); near != "" {
 		return check.Fail(check.Publication, check.PublicationNotFound, absent+", but "+quote.Identifier(near)+" does",
 			`send "publication_name": `+quote.JSON(near))
