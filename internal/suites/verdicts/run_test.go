@@ -77,7 +77,7 @@ type trial struct {
 	o       *outcome
 	before  snapshot
 	first   *observation
-	applied []check.Entry // whose fix was run last
+	applied []check.Entry   // whose fix was run last
 	ran     map[string]bool // the findings whose fix was run
 }
 
