@@ -196,7 +196,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(w.plan.major < oldestMajor, false, "a version that is not supported", check.UnsupportedServerVersion)
 	add(f.Settings["wal_level"] != "logical", false, "wal_level is "+f.Settings["wal_level"], check.WALLevelNotLogical)
 	add(!w.target.Endpoint.SSL && f.Settings["ssl"] == "on", false, "TLS is on and not used", check.TLSNotUsed, check.TLSRequired)
-	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
+	add(int64(f.Senders)+1 >= f.number("max_wal_senders"), o.login != nil || w.pooler != nil, "no walsender is left beside the consumer's", check.WALSendersLow, check.NoWALSenderAvailable)
 	// A slot that can't be used needs another one in its place.
 	add(int64(f.Slots) >= f.number("max_replication_slots"), f.Slot != nil, "no slot is left to make", check.NoSlotAvailable)
 	add(f.Role != nil && !f.Role.Replication && !f.Role.Superuser && o.login != nil, true, "the role lacks REPLICATION", check.ReplicationNotPermitted)
