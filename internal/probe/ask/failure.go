@@ -3,7 +3,6 @@ package ask
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -22,13 +21,19 @@ import (
 var (
 	// errFlood ends the reads of a session in which the server sends too much.
 	errFlood = errors.New("read from server: too much data")
-	// errUnread is the error of a deadline that passed when an answer had arrived.
-	errUnread = fmt.Errorf("read from server too late: %w", os.ErrDeadlineExceeded)
 	// errPanic is returned where pgconn panicked because of what the server sent.
 	errPanic = errors.New("read answer: messages in an impossible order")
 	// errShape is returned for an answer that the statement can't have.
 	errShape = errors.New("read answer: unexpected rows or columns")
 )
+
+// unreadError is the error of a deadline that passed when an answer had arrived.
+type unreadError struct{}
+
+func (unreadError) Error() string { return "read from server: too late" }
+
+// Unwrap returns the error of a deadline.
+func (unreadError) Unwrap() error { return os.ErrDeadlineExceeded }
 
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -48,7 +53,7 @@ func isClosed(err error) bool {
 // the server had sent anything before.
 func connectionFailure(err error, spoke bool) *facts.Failure {
 	switch {
-	case errors.Is(err, errUnread):
+	case errors.Is(err, unreadError{}):
 		return &facts.Failure{Kind: facts.OutOfTime}
 	case isTimeout(err) && !spoke:
 		return &facts.Failure{Kind: facts.NeverAnswered}

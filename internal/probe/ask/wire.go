@@ -48,7 +48,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p[:min(len(p), w.left)])
 	w.left -= n
 	if errors.Is(err, os.ErrDeadlineExceeded) && w.unread() {
-		err = errUnread
+		err = unreadError{}
 	}
 	return n, err
 }

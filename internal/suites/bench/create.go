@@ -19,7 +19,9 @@ import (
 func (s *scene) event(n *network) ([]byte, error) {
 	s.creates++
 	payload := maps.Clone(s.payload)
-	payload["name"], payload["port"] = "orders-"+strconv.Itoa(s.creates), n.postgres.Port()
+	number := strconv.Itoa(s.creates)
+	payload["name"], payload["port"] = "orders-"+number, n.postgres.Port()
+	payload["replication_slots"] = []any{map[string]any{"publication_name": s.source.Publication, "slot_name": s.source.Slot + "_" + number}}
 	body, err := json.Marshal(payload)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ import (
 )
 
 const (
+	// maxCreates is at least the number of all creates of a run.
+	maxCreates = 200
+
 	account  = "bench"
 	programs = "internal/suites/bench/"
 )
@@ -43,7 +46,7 @@ type scene struct {
 // onScene builds the programs, starts the servers, calls do, and stops the
 // servers.
 func onScene(ctx context.Context, do func(*scene) error) (err error) {
-	machine, err := deployment.Open(ctx, pgserver.Options{}, programs+naive, programs+hello, programs+floor)
+	machine, err := deployment.Open(ctx, pgserver.Options{Settings: map[string]string{"max_replication_slots": strconv.Itoa(2 * maxCreates)}}, programs+naive, programs+hello, programs+floor)
 	if err != nil {
 		return err
 	}
@@ -65,6 +68,11 @@ func onScene(ctx context.Context, do func(*scene) error) (err error) {
 	}
 	if err := machine.Postgres.CreateSource(ctx, s.source); err != nil {
 		return err
+	}
+	// A slot for each create: one that other databases have too takes more calls.
+	slots := fmt.Sprintf("SELECT pg_create_logical_replication_slot('orders_slot_' || i, 'pgoutput') FROM generate_series(1, %d) i", maxCreates)
+	if _, err := machine.Postgres.Exec(ctx, s.source.Database, slots); err != nil {
+		return fmt.Errorf("create slots: %w", err)
 	}
 	s.payload = machine.Payload("", s.source)
 	return s.connect(do)
@@ -179,7 +187,8 @@ func (t traffic) minus(earlier traffic) traffic {
 // naive one has no setting of its own. It needs a Stop.
 func (s *scene) start(ctx context.Context, program string, n *network) (*runtimeapi.Function, error) {
 	url := func(l *link.Link) string { return "https://127.0.0.1:" + strconv.Itoa(l.Port()) }
-	env := append(s.Env(url(n.dynamo)), "AWS_ENDPOINT_URL_DYNAMODB="+url(n.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER="+url(n.secrets))
+	env := append(s.Env(url(n.dynamo)), "AWS_ENDPOINT_URL_DYNAMODB="+url(n.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER="+url(n.secrets),
+		"CHECK_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/checks", "DEAD_LETTER_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/dead")
 	if program != naive {
 		env = append(env, "GOMAXPROCS=1")
 	}
