@@ -46,7 +46,7 @@ func (m *Machine) NewStack(ctx context.Context) (*Stack, error) {
 	if _, err := bus.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &s.Table}); err != nil {
 		return nil, fmt.Errorf("create event bus: %w", err)
 	}
-	queue, err := sqs.NewFromConfig(m.AWS.Config()).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.Table})
+	queue, err := sqs.NewFromConfig(m.AWS.Config()).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(s.Table + "-dead-letters")})
 	if err != nil {
 		return nil, fmt.Errorf("create queue: %w", err)
 	}
