@@ -15,7 +15,7 @@ import (
 
 func TestProbe_FewerWALSendersThanChecks(t *testing.T) {
 	t.Parallel()
-	const walSenders, checks = 10, 30
+	const walSenders, checks = 10, 16
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_senders": strconv.Itoa(walSenders)}})
 	s := newSource(t, server)
 	var all sync.WaitGroup

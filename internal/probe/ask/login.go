@@ -60,7 +60,7 @@ func (h *Host) Open(ctx context.Context) *Session {
 func (h *Host) openFirst(ctx context.Context) (*Session, *rejection) {
 	const (
 		patience = time.Second
-		interval = 100 * time.Millisecond
+		interval = 50 * time.Millisecond
 	)
 	end := time.Now().Add(patience)
 	for {
