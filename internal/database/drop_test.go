@@ -190,3 +190,23 @@ func TestUpdate_Making(t *testing.T) {
 		f.wantNothingLeft()
 	})
 }
+
+func TestTestConnection_Source(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	first := f.create(base())
+	f.prober.source = "7000"
+	for range 2 {
+		if _, err := f.service.TestConnection(t.Context(), "acme", first.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := f.service.Get(t.Context(), "acme", first.ID)
+	if err != nil || stored.Source.SystemIdentifier != "7000" || stored.Version != first.Version+1 {
+		t.Errorf("version %d on %q, error %v", stored.Version, stored.Source.SystemIdentifier, err)
+	}
+	second := f.create(with(base(), "name", "second"))
+	if !slices.ContainsFunc(second.Warnings, func(w check.Warning) bool { return w.Code == check.SlotShared }) {
+		t.Errorf("warnings %v", second.Warnings)
+	}
+}

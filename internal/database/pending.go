@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -73,6 +74,21 @@ func (s *Service) Undo(ctx context.Context, p Pending) (Undone, error) {
 		return undone, err
 	}
 	return undone, s.Catalog.RemovePending(ctx, p)
+}
+
+// Recover undoes the requests that began before a time and were interrupted, and discards
+// their secrets. It is for a store without a sweep. What can't be dropped is logged.
+func (s *Service) Recover(ctx context.Context, before time.Time) error {
+	pending, err := s.Catalog.AllPending(ctx)
+	if err != nil {
+		return fmt.Errorf("list interrupted requests: %w", err)
+	}
+	for _, p := range pending {
+		if p.CreatedAt.Before(before) {
+			s.undo(ctx, p)
+		}
+	}
+	return nil
 }
 
 // undoAll is Undo, and discards the secret before it removes the item.

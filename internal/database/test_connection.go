@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -22,7 +23,33 @@ func (s *Service) TestConnection(ctx context.Context, account, ref string) (chec
 		return report, err
 	}
 	x := s.Prober.Probe(ctx, t)
+	s.noteSource(ctx, d, x.Source)
 	return x.Report, x.busy()
+}
+
+// noteSource records the server of a database that was registered when it was not
+// known, or that has moved to another server, so that its slot is known. It is not worth
+// failing a request: the next one tries again.
+func (s *Service) noteSource(ctx context.Context, d Database, source Source) {
+	if source == (Source{}) || source == d.Source {
+		return
+	}
+	next := d
+	var err error
+	if next.Change, err = newID(); err != nil {
+		return
+	}
+	next.Source, next.Version, next.UpdatedAt = source, d.Version+1, s.Now().UTC()
+	note := func(ctx context.Context) error {
+		err := s.writeSharing(ctx, &next, func(options ...WriteOption) error {
+			return s.Catalog.Update(ctx, d, next, options...)
+		}, nil)
+		if errors.Is(err, ErrVersionConflict) || errors.Is(err, ErrSlotHeld) {
+			return nil // the other request knows the server, or the next check does
+		}
+		return err
+	}
+	s.cleanup(ctx, "the server of a database is not recorded", note, "database", d.ID)
 }
 
 // passwordUnavailable returns the report of a target that was not dialled

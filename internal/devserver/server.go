@@ -20,6 +20,11 @@ import (
 )
 
 const (
+	// recoverInterval is the pause between two searches for interrupted requests, and
+	// recoverAge the age that those have.
+	recoverInterval = 10 * time.Minute
+	recoverAge      = 2 * database.Budget
+
 	idleTimeout     = time.Minute
 	shutdownTimeout = 5 * time.Second
 
@@ -38,6 +43,10 @@ type Server struct {
 	done     chan error
 	// stopChecks ends the checks of registered databases and waits for their end.
 	stopChecks func()
+	// stop ends the search for interrupted requests, and recovered is closed when it has
+	// ended.
+	stop      context.CancelFunc
+	recovered chan struct{}
 }
 
 // Start opens the data file and serves on c.Address until Close. Where another
@@ -55,7 +64,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		}
 		return nil, err
 	}
-	s := &Server{store: store, listener: listener, done: make(chan error, 1)}
+	s := &Server{store: store, listener: listener, done: make(chan error, 1), recovered: make(chan struct{})}
 	service := newService(c, store, log)
 	s.http = &http.Server{
 		Handler:        &hostCheck{next: newHandler(c, service, log), address: s.address(), log: log},
@@ -65,6 +74,12 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() {
+		defer close(s.recovered)
+		recoverRequests(ctx, service, log)
+	}()
 	go func() { s.done <- s.http.Serve(listener) }()
 	s.stopChecks = startChecks(c, service, log)
 	return s, nil
@@ -81,6 +96,24 @@ func startChecks(c Config, service *database.Service, log *slog.Logger) (stop fu
 	return func() {
 		cancel()
 		running.Wait()
+	}
+}
+
+// recoverRequests undoes what interrupted requests have made on targets: at the start,
+// when nobody else has the file, all of them, and later those that take too long.
+func recoverRequests(ctx context.Context, service *database.Service, log *slog.Logger) {
+	before := time.Now()
+	for ticker := time.NewTicker(recoverInterval); ; {
+		if err := service.Recover(ctx, before); err != nil && ctx.Err() == nil {
+			log.Error("interrupted requests are not undone", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			ticker.Stop()
+			return
+		case now := <-ticker.C:
+			before = now.Add(-recoverAge)
+		}
 	}
 }
 
@@ -143,6 +176,8 @@ func (s *Server) URL() string {
 // Close waits up to 5 seconds for requests in progress, then ends the server and
 // closes the data file.
 func (s *Server) Close() error {
+	s.stop()
+	<-s.recovered
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	s.stopChecks()

@@ -112,8 +112,14 @@ const localKey = "local-key"
 
 func newServer(t *testing.T) *server {
 	t.Helper()
+	return newServerOn(t, filepath.Join(t.TempDir(), "headgate.db"))
+}
+
+// newServerOn returns a development server with that data file.
+func newServerOn(t *testing.T, path string) *server {
+	t.Helper()
 	config, err := devserver.Load(deployment.Lookup([]string{
-		"PORT=0", "DATA_FILE=" + filepath.Join(t.TempDir(), "headgate.db"), "API_KEY=" + localKey,
+		"PORT=0", "DATA_FILE=" + path, "API_KEY=" + localKey,
 	}))
 	if err != nil {
 		t.Fatal(err)
