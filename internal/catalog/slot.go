@@ -213,7 +213,7 @@ func (c *Catalog) HoldSlot(ctx context.Context, h database.SlotHold) error {
 	}
 	err := write(ctx, c.client.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName: &c.table, Key: slotItemKey(h.Key),
-		ConditionExpression:       aws.String("#holder = :holder OR " + users + " AND " + notHeld),
+		ConditionExpression:       aws.String(users + " AND (#holder = :holder OR " + notHeld + ")"),
 		UpdateExpression:          aws.String("SET #holder = :holder, #held_until = :until"),
 		ExpressionAttributeNames:  map[string]string{"#users": attrUsers, "#holder": attrHolder, "#held_until": attrHeldUntil},
 		ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -222,7 +222,11 @@ func (c *Catalog) HoldSlot(ctx context.Context, h database.SlotHold) error {
 		return nil
 	}
 	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return item(failed.Item).slotError(h.Since)
+		existing := item(failed.Item)
+		if existing.text(attrHolder) == h.Holder {
+			return &database.SlotSharedError{Users: existing.slotUsers()}
+		}
+		return existing.slotError(h.Since)
 	}
 	// The hold lapses, so an ambiguous outcome is safe.
 	return awsretry.DomainError(err, fmt.Errorf("hold slot: %w", err), apierror.Unavailable)

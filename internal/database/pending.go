@@ -165,10 +165,8 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 	if key == "" {
 		return release, nil, nil
 	}
-	hold := SlotHold{Key: key, Expected: own, Since: s.Now().UTC()}
-	if hold.Holder, err = newID(); err != nil {
-		return release, nil, err
-	}
+	// A repeated request is the same holder, so that it need not wait after a crash.
+	hold := SlotHold{Key: key, Holder: d.ID, Expected: own, Since: s.Now().UTC()}
 	const maxAttempts = 3
 	for range maxAttempts {
 		err = s.Catalog.HoldSlot(ctx, hold)

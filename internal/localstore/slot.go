@@ -89,13 +89,11 @@ func (c *Catalog) HoldSlot(ctx context.Context, h database.SlotHold) error {
 		if err != nil {
 			return err
 		}
-		if s.Holder != h.Holder {
-			if s.held(h.Since) {
-				return database.ErrSlotHeld
-			}
-			if !sameUsers(s.Users, h.Expected) {
-				return &database.SlotSharedError{Users: s.Users}
-			}
+		if s.Holder != h.Holder && s.held(h.Since) {
+			return database.ErrSlotHeld
+		}
+		if !sameUsers(s.Users, h.Expected) {
+			return &database.SlotSharedError{Users: s.Users}
 		}
 		s.Holder, s.HeldUntil = h.Holder, h.Until()
 		return s.store(tx, h.Key)
