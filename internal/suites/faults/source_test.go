@@ -26,7 +26,9 @@ func newSource() error {
 		return err
 	}
 	_, err := machine.Postgres.Exec(ctx, source.Database, fmt.Sprintf(
-		"CREATE ROLE %[1]s LOGIN REPLICATION PASSWORD '%[2]s'; GRANT SELECT ON %[3]s TO %[1]s", secondUser, secondSecret, pgserver.SourceTable))
+		"CREATE ROLE %[1]s LOGIN REPLICATION PASSWORD '%[2]s'; GRANT SELECT ON %[3]s TO %[1]s; "+
+			"GRANT CREATE ON DATABASE %[4]s TO %[5]s; CREATE TABLE made(id int PRIMARY KEY); ALTER TABLE made OWNER TO %[5]s",
+		secondUser, secondSecret, pgserver.SourceTable, source.Database, source.Username))
 	return err
 }
 
