@@ -163,7 +163,10 @@ func (s *Service) probeHealth(ctx context.Context, previous HealthRecord, d Data
 	if err != nil {
 		return nil, SlotState{}, err
 	}
-	report, slot := s.HealthProber.CheckHealth(ctx, t, s.HealthLimits.after(previous.Health.Checks.Codes()))
+	report, slot, err := s.HealthProber.CheckHealth(ctx, t, s.HealthLimits.after(previous.Health.Checks.Codes()))
+	if err != nil {
+		return nil, SlotState{}, fmt.Errorf("check database %s: %w", d.ID, err)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, SlotState{}, apierror.New(apierror.Unavailable, "the check ran out of time", err)
 	}

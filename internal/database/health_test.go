@@ -18,14 +18,15 @@ type healthProber struct {
 	slot   database.SlotState
 	limits []database.HealthLimits
 	during func()
+	err    error
 }
 
-func (p *healthProber) CheckHealth(_ context.Context, _ database.Target, l database.HealthLimits) (check.Report, database.SlotState) {
+func (p *healthProber) CheckHealth(_ context.Context, _ database.Target, l database.HealthLimits) (check.Report, database.SlotState, error) {
 	p.limits = append(p.limits, l)
 	if p.during != nil {
 		p.during()
 	}
-	return append(check.Report{{Name: check.Address, Status: check.Passed}}, p.report...), p.slot
+	return append(check.Report{{Name: check.Address, Status: check.Passed}}, p.report...), p.slot, p.err
 }
 
 // watched is a fixture with a registered database that is checked by a prober.
@@ -225,6 +226,15 @@ func TestService_CheckHealthRaces(t *testing.T) {
 		}
 		if _, err := w.store.Catalog().Health(t.Context(), "acme", w.database.ID); apierror.KindOf(err) != apierror.NotFound {
 			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a check for which this process was too busy is none", func(t *testing.T) {
+		t.Parallel()
+		w := newWatched(t)
+		w.health.err = apierror.New(apierror.Unavailable, "busy", nil)
+		got := w.service.CheckHealth(t.Context(), []database.Ref{{Account: "acme", DatabaseID: w.database.ID}})
+		if apierror.KindOf(got[0].Err) != apierror.Unavailable || got[0].Changed || w.known().Status != "unknown" {
+			t.Errorf("checked %+v, known %+v", got, w.known())
 		}
 	})
 	t.Run("of two checks at once one makes the change", func(t *testing.T) {

@@ -73,8 +73,9 @@ type Maker interface {
 // within 10 seconds, and early if ctx does.
 type HealthProber interface {
 	// CheckHealth runs the checks that an ordinary session can decide: it takes no
-	// walsender and reads no changes. The size of the retained WAL is judged by l.
-	CheckHealth(ctx context.Context, t Target, l HealthLimits) (check.Report, SlotState)
+	// walsender and reads no changes. The size of the retained WAL is judged by l. The
+	// error's kind is Unavailable if this process was too busy to look.
+	CheckHealth(ctx context.Context, t Target, l HealthLimits) (check.Report, SlotState, error)
 }
 
 // Catalog stores databases without their passwords. Every read is consistent.

@@ -15,10 +15,10 @@ import (
 // lost is a health prober that finds a lost slot.
 type lost struct{ complete }
 
-func (l *lost) CheckHealth(ctx context.Context, t database.Target, _ database.HealthLimits) (check.Report, database.SlotState) {
+func (l *lost) CheckHealth(ctx context.Context, t database.Target, _ database.HealthLimits) (check.Report, database.SlotState, error) {
 	l.findings = check.Report{check.Fail(check.ReplicationSlot, check.SlotInvalidated, "the slot is lost", "make it anew")}
 	active, status, retained, lsn := false, "lost", int64(5<<30), "0/1F"
-	return l.Probe(ctx, t).Report, database.SlotState{Active: &active, WALStatus: &status, RetainedBytes: &retained, ConfirmedFlushLSN: &lsn}
+	return l.Probe(ctx, t).Report, database.SlotState{Active: &active, WALStatus: &status, RetainedBytes: &retained, ConfirmedFlushLSN: &lsn}, nil
 }
 
 func TestHandle_Health(t *testing.T) {

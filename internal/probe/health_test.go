@@ -20,7 +20,10 @@ var _ database.HealthProber = (*probe.Prober)(nil)
 // health returns the report and the slot's state for the source.
 func (s *source) health(l database.HealthLimits) (check.Report, database.SlotState) {
 	s.t.Helper()
-	report, slot := prober(s.t).CheckHealth(s.t.Context(), s.target, l)
+	report, slot, err := prober(s.t).CheckHealth(s.t.Context(), s.target, l)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	wantDisplayable(s.t, report)
 	return report, slot
 }

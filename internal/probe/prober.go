@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/egress"
@@ -40,12 +41,16 @@ func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examinat
 // CheckHealth checks a registered target by an ordinary session. It is one connection,
 // with nothing asked for after the first flight of statements: TLS, the login and the
 // answers take four round trips, besides TCP's and the request for TLS.
-func (p *Prober) CheckHealth(ctx context.Context, t database.Target, l database.HealthLimits) (check.Report, database.SlotState) {
+func (p *Prober) CheckHealth(ctx context.Context, t database.Target, l database.HealthLimits) (check.Report, database.SlotState, error) {
 	target, primary := p.ask(ctx, t, ask.Request{
 		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot,
 		Session: facts.Ordinary, Parts: facts.HealthParts(), OneFlight: true,
 	})
-	return judge.Health(t, target, primary, l)
+	if target.OutOfTime() || primary != nil && primary.OutOfTime() {
+		return nil, database.SlotState{}, apierror.New(apierror.Unavailable, "this process was too busy to check the target", nil)
+	}
+	report, slot := judge.Health(t, target, primary, l)
+	return report, slot, nil
 }
 
 // ask returns the evidence about t and about its primary, nil if it has none.
