@@ -112,7 +112,7 @@ func TestFunctions_LinkedClients(t *testing.T) {
 		"publish-changes":    {dynamoDB, eventBridge, sqs},
 		"check-database":     {dynamoDB, secretsManager, postgres}, "schedule-checks": {dynamoDB, sqs},
 		"get-database": {dynamoDB, secretsManager}, "list-databases": {dynamoDB, secretsManager},
-		"delete-database": {dynamoDB, secretsManager}, "sweep-secrets": {dynamoDB, secretsManager},
+		"delete-database": {dynamoDB, secretsManager, postgres}, "sweep-secrets": {dynamoDB, secretsManager, postgres},
 		"authorize-request": {dynamoDB}, "create-api-key": {dynamoDB}, "list-api-keys": {dynamoDB}, "revoke-api-key": {dynamoDB},
 		"describe-api": nil, "not-found": nil,
 	}
