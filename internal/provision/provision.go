@@ -130,7 +130,8 @@ func final(e *apierror.Error) bool {
 // without a change on it.
 func transient(c check.Code) bool {
 	switch c {
-	case check.ServerUnavailable, check.TooManyConnections, check.NoWALSenderAvailable, check.ConnectionLost:
+	case check.ServerUnavailable, check.TooManyConnections, check.NoWALSenderAvailable, check.ConnectionLost,
+		check.SlotCreateBlocked:
 		return true
 	}
 	return false
