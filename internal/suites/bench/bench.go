@@ -72,7 +72,7 @@ func (s *scene) measure(ctx context.Context, out io.Writer) error {
 	rows = append(rows, Row{"binary of create-database", "MiB", mebibytes(binary.Size()), 12})
 	rows = append(rows, cold.memoryRow())
 	rows = append(rows, inside.rows()...)
-	rows = append(rows, peer.row(warm), loaded.row())
+	rows = append(rows, peer.row(), loaded.row())
 
 	p := &printer{out: out}
 	p.printf("%s on %d cores, %s/%s, PostgreSQL %s%s\n\n",

@@ -15,8 +15,9 @@ import (
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// event returns the event of a create of a new database over a network.
-func (s *scene) event(n *network) ([]byte, error) {
+// event returns the event of a create of a new database over a network. target is the
+// path with the query.
+func (s *scene) event(n *network, target string) ([]byte, error) {
 	s.creates++
 	payload := maps.Clone(s.payload)
 	number := strconv.Itoa(s.creates)
@@ -26,7 +27,7 @@ func (s *scene) event(n *network) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, e, err := gateway.Event(gateway.Request{Account: account, Method: http.MethodPost, Target: gateway.Collection, Body: body})
+	_, e, err := gateway.Event(gateway.Request{Account: account, Method: http.MethodPost, Target: target, Body: body})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,16 @@ func (s *scene) event(n *network) ([]byte, error) {
 // create sends one create to a running function and returns its duration. A
 // response other than 201 is an error.
 func (s *scene) create(ctx context.Context, f *runtimeapi.Function, n *network) (time.Duration, error) {
-	event, err := s.event(n)
+	return s.send(ctx, f, n, gateway.Collection, http.StatusCreated)
+}
+
+// dryRun is create without what it keeps.
+func (s *scene) dryRun(ctx context.Context, f *runtimeapi.Function, n *network) (time.Duration, error) {
+	return s.send(ctx, f, n, gateway.Collection+"?dry_run=true", http.StatusOK)
+}
+
+func (s *scene) send(ctx context.Context, f *runtimeapi.Function, n *network, target string, status int) (time.Duration, error) {
+	event, err := s.event(n, target)
 	if err != nil {
 		return 0, fmt.Errorf("encode event of a create: %w", err)
 	}
@@ -51,7 +61,7 @@ func (s *scene) create(ctx context.Context, f *runtimeapi.Function, n *network) 
 	if err := json.Unmarshal(result.Payload, &response); err != nil {
 		return 0, fmt.Errorf("decode response of a create: %w", err)
 	}
-	if response.StatusCode != http.StatusCreated {
+	if response.StatusCode != status {
 		return 0, fmt.Errorf("create: status %d: %s", response.StatusCode, response.Body)
 	}
 	return result.Duration, nil
