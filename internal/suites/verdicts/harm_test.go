@@ -19,7 +19,7 @@ func (w *world) harmless() map[string]string {
 		"slot": `SELECT slot_name, concat_ws(' ', plugin, database, slot_type, confirmed_flush_lsn, to_jsonb(pg_replication_slots) ->> 'wal_status' = 'lost') FROM pg_replication_slots WHERE slot_name <> ` + slot +
 			` OR plugin IS DISTINCT FROM 'pgoutput' OR database IS DISTINCT FROM ` + literal(w.names.database),
 		"publication":         `SELECT pubname, concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_publication WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
-		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || tablename, '' FROM pg_publication_tables WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
+		"publication's table": `SELECT pubname || ' ' || schemaname || '.' || translate(tablename, E'\n', ' '), '' FROM pg_publication_tables WHERE pubname <> ` + literal(w.target.Slot.PublicationName),
 		"grant": `SELECT c.oid::regclass || ' ' || coalesce(r.rolname, 'public') || ' ' || a.privilege_type,
 CASE WHEN EXISTS (SELECT FROM pg_publication_tables pt WHERE pubname = ` + literal(w.target.Slot.PublicationName) + ` 
   AND (to_regclass(format('%I.%I', schemaname, tablename)) = c.oid OR to_regclass(format('%I.%I', schemaname, tablename)) IN (SELECT relid FROM ` + ancestors + `))) THEN 'published' END
