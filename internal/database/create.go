@@ -68,13 +68,19 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 	if err := s.takeOver(work, p.Target.Creation, c); err != nil {
 		return Database{}, err
 	}
+	var held error
 	for {
 		d, err := s.registerOnce(ctx, work, account, p, c)
-		if !errors.Is(err, ErrSlotHeld) || apierror.KindOf(err) == apierror.UnknownOutcome {
+		switch {
+		case errors.Is(err, ErrSlotHeld) && apierror.KindOf(err) != apierror.UnknownOutcome:
+			held = err
+		case held != nil && work.Err() != nil && apierror.KindOf(err) == apierror.Unavailable:
+			return Database{}, slotHeld(held)
+		default:
 			return d, err
 		}
 		if !pause(work) {
-			return Database{}, apierror.New(apierror.Unavailable, "another request is dropping the replication slot", err)
+			return Database{}, slotHeld(held)
 		}
 	}
 }

@@ -46,6 +46,13 @@ func requestInProgress() *apierror.Error {
 	}
 }
 
+// slotHeld is no 503: a caller can hold a slot of its own, and nothing of ours is away.
+func slotHeld(cause error) *apierror.Error {
+	e := apierror.New(apierror.Conflict, "another request is dropping the replication slot: repeat the request in half a minute", cause)
+	e.Code = apierror.RequestInProgress
+	return e
+}
+
 func keyReused() *apierror.Error {
 	return &apierror.Error{
 		Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused,

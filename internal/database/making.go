@@ -129,13 +129,17 @@ func (s *Service) examineMade(ctx context.Context, t Target, before Examination,
 	}
 	t.Creation = Creation{} // what was made must pass
 	after := s.Prober.Probe(ctx, t)
-	if err := ctx.Err(); err != nil {
-		return after, outOfTime(err)
-	}
 	if err := after.busy(); err != nil {
 		return after, err
 	}
-	return after, after.refusal()
+	// A target that takes all of the time is refused for that: it is no failure of ours.
+	if err := after.refusal(); err != nil {
+		return after, err
+	}
+	if err := ctx.Err(); err != nil {
+		return after, outOfTime(err)
+	}
+	return after, nil
 }
 
 // merged returns report with the entries of the checks that part has in their place.

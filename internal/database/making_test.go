@@ -329,7 +329,7 @@ func TestCreate_HeldSlot(t *testing.T) {
 	t.Run("a create waits until its time is up, and keeps nothing", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second+800*time.Millisecond)
 		defer cancel()
-		if _, err := f.service.Create(ctx, "acme", f.payload(base()), ""); apierror.KindOf(err) != apierror.Unavailable {
+		if _, err := f.service.Create(ctx, "acme", f.payload(base()), ""); code(err) != apierror.RequestInProgress {
 			t.Errorf("error %v", err)
 		}
 		if n := len(f.prober.probed()); n < 2 {

@@ -91,6 +91,11 @@ func (s *Service) Recover(ctx context.Context, before time.Time) error {
 	return nil
 }
 
+// GiveUp removes the item of an interrupted request whatever is left on its target.
+func (s *Service) GiveUp(ctx context.Context, p Pending) error {
+	return s.Catalog.RemovePending(ctx, p)
+}
+
 // undoAll is Undo, and discards the secret before it removes the item.
 func (s *Service) undoAll(ctx context.Context, p Pending) error {
 	if _, err := s.dropPending(ctx, p, s.pendingPasswords); err != nil {
@@ -181,7 +186,7 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 		err = ErrSlotHeld // while the entries keep changing
 	}
 	if errors.Is(err, ErrSlotHeld) {
-		return release, nil, apierror.New(apierror.Unavailable, "another request is dropping the slot", err)
+		return release, nil, slotHeld(err)
 	}
 	if err != nil {
 		return release, nil, err

@@ -40,8 +40,12 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 		}
 		return Updated{Database: u.old, Passwords: u.passwords}, nil
 	}
+	var held error
 	for {
 		err := s.examineUpdate(work, &u, verify)
+		if held != nil && work.Err() != nil && apierror.KindOf(err) == apierror.Unavailable {
+			return Updated{}, slotHeld(held)
+		}
 		if err != nil {
 			return Updated{}, err
 		}
@@ -55,8 +59,8 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 		if !errors.Is(err, ErrSlotHeld) || apierror.KindOf(err) == apierror.UnknownOutcome {
 			return Updated{}, err
 		}
-		if !pause(work) {
-			return Updated{}, apierror.New(apierror.Unavailable, "another request is dropping the replication slot", err)
+		if held = err; !pause(work) {
+			return Updated{}, slotHeld(held)
 		}
 	}
 }

@@ -68,6 +68,8 @@ type Requests interface {
 	Interrupted(ctx context.Context) ([]database.Pending, error)
 	// Undo drops what a request has made, and removes its item.
 	Undo(ctx context.Context, p database.Pending) (database.Undone, error)
+	// GiveUp removes the item of a request whatever it has made.
+	GiveUp(ctx context.Context, p database.Pending) error
 }
 
 // Sweeper drops what interrupted requests have made on targets, and schedules the
@@ -100,11 +102,10 @@ func (r Report) attrs(more ...any) []any {
 	return append([]any{"seen", r.Seen, "orphans", r.Orphans, "scheduled", r.Scheduled, "slots_dropped", r.SlotsDropped}, more...)
 }
 
-// Sweep makes one sweep. What could not be dropped on a target is logged and makes the
-// sweep fail, after it has done the rest; its secret stays, for the next sweep. Sweep
-// schedules nothing unless it can list all secrets and
-// look up every database, or if there are too many orphans. It ends 2 seconds
-// before ctx, and logs its report, because nothing reads the response to a
+// Sweep makes one sweep. What a target does not let it drop is logged, and tried again
+// for a week; its secret stays as long. Sweep schedules nothing unless it can list all
+// secrets and look up every database, or if there are too many orphans. It ends 2
+// seconds before ctx, and logs its report, because nothing reads the response to a
 // schedule's event.
 func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	report, err := s.sweep(ctx)

@@ -255,6 +255,8 @@ func (c *counted) ScheduleDeletion(context.Context, string, string) error {
 	return nil
 }
 
+func (c *counted) GiveUp(context.Context, database.Pending) error { return nil }
+
 func (c *counted) Restore(context.Context, string, string) error {
 	c.deleted--
 	return nil

@@ -1,11 +1,15 @@
 package sweep_test
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/sweep"
@@ -82,14 +86,14 @@ func TestSweep_InterruptedRequest(t *testing.T) {
 			t.Errorf("report %+v, want %+v; dropped %v", got, want, b.target.dropped)
 		}
 	})
-	t.Run("what can't be dropped fails the sweep, and keeps its secret for the next one", func(t *testing.T) {
+	t.Run("what a target refuses to drop is logged, and keeps its secret for the next sweep", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
 		p, orphan := b.interrupted(), b.orphan()
 		b.target.findings = check.Report{check.Fail(check.ReplicationSlot, check.SlotActive, "it is in use", "")}
-		report, err := b.Sweep(storetest.Context(t))
-		if want := (sweep.Report{Seen: 2, Orphans: 1, Scheduled: 1}); err == nil || report != want || !b.scheduled(orphan) {
-			t.Errorf("report %+v, want %+v, error %v", report, want, err)
+		report := b.sweep()
+		if want := (sweep.Report{Seen: 2, Orphans: 1, Scheduled: 1}); report != want || !b.scheduled(orphan) {
+			t.Errorf("report %+v, want %+v", report, want)
 		}
 		for _, text := range []string{p.DatabaseID, p.Endpoint.Hostname, p.Slot.SlotName, "replication_slot_active"} {
 			if !strings.Contains(b.log.String(), text) {
@@ -99,6 +103,25 @@ func TestSweep_InterruptedRequest(t *testing.T) {
 		b.target.findings = nil
 		if got, want := b.sweep(), (sweep.Report{Seen: 1, Orphans: 1, Scheduled: 1, SlotsDropped: 1}); got != want || b.pending() != 0 {
 			t.Errorf("the next sweep reports %+v, want %+v", got, want)
+		}
+	})
+	t.Run("what a target refuses for a week is given up", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.interrupted()
+		b.target.findings = check.Report{check.Fail(check.ReplicationSlot, check.SlotActive, "it is in use", "")}
+		for _, step := range []struct {
+			age     time.Duration
+			pending int
+			want    sweep.Report
+		}{
+			{6 * 24 * time.Hour, 1, sweep.Report{Seen: 1}},
+			{8 * 24 * time.Hour, 0, sweep.Report{Seen: 1, Orphans: 1, Scheduled: 1}},
+		} {
+			b.Now = func() time.Time { return time.Now().Add(step.age) }
+			if got := b.sweep(); got != step.want || b.pending() != step.pending {
+				t.Errorf("after %v: report %+v, want %+v; %d items", step.age, got, step.want, b.pending())
+			}
 		}
 	})
 	t.Run("an update's database that was deleted lends its secret once more", func(t *testing.T) {
@@ -127,4 +150,41 @@ func TestSweep_InterruptedRequest(t *testing.T) {
 		}
 		b.wantLeft()
 	})
+}
+
+// many has the pending items of several accounts, and keeps whose were undone. Their
+// targets refuse.
+type many struct {
+	counted
+	pending []database.Pending
+	undone  []string
+}
+
+func (m *many) Interrupted(context.Context) ([]database.Pending, error) { return m.pending, nil }
+
+func (m *many) Undo(_ context.Context, p database.Pending) (database.Undone, error) {
+	m.undone = append(m.undone, p.Account)
+	return database.Undone{}, apierror.New(apierror.Invalid, "it is in use", nil)
+}
+
+// TestSafety_SweepOfManyRequests has an account whose targets refuse, with more requests
+// than the others, and names that a terminal could take for commands.
+func TestSafety_SweepOfManyRequests(t *testing.T) {
+	t.Parallel()
+	m := &many{}
+	for _, account := range []string{"a", "a", "a", "b", "c", "c"} {
+		p := database.Pending{Account: account, Slot: database.Slot{PublicationName: "x\u202ey\u2028z"}, CreatedAt: time.Now().Add(-time.Hour)}
+		m.pending = append(m.pending, p)
+	}
+	var log bytes.Buffer
+	s := sweep.Sweeper{Catalog: m, Vault: m, Requests: m, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	if _, err := s.Sweep(t.Context()); err != nil {
+		t.Errorf("error %v", err)
+	}
+	if got := strings.Join(m.undone, ""); got != "abcaca" {
+		t.Errorf("undone in the order %s, want abcaca", got)
+	}
+	if !strings.Contains(log.String(), `"publication":"x y z"`) {
+		t.Errorf("log %s", log.String())
+	}
 }
