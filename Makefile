@@ -178,7 +178,7 @@ test-debezium: ## a consumer from a registration: Debezium's engine, configured 
 .PHONY: template
 template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 	$(CFN_LINT) --append-rules cfn_lint_serverless.rules --template template.yaml
-	$(CFN_LINT) --template examples/cloudformation/*.yaml
+	$(CFN_LINT) --template examples/cloudformation/*.yaml examples/events/*.yaml
 	$(SAM) validate --lint
 	@# Without an account, and without asking the network. A template that it can't read is no failure to it.
 	set -o pipefail; $(CHECKOV) --file template.yaml --framework cloudformation --quiet --compact --skip-download \

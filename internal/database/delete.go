@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
@@ -71,6 +72,7 @@ func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (
 			return Deleted{ID: d.ID, Refused: refused}, err
 		}
 		deleted.Dropped = o.making().names()
+		slices.Reverse(deleted.Dropped) // the slot comes first
 		defer func() {
 			if deleted.ID == "" { // the delete removes the hold
 				release()

@@ -20,7 +20,7 @@ func TestDelete_Drop(t *testing.T) {
 	}{
 		"without options the target is not dialled": {database.DeleteOptions{}, nil, true},
 		"the slot": {database.DeleteOptions{DropSlot: true}, []string{"replication_slot"}, false},
-		"both":     {all, []string{"publication", "replication_slot"}, false},
+		"both":     {all, []string{"replication_slot", "publication"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

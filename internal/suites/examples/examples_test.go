@@ -4,6 +4,7 @@ package examples_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/devserver"
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/localrun"
@@ -129,6 +131,43 @@ func TestCurl(t *testing.T) {
 	t.Parallel()
 	out := run(t, "curl", start(t))
 	wantLines(t, out, "  replication_slot passed", registered, `Databases: \["curl-example"\]`, "Checked again: true", "Removed: true")
+}
+
+func TestOnRequest(t *testing.T) {
+	t.Parallel()
+	env := append(start(t), "TABLE="+pgserver.SourceTable)
+	value := deployment.Lookup(env)
+	for _, sql := range []string{
+		"SELECT pg_drop_replication_slot('" + value("SLOT") + "')",
+		"DROP PUBLICATION " + value("PUBLICATION"),
+		"GRANT CREATE ON DATABASE " + value("PGDATABASE") + " TO " + value("PGUSER"),
+		"ALTER TABLE " + pgserver.SourceTable + " OWNER TO " + value("PGUSER"),
+	} {
+		if _, err := postgres.Exec(t.Context(), value("PGDATABASE"), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := run(t, "on-request", env)
+	wantLines(t, out, `  passed: .*`+value("PUBLICATION")+`.*`, `Made: \["publication","replication_slot"\]`, `Dropped: \["replication_slot","publication"\]`)
+}
+
+// The entries are those of put-events, and the detail is one that provision-database takes.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(directory, "events", "entries.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []struct{ EventBusName, Source, DetailType, Detail string }
+	if err := json.Unmarshal(text, &entries); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		account, p, err := database.ParseEvent([]byte(e.Detail))
+		if err != nil || account == "" || !p.Target.Creation.Slot || e.DetailType != "Postgres Database Requested" || e.EventBusName == "" || e.Source == "" {
+			t.Errorf("entry %+v, error %v", e, err)
+		}
+	}
 }
 
 // The client is generated and compiled anew on each run.

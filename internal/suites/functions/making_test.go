@@ -148,7 +148,7 @@ func TestAPI_DropBoth(t *testing.T) {
 		c.call("POST", collection, payload, 201, nil)
 		var deleted struct{ Dropped []string }
 		c.call("DELETE", orders+"?drop_slot=true&drop_publication=true", nil, 200, &deleted)
-		if !slices.Equal(deleted.Dropped, []string{"publication", "replication_slot"}) {
+		if !slices.Equal(deleted.Dropped, []string{"replication_slot", "publication"}) {
 			t.Errorf("dropped %v", deleted.Dropped)
 		}
 		wantOnTarget(t, db, nil, nil)
