@@ -17,7 +17,8 @@ import (
 func fieldNames() []string {
 	return []string{
 		"name", "url", "hostname", "port", "database", "username", "password", "password_secret_arn", "ssl", "ssl_mode", "ssl_root_cert", "ipv6",
-		"annotations", "primary", "replication_slots", "publication_name", "slot_name", "status", "id", "use_local_tunnel", "pool_size", "warnings",
+		"annotations", "primary", "replication_slots", "publication_name", "slot_name", "status", "id",
+		"authentication", "create_if_not_exists", "publication", "tables", "schemas", "publish_via_partition_root", "created", "secret_arn", "health", "use_local_tunnel", "pool_size", "warnings",
 		"Name", "hostnam", "__proto__", "", "a\u202eb", "x\x00y", "\r\nX-Header: y", strings.Repeat("n", 10_000),
 	}
 }
@@ -78,6 +79,9 @@ func oddPayload(r *rand.Rand) string {
 		}
 		raw[name] = text
 	}
+	if r.IntN(4) == 0 {
+		raw["replication_slots"] = json.RawMessage(oddSlot(r))
+	}
 	for range 1 + r.IntN(3) {
 		raw[pick(r, fieldNames())] = json.RawMessage(oddJSON(r, 2))
 	}
@@ -87,6 +91,28 @@ func oddPayload(r *rand.Rand) string {
 	}
 	slices.Sort(members)
 	return "{" + strings.Join(members, ",") + "}" + pick(r, []string{"", "", "", " ", "{}", "x", "\x00"})
+}
+
+// oddSlot returns a slot to be made, with a publication whose lists are odd or long.
+func oddSlot(r *rand.Rand) string {
+	names := hostileNames(r, "/tmp/x", 80)
+	list := func(element func(name string) string) string {
+		elements := make([]string, pick(r, []int{0, 1, 2, 1000, 1001, 20_000}))
+		for i := range elements {
+			elements[i] = element(pick(r, names))
+		}
+		return "[" + strings.Join(elements, ",") + "]"
+	}
+	tables := list(func(name string) string {
+		return `{"schema":` + asJSON(name) + `,"name":` + asJSON(pick(r, names)) + `}`
+	})
+	return `[{"slot_name":"s","publication_name":` + asJSON(pick(r, names)) + `,"create_if_not_exists":` + pick(r, []string{"true", "false", "null", `"true"`, oddJSON(r, 3)}) +
+		`,"publication":` + pick(r, []string{
+		`{"create_if_not_exists":true,"tables":` + tables + `}`,
+		`{"create_if_not_exists":true,"schemas":` + list(asJSON) + `}`,
+		`{"create_if_not_exists":true,"tables":` + tables + `,"schemas":["s"]}`,
+		`{"tables":` + oddJSON(r, 3) + `}`, oddJSON(r, 2),
+	}) + `}]`
 }
 
 // oddEvent returns an event of the gateway with a request that no client would send.
@@ -112,10 +138,12 @@ func oddEvent(r *rand.Rand) events.APIGatewayProxyRequest {
 			{"account_id": account, "expires_at": -1.0},
 			{"account_id": account, "expires_at": []any{}},
 			{"account_id": account, "scopes": 7, "key_id": 7},
+			{"account_id": account, "scopes": ""},
+			{"account_id": account, "scopes": "read,\x00,WRITE,reveal "},
 		})
 	}
 	for range r.IntN(4) {
-		name := pick(r, []string{"dry_run", "show_sensitive", "verify", "limit", "cursor", "include", "dry_Run", "", "a\u202eb", "\r\n", strings.Repeat("q", 3000)})
+		name := pick(r, []string{"dry_run", "show_sensitive", "verify", "limit", "cursor", "include", "drop_slot", "drop_publication", "dry_Run", "", "a\u202eb", "\r\n", strings.Repeat("q", 3000)})
 		v := pick(r, []string{"true", "false", "", "1", "1001", "-1", "TRUE", "\x00", strings.Repeat("c", 5000), "AAAA", "\u2028"})
 		e.MultiValueQueryStringParameters[name] = append(e.MultiValueQueryStringParameters[name], v)
 		e.QueryStringParameters[name] = v

@@ -48,7 +48,7 @@ func newPlan(number int) plan {
 		p.attacks = append(p.attacks, a)
 		p.at = append(p.at, moment{stage: pick(r, a.at), number: pick(r, []int{1, 1, 2, 3, 4})})
 	}
-	all := []string{"dry run", "create", "update", "test_connection", "refresh_tables"}
+	all := []string{"dry run", "create", "make", "update", "test_connection", "refresh_tables", "drop"}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	p.operations = all[:2+r.IntN(2)]
 	return p
@@ -92,13 +92,18 @@ func TestServers_Honest(t *testing.T) {
 	t.Parallel()
 	o := newOracle(t, "a password")
 	s := newStack(t, loopback, "")
-	var all, lists atomic.Int64
+	var all, lists, made, dropped atomic.Int64
 	p := (&pretender{oracle: o, alter: func(m moment, honest [][]byte) reply {
 		if asksAll(m) {
 			all.Add(1)
 		}
-		if listsTables(m) {
+		switch {
+		case listsTables(m):
 			lists.Add(1)
+		case strings.HasPrefix(m.sql, "SELECT pg_catalog.pg_create_logical_replication_slot("):
+			made.Add(1)
+		case strings.HasPrefix(m.sql, "SELECT pg_catalog.pg_drop_replication_slot("):
+			dropped.Add(1)
 		}
 		return reply{messages: honest}
 	}}).start(t)
@@ -109,6 +114,13 @@ func TestServers_Honest(t *testing.T) {
 	}
 	if got := s.send("POST", gateway.Collection+"/orders/refresh_tables", nil); got.status != 200 || len(got.Tables) != 4 {
 		t.Errorf("refresh_tables: %d %s", got.status, cut(got.body))
+	}
+	payload["name"], payload["replication_slots"] = "made", []any{o.missing(o.source.Publication)}
+	if got := s.send("POST", gateway.Collection, payload); got.status != 201 || made.Load() != 1 {
+		t.Errorf("make: %d %s; %d slots made", got.status, cut(got.body), made.Load())
+	}
+	if got := s.send("DELETE", gateway.Collection+"/made?drop_slot=true", nil); got.status != 200 || dropped.Load() != 1 {
+		t.Errorf("drop: %d %s; %d slots dropped", got.status, cut(got.body), dropped.Load())
 	}
 	// The attacks go by these statements.
 	if all.Load() == 0 || lists.Load() != 1 {
@@ -181,6 +193,17 @@ func (s *stack) attackWith(p plan, server, honest *pretender) {
 			fresh := payloadOf(name+"-new", server.oracle.source, "127.0.0.1", server.port)
 			fresh["ssl"] = p.tls
 			s.checkSizes(p, s.send("POST", gateway.Collection, fresh))
+		case "make":
+			fresh := payloadOf(name+"-made", server.oracle.source, "127.0.0.1", server.port)
+			fresh["ssl"], fresh["replication_slots"] = p.tls, []any{server.oracle.missing(pick(random("publication", p.number), []string{"missing", server.oracle.source.Publication}))}
+			s.checkSizes(p, s.send("POST", gateway.Collection, fresh))
+		case "drop":
+			if !registered {
+				registered = s.moveTo(name, payload, honest)
+			}
+			if registered && s.send("DELETE", gateway.Collection+"/"+name+"?drop_slot=true&drop_publication=true", nil).status == 200 {
+				registered = false
+			}
 		default:
 			if !registered {
 				registered = s.moveTo(name, payload, honest)
@@ -190,6 +213,14 @@ func (s *stack) attackWith(p plan, server, honest *pretender) {
 			}
 		}
 		s.checkList200(p.String())
+	}
+}
+
+// missing returns a slot that servers are asked to make, and its publication.
+func (o *oracle) missing(publication string) map[string]any {
+	return map[string]any{
+		"slot_name": o.source.Slot + "_missing", "publication_name": publication, "create_if_not_exists": true,
+		"publication": map[string]any{"create_if_not_exists": true, "tables": []any{map[string]any{"schema": "public", "name": "t"}}},
 	}
 }
 
