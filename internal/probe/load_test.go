@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,11 +48,11 @@ type busyConn struct {
 	*net.TCPConn
 
 	reads    int
-	deadline time.Time
+	deadline atomic.Value // of time.Time
 }
 
 func (c *busyConn) SetDeadline(t time.Time) error {
-	c.deadline = t
+	c.deadline.Store(t)
 	return c.TCPConn.SetDeadline(t)
 }
 
@@ -59,7 +60,8 @@ func (c *busyConn) SetDeadline(t time.Time) error {
 // arrives in the meantime.
 func (c *busyConn) Read(p []byte) (int, error) {
 	if c.reads--; c.reads == 0 {
-		<-time.After(time.Until(c.deadline) + 100*time.Millisecond)
+		deadline, _ := c.deadline.Load().(time.Time)
+		<-time.After(time.Until(deadline) + 100*time.Millisecond)
 	}
 	return c.TCPConn.Read(p)
 }

@@ -288,7 +288,7 @@ func (s *Session) send(message string) (results []*pgconn.Result, err error) {
 
 // allow raises the session's limits.
 func (s *Session) allow(bytes, messages int) {
-	s.wire.left += bytes
+	s.wire.left.Add(int64(bytes))
 	s.sniff.max += messages
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -18,7 +19,9 @@ const maxBytes = 2 << 20
 type wire struct {
 	net.Conn
 
-	left int
+	// left is how much may still be read. pgconn reads in the background while it closes a
+	// connection that failed.
+	left atomic.Int64
 	stop func() bool
 }
 
@@ -28,7 +31,8 @@ func newWire(ctx context.Context, c net.Conn) (*wire, error) {
 			return nil, err
 		}
 	}
-	w := &wire{Conn: c, left: maxBytes}
+	w := &wire{Conn: c}
+	w.left.Store(maxBytes)
 	w.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	return w, nil
 }
@@ -42,11 +46,12 @@ func (w *wire) readUntil(ctx context.Context, t time.Time) {
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	if w.left <= 0 {
+	left := w.left.Load()
+	if left <= 0 {
 		return 0, errFlood
 	}
-	n, err := w.Conn.Read(p[:min(len(p), w.left)])
-	w.left -= n
+	n, err := w.Conn.Read(p[:min(int64(len(p)), left)])
+	w.left.Add(int64(-n))
 	if errors.Is(err, os.ErrDeadlineExceeded) && w.unread() {
 		err = unreadError{}
 	}
