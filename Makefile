@@ -184,6 +184,14 @@ template: $(SAM_TOOLS) $(CHECKOV_TOOL) ## the template's linters
 	set -o pipefail; $(CHECKOV) --file template.yaml --framework cloudformation --quiet --compact --skip-download \
 		| tee /dev/stderr | (! grep 'Parsing errors' >/dev/null)
 
+# The stack whose logs `make logs` follows, and since when. Each function has a log group of its own.
+STACK = headgate-dev
+SINCE = 10min ago
+
+.PHONY: logs
+logs: $(SAM_TOOLS) ## the logs of a stack's functions as they come, until interrupted: STACK=headgate-dev SINCE='10min ago'
+	SAM_CLI_TELEMETRY=0 .cache/sam/bin/sam logs --tail --start-time '$(SINCE)' $(FUNCTIONS:%=--cw-log-group /aws/lambda/$(STACK)/%)
+
 .PHONY: sam-tools
 sam-tools: $(SAM_TOOLS)
 
