@@ -247,7 +247,12 @@ func (k killing) again(ctx context.Context, s *stack, r request, body map[string
 		}
 		return nil
 	case withOther:
-		return updateTo(ctx, s.direct.Service, r.id, body, true)
+		err := updateTo(ctx, s.direct.Service, r.id, body, true)
+		if e, ok := errors.AsType[*apierror.Error](err); ok && e.Code == apierror.VersionConflict {
+			// The killed function had sent its transaction, which committed in the meantime.
+			err = updateTo(ctx, s.direct.Service, r.id, body, true)
+		}
+		return err
 	}
 	err := createAs(ctx, s.direct.Service, r.payload, idempotencyKey)
 	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Code == apierror.RequestInProgress {
