@@ -69,7 +69,7 @@ test: ## all tests but those of test-faults, test-verdicts, test-hostile, test-d
 
 .PHONY: test-faults
 test-faults: ## every fault in every step of a create, an update, a delete and an event; prints the figures
-	go test -count 1 -v -timeout 15m ./internal/suites/faults | grep -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
+	go test -count 1 -v -timeout 15m ./internal/suites/faults | grep -a -v -e '=== ' -e '--- PASS' ; exit $${PIPESTATUS[0]}
 
 # The duration of `make soak`. As a part of `make test-faults` the soak takes seconds.
 SOAKTIME = 5m
@@ -87,7 +87,7 @@ HOSTILE_SEED = 0
 .PHONY: test-hostile
 test-hostile: ## forbidden addresses, hostile names, servers and callers, echoed passwords; prints the figures
 	@set -o pipefail; go test -count 1 -v -timeout 15m ./internal/suites/hostile -servers $(HOSTILE_SERVERS) -callers $(HOSTILE_CALLERS) \
-		-seed $(HOSTILE_SEED) | grep -v -e '=== ' -e '--- PASS'
+		-seed $(HOSTILE_SEED) | grep -a -v -e '=== ' -e '--- PASS'
 
 .PHONY: test-matrix
 test-matrix: ## the probe's tests on every major version of PostgreSQL, on the first and the last without pipelining too
@@ -169,7 +169,7 @@ OPERATIONS = 1000
 
 .PHONY: test-changes
 test-changes: ## random creates, updates and deletes with faults: each is on the bus once, in order; prints the figures
-	@set -o pipefail; go test -count 1 -v -timeout 20m ./internal/suites/changes -operations $(OPERATIONS) | grep -v -e '=== ' -e '--- PASS'
+	@set -o pipefail; go test -count 1 -v -timeout 20m ./internal/suites/changes -operations $(OPERATIONS) | grep -a -v -e '=== ' -e '--- PASS'
 
 .PHONY: test-debezium
 test-debezium: ## a consumer from a registration: Debezium's engine, configured by examples/debezium; needs Maven and Java 17

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -101,10 +102,21 @@ func examination(t database.Target, target facts.Evidence, primary *facts.Eviden
 
 		OutOfTime: target.OutOfTime() || primary != nil && primary.OutOfTime(),
 	}
-	if id := target.Facts.Identity; id != nil {
+	if id := target.Facts.Identity; id != nil && isIdentifier(*id) && !secretsOf(t.Passwords).In(*id) {
 		x.Source.SystemIdentifier = *id
 	}
 	return x
+}
+
+// isIdentifier reports whether id has the form of a system identifier, a decimal number
+// of 64 bits. It is stored, and a server may send anything.
+func isIdentifier(id string) bool {
+	_, err := strconv.ParseUint(id, 10, 64)
+	return err == nil
+}
+
+func secretsOf(p database.Passwords) redact.Secrets {
+	return redact.NewSecrets(p.Main.Reveal(), p.Primary.Reveal())
 }
 
 // RefreshTables returns the tables of t's publication. It opens an ordinary session,
@@ -136,7 +148,7 @@ func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database
 
 // maskPasswords replaces the names of tables that have a password in them.
 func maskPasswords(tables []database.Table, p database.Passwords) {
-	secrets := redact.NewSecrets(p.Main.Reveal(), p.Primary.Reveal())
+	secrets := secretsOf(p)
 	for i := range tables {
 		for _, name := range []*string{&tables[i].Schema, &tables[i].Name} {
 			if secrets.In(*name) {
