@@ -20,7 +20,7 @@ import (
 	"github.com/headgate/headgate/internal/httpapi"
 )
 
-// start shows the document that is beside the page.
+// start shows the document that is served next to the page.
 //
 //go:embed start.js
 var start string

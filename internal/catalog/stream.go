@@ -11,7 +11,7 @@ import (
 
 // Record is what a record of the table's stream says about a database. Old and New
 // are the database before and after the write, OldHealth and NewHealth its health; nil
-// where there is none. All four are nil for an item of another kind.
+// where it does not exist. All four are nil for an item of another kind.
 type Record struct {
 	Account, DatabaseID  string
 	Old, New             *database.Database

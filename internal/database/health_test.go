@@ -228,7 +228,7 @@ func TestService_CheckHealthRaces(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("a check for which this process was too busy is none", func(t *testing.T) {
+	t.Run("a check for which this process was too busy does not count", func(t *testing.T) {
 		t.Parallel()
 		w := newWatched(t)
 		w.health.err = apierror.New(apierror.Unavailable, "busy", nil)

@@ -18,7 +18,7 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// originOf returns the origin in ctx, the zero Origin if there is none.
+// originOf returns the origin in ctx, or the zero Origin.
 func originOf(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o

@@ -104,7 +104,7 @@ func TestPutAll(t *testing.T) {
 			[][]string{{"1", "2", "3"}},
 		},
 		{
-			"a response that lacks an entry is none",
+			"a response that lacks an entry is rejected",
 			[]response{{codes: []string{""}}},
 			[]string{"", "", ""},
 			[][]string{{"1", "2", "3"}, {"1", "2", "3"}},

@@ -49,7 +49,7 @@ func TestHandle_Health(t *testing.T) {
 		s.CheckHealth(t.Context(), []database.Ref{{Account: "acme", DatabaseID: d.Database.ID}})
 	}
 	wantHealth(`"slot":{"active":false,"wal_status":"lost","retained_bytes":5368709120,"safe_wal_bytes":null,"confirmed_flush_lsn":"0/1F","inactive_since":null}`)
-	t.Run("without include there is none", func(t *testing.T) {
+	t.Run("without include the object has no health", func(t *testing.T) {
 		for _, path := range []string{one, "/api/postgres_databases"} {
 			if r := a.call(t, http.MethodGet, path, nil, ""); strings.Contains(r.Body, `"health"`) {
 				t.Errorf("%s: %s", path, r.Body)

@@ -55,7 +55,7 @@ func TestOpenAPI_Generators(t *testing.T) {
 			}
 		})
 	})
-	t.Run("one reference is not a schema's only part beside properties", func(t *testing.T) {
+	t.Run("one reference is not a schema's only part besides properties", func(t *testing.T) {
 		t.Parallel()
 		eachSchema("", at(t, d, "components", "schemas"), func(place string, schema object) {
 			if _, properties := schema["properties"].(object); properties && len(list(schema["allOf"])) == 1 {

@@ -93,7 +93,7 @@ func publicationParts(t database.Target) []facts.Part {
 	return []facts.Part{facts.PartCreation}
 }
 
-// examination returns what is known about t. primary is nil if there is none.
+// examination returns what is known about t. primary is nil if t has no primary.
 func examination(t database.Target, target facts.Evidence, primary *facts.Evidence) database.Examination {
 	x := database.Examination{
 		Report:  judge.Report(t, target, primary),

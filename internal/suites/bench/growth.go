@@ -118,7 +118,7 @@ END $$`, n)); err != nil {
 }
 
 func (g *growing) rows(ctx context.Context, sizes []int) ([]Row, error) {
-	const mostAtAll, mostMore = 5000, 1000 // milliseconds
+	const maxTotal, maxMore = 5000, 1000 // milliseconds
 	few := map[string]time.Duration{}
 	var rows []Row
 	for _, size := range sizes {
@@ -133,11 +133,11 @@ func (g *growing) rows(ctx context.Context, sizes []int) ([]Row, error) {
 				return nil, fmt.Errorf("%d tables, %s: %w", size, publication.kind, err)
 			}
 			name := fmt.Sprintf("%d tables, %s", size, publication.kind)
-			rows = append(rows, Row{name, "ms", milliseconds(took), mostAtAll})
+			rows = append(rows, Row{name, "ms", milliseconds(took), maxTotal})
 			if size == sizes[0] {
 				few[publication.kind] = took
 			} else if size <= 50_000 {
-				rows = append(rows, Row{name + ": more than with the fewest", "ms", milliseconds(took - few[publication.kind]), mostMore})
+				rows = append(rows, Row{name + ": more than with the fewest", "ms", milliseconds(took - few[publication.kind]), maxMore})
 			}
 		}
 	}

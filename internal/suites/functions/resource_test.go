@@ -195,7 +195,7 @@ func TestResource_FailedCreateIsDeleted(t *testing.T) {
 		{"a URL", with(properties, "url", "postgres://u:p@h/d"), []string{"url must not be a property"}},
 		{"an unknown property", with(properties, "hostnam", "h"), []string{`hostnam`, `hostname`}},
 		{"no account", without(properties, "AccountId"), []string{"AccountId is required"}},
-		{"a number that is none", with(properties, "port", "many"), []string{"port"}},
+		{"a port that is not a number", with(properties, "port", "many"), []string{"port"}},
 	} {
 		e := request(cfn.RequestCreate, "", tt.properties, nil)
 		id := c.fail(e, tt.reason...)
