@@ -90,10 +90,14 @@ test-hostile: ## forbidden addresses, hostile names, servers and callers, echoed
 		-seed $(HOSTILE_SEED) | grep -a -v -e '=== ' -e '--- PASS'
 
 .PHONY: test-matrix
-test-matrix: ## the probe's tests on every major version of PostgreSQL, on the first and the last without pipelining too
+test-matrix: ## the probe's tests, and consumers of what creates made, on every major version of PostgreSQL
 	@for run in $(MAJORS:%=%/false) $(firstword $(MAJORS))/true $(lastword $(MAJORS))/true; do \
 		echo "PostgreSQL $${run%/*}, no-pipelining=$${run#*/}"; \
 		PG_MAJOR=$${run%/*} go test -timeout 10m -count 1 ./internal/probe -no-pipelining=$${run#*/} || exit 1; \
+	done
+	@for major in $(MAJORS); do \
+		echo "PostgreSQL $$major, consumers"; \
+		PG_MAJOR=$$major go test -timeout 10m -count 1 -run TestConsumer ./internal/suites/functions || exit 1; \
 	done
 
 # How many scenes `make test-verdicts` makes, and the first one's seed: 0 is one from the clock, which is printed.

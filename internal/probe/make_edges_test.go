@@ -57,7 +57,7 @@ func TestMake_PublicationAfterSlot(t *testing.T) {
 			if x := s.examine(); len(x.Report.Codes()) > 0 {
 				t.Error(describe(x.Report))
 			}
-			s.consumed("INSERT INTO t VALUES (2)", 1)
+			s.wantConsumed()
 		})
 	}
 }

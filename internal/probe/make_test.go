@@ -8,12 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/consumer"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
@@ -66,45 +63,21 @@ func (s *source) rest() database.Making {
 	return database.Making{Publication: publications == "1", Slot: slots == "1"}
 }
 
-// consumed starts a consumer as the source's role, executes SQL, and returns the number
-// of inserts that come within some seconds, waiting for want of them.
-func (s *source) consumed(sql string, want int) int {
+// wantConsumed fails the test unless a consumer reads an INSERT of one row by the source's
+// slot.
+func (s *source) wantConsumed() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
-	defer cancel()
-	config, err := pgconn.ParseConfig("host=127.0.0.1 sslmode=require")
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	e := s.target.Endpoint
-	config.Port, config.Database, config.User, config.Password = uint16(e.Port), e.Database, e.Username, password
-	config.RuntimeParams = map[string]string{"replication": "database"}
-	conn, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	err = pglogrepl.StartReplication(ctx, conn, s.target.Slot.SlotName, 0, pglogrepl.StartReplicationOptions{
-		Mode: pglogrepl.LogicalReplication, PluginArgs: []string{"proto_version '1'", "publication_names " + literal(s.publication())},
+	err := consumer.Inserts(s.t.Context(), consumer.Source{
+		Host: e.Hostname, Port: e.Port, Database: e.Database, Username: e.Username, Password: password,
+		Slot: s.target.Slot.SlotName, Publications: s.publication(),
+	}, 1, func() error {
+		s.exec("INSERT INTO t SELECT COALESCE(max(id), 0) + 1 FROM t")
+		return nil
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.exec(sql)
-	inserts := 0
-	for inserts < want {
-		message, err := conn.ReceiveMessage(ctx)
-		if err != nil {
-			s.t.Fatalf("%d inserts came, and then %v", inserts, err)
-		}
-		if data, ok := message.(*pgproto3.CopyData); ok && data.Data[0] == pglogrepl.XLogDataByteID && data.Data[25] == 'I' {
-			inserts++
-		}
-		if refused, ok := message.(*pgproto3.ErrorResponse); ok {
-			s.t.Fatal(pgconn.ErrorResponseToPgError(refused))
-		}
-	}
-	return inserts
 }
 
 func TestMake(t *testing.T) {
@@ -135,7 +108,7 @@ func TestMake(t *testing.T) {
 			if x := s.examine(); len(x.Report.Codes()) > 0 || x.Missing != (database.Making{}) {
 				t.Errorf("after that, missing %v:%s", x.Missing, describe(x.Report))
 			}
-			s.consumed("INSERT INTO t VALUES (1)", 1)
+			s.wantConsumed()
 			if dropped, report := s.drop(x.Source, both); dropped != both || len(report) > 0 || s.rest() != (database.Making{}) {
 				t.Errorf("dropped %v, there is %v:%s", dropped, s.rest(), describe(report))
 			}
@@ -214,7 +187,7 @@ func TestMake_OpenTransaction(t *testing.T) {
 		t.Errorf("after the transactions have ended, there is %v", s.rest())
 	}
 	s.mustMake()
-	s.consumed("INSERT INTO t VALUES (1)", 1)
+	s.wantConsumed()
 }
 
 // TestMake_Race has requests for one slot and one publication.

@@ -137,15 +137,21 @@ var sources atomic.Int64
 // the payload that registers it.
 func newSource(t *testing.T, name string) map[string]any {
 	t.Helper()
+	return newSourceOn(t, machine.Postgres, name)
+}
+
+// newSourceOn is newSource on another server.
+func newSourceOn(t *testing.T, server *pgserver.Server, name string) map[string]any {
+	t.Helper()
 	n := sources.Add(1)
 	source := pgserver.Source{
 		Database: fmt.Sprintf("source_%d", n), Username: fmt.Sprintf("cdc_%d", n), Password: sourcePassword,
 		Publication: "pub", Slot: fmt.Sprintf("slot_%d", n),
 	}
-	if err := machine.Postgres.CreateSource(t.Context(), source); err != nil {
+	if err := server.CreateSource(t.Context(), source); err != nil {
 		t.Fatal(err)
 	}
-	return machine.Payload(name, source)
+	return with(with(machine.Payload(name, source), "hostname", server.Host()), "port", server.Port())
 }
 
 func execute(t *testing.T, database, sql string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/devserver"
 	"github.com/headgate/headgate/internal/localstore"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/storetest"
 )
 
@@ -22,12 +23,24 @@ import (
 // the source's database. The role may make the publication of its own table.
 func bare(t *testing.T, name string) (payload map[string]any, db string) {
 	t.Helper()
-	payload = newSource(t, name)
+	return bareOn(t, machine.Postgres, name)
+}
+
+// bareOn is bare for a source on another server.
+func bareOn(t *testing.T, server *pgserver.Server, name string) (payload map[string]any, db string) {
+	t.Helper()
+	payload = newSourceOn(t, server, name)
 	db, slot := payload["database"].(string), slotOf(payload)
-	execute(t, db, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", slot["slot_name"]))
-	execute(t, db, "DROP PUBLICATION pub")
-	execute(t, db, fmt.Sprintf(`GRANT CREATE ON DATABASE %[1]s TO %[2]s; CREATE TABLE "o;r'ders"(id int PRIMARY KEY); ALTER TABLE "o;r'ders" OWNER TO %[2]s`,
-		db, payload["username"]))
+	for _, sql := range []string{
+		fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", slot["slot_name"]),
+		"DROP PUBLICATION pub",
+		fmt.Sprintf(`GRANT CREATE ON DATABASE %[1]s TO %[2]s; CREATE TABLE "o;r'ders"(id int PRIMARY KEY); ALTER TABLE "o;r'ders" OWNER TO %[2]s`,
+			db, payload["username"]),
+	} {
+		if _, err := server.Exec(t.Context(), db, sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
 	slot["create_if_not_exists"] = true
 	slot["publication"] = map[string]any{
 		"create_if_not_exists": true, "tables": []any{map[string]any{"schema": "public", "name": "o;r'ders"}},
