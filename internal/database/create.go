@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -135,7 +136,7 @@ func (s *Service) writeSharing(ctx context.Context, d *Database, write func(...W
 	if !ok {
 		return first
 	}
-	users, err := s.existing(ctx, *d, shared.Users, nil)
+	users, err := s.sharing(ctx, *d, shared.Users)
 	if err == nil {
 		if w, ok := slotShared(*d, users); ok {
 			d.Warnings = check.BoundedWarnings(append(d.Warnings, w))
@@ -149,6 +150,13 @@ func (s *Service) writeSharing(ctx context.Context, d *Database, write func(...W
 		return apierror.New(apierror.UnknownOutcome, "an earlier attempt may still be in progress", errors.Join(err, first))
 	}
 	return err
+}
+
+// sharing returns up to 2 of the recorded users of d's slot that are other databases of
+// d's account. Those of other accounts are not told, so they are not read.
+func (s *Service) sharing(ctx context.Context, d Database, recorded []SlotUser) ([]SlotUser, error) {
+	mine := slices.DeleteFunc(slices.Clone(recorded), func(u SlotUser) bool { return u.Account != d.Account })
+	return s.existing(ctx, d, mine, []SlotUser{d.user()}, 2)
 }
 
 // insertRefused returns the error of a create whose insert returned err.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -259,60 +258,6 @@ func TestUndo(t *testing.T) {
 		}
 		if undone, err := f.service.Undo(t.Context(), p); err != nil || undone.Kept {
 			t.Errorf("%+v, error %v", undone, err)
-		}
-	})
-}
-
-func TestCreate_SharedSlot(t *testing.T) {
-	t.Parallel()
-	shared := func(d database.Database) string {
-		for _, w := range d.Warnings {
-			if w.Code == check.SlotShared {
-				return w.Message
-			}
-		}
-		return ""
-	}
-	f := makingFixture(t)
-	first := f.create(base())
-	t.Run("the second database of an account is warned, whatever its host is called", func(t *testing.T) {
-		second := f.create(with(with(base(), "name", "second"), "hostname", "alias.example.com"))
-		if !strings.Contains(shared(second), `"example-db"`) || shared(first) != "" {
-			t.Errorf("warnings %v and %v", first.Warnings, second.Warnings)
-		}
-		stored, err := f.service.Get(t.Context(), "acme", second.ID)
-		if err != nil || shared(stored) == "" {
-			t.Errorf("stored %v, error %v", stored.Warnings, err)
-		}
-		third := f.create(with(base(), "name", "third"))
-		if !strings.Contains(shared(third), "and 1 more") {
-			t.Errorf("warnings %v", third.Warnings)
-		}
-	})
-	t.Run("another account's databases are not told", func(t *testing.T) {
-		c, err := f.service.Create(t.Context(), "other", f.payload(base()), "")
-		if err != nil || shared(c.Database) != "" {
-			t.Errorf("warnings %v, error %v", c.Database.Warnings, err)
-		}
-	})
-	t.Run("an update to another slot and back is warned again", func(t *testing.T) {
-		u, err := f.update("second", `{"replication_slots":[{"slot_name":"own"}]}`, true)
-		if err != nil || shared(u.Database) != "" {
-			t.Fatalf("warnings %v, error %v", u.Database.Warnings, err)
-		}
-		u, err = f.update("second", `{"replication_slots":[{"slot_name":"sequin_slot"}]}`, true)
-		if err != nil || shared(u.Database) == "" {
-			t.Errorf("warnings %v, error %v", u.Database.Warnings, err)
-		}
-	})
-	t.Run("after the others are deleted there is no warning", func(t *testing.T) {
-		for _, name := range []string{"example-db", "second", "third"} {
-			if _, err := f.service.Delete(t.Context(), "acme", name, database.DeleteOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if d := f.create(base()); shared(d) != "" {
-			t.Errorf("warnings %v", d.Warnings)
 		}
 	})
 }

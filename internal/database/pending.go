@@ -162,7 +162,7 @@ func (s *Service) restoredPasswords(ctx context.Context, p Pending) (Passwords, 
 
 // holdSlot keeps other requests from registering d's slot while it is dropped, until
 // release is called or SlotHoldTime has passed. It does not hold a slot that databases
-// other than own have; it returns those. Entries of databases that no longer exist
+// other than own have; it returns one of those. Entries of databases that no longer exist
 // do not count: a restored table has such entries.
 func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (release func(), others []SlotUser, err error) {
 	release = func() {}
@@ -179,7 +179,7 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 		if !ok {
 			break
 		}
-		if others, err = s.existing(ctx, d, shared.Users, own); err != nil || len(others) > 0 {
+		if others, err = s.existing(ctx, d, shared.Users, own, 1); err != nil || len(others) > 0 {
 			return release, others, err
 		}
 		hold.Expected = shared.Users
@@ -198,12 +198,23 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 	return release, nil, nil
 }
 
-// existing returns the users, other than own, whose databases exist and have d's slot.
-func (s *Service) existing(ctx context.Context, d Database, users, own []SlotUser) ([]SlotUser, error) {
-	var found []SlotUser
+// existing returns up to limit of the users, other than own, whose databases exist and
+// have d's slot, those of d's account first. It reads no more databases than it needs for
+// that: a slot may have many users.
+func (s *Service) existing(ctx context.Context, d Database, users, own []SlotUser, limit int) ([]SlotUser, error) {
+	var mine, theirs, found []SlotUser
 	for _, u := range users {
-		if slices.Contains(own, u) {
-			continue
+		switch {
+		case slices.Contains(own, u):
+		case u.Account == d.Account:
+			mine = append(mine, u)
+		default:
+			theirs = append(theirs, u)
+		}
+	}
+	for _, u := range append(mine, theirs...) {
+		if len(found) == limit {
+			break
 		}
 		other, err := s.Catalog.Get(ctx, u.Account, u.DatabaseID)
 		switch {

@@ -69,8 +69,8 @@ func slotShared(d Database, users []SlotUser) (check.Warning, bool) {
 		return check.Warning{}, false
 	}
 	others := fmt.Sprintf("database %q", names[0])
-	if n := len(names) - 1; n > 0 {
-		others += fmt.Sprintf(" and %d more of this account", n)
+	if len(names) > 1 {
+		others += " and at least one more of this account"
 	}
 	return check.Warning{
 		Name: check.ReplicationSlot, Code: check.SlotShared,
