@@ -283,3 +283,53 @@ func TestSafety_ARNsOfRDS(t *testing.T) {
 		}
 	}
 }
+
+// TestSafety_DropSecretUnseen has a store that is away once an update has replaced the
+// password by a reference: another update may have put a password back.
+func TestSafety_DropSecretUnseen(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.service.References = references{arn: {Username: "u", Password: "p", Host: "db.example.com", Port: 5432}}
+	d, vault := f.create(base()), &lastStep{Vault: f.service.Vault}
+	f.service.Catalog, f.service.Vault = &awayAfterUpdate{Catalog: f.service.Catalog}, vault
+	if _, err := f.update(d.ID, `{"password_secret_arn":"`+arn+`"}`, true); err != nil {
+		t.Fatal(err)
+	}
+	if vault.last != "restored" {
+		t.Errorf("the secret was %q last, want it restored", vault.last)
+	}
+}
+
+// lastStep is a vault that notes what was last done about a secret.
+type lastStep struct {
+	database.Vault
+	last string
+}
+
+func (l *lastStep) ScheduleDeletion(context.Context, string, string) error {
+	l.last = "scheduled"
+	return nil
+}
+
+func (l *lastStep) Restore(context.Context, string, string) error {
+	l.last = "restored"
+	return nil
+}
+
+// awayAfterUpdate is a catalog that reads no database after an update.
+type awayAfterUpdate struct {
+	database.Catalog
+	updated bool
+}
+
+func (a *awayAfterUpdate) Update(ctx context.Context, old, d database.Database, options ...database.WriteOption) error {
+	a.updated = true
+	return a.Catalog.Update(ctx, old, d, options...)
+}
+
+func (a *awayAfterUpdate) Get(ctx context.Context, account, id string) (database.Database, error) {
+	if a.updated {
+		return database.Database{}, apierror.OfStore(apierror.Unavailable, nil)
+	}
+	return a.Catalog.Get(ctx, account, id)
+}

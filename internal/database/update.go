@@ -295,10 +295,11 @@ func (s *Service) dropSecret(ctx context.Context, d Database) {
 			return err
 		}
 		latest, err := s.Catalog.Get(ctx, d.Account, d.ID)
-		if err != nil || latest.SecretVersion == "" {
+		if apierror.KindOf(err) == apierror.NotFound || err == nil && latest.SecretVersion == "" {
 			return nil
 		}
-		return s.Vault.Restore(ctx, d.Account, d.ID)
+		// Unknown, it may be needed: the sweep finds it again if it is not.
+		return errors.Join(err, s.Vault.Restore(ctx, d.Account, d.ID))
 	}
 	s.cleanup(ctx, "a secret that is no longer needed is left", drop, "database", d.ID)
 }

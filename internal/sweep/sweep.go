@@ -32,6 +32,9 @@ const (
 	// reportTime is how long before the deadline a sweep ends, to report.
 	reportTime = 2 * time.Second
 
+	// restoreTimeout is within reportTime.
+	restoreTimeout = 1500 * time.Millisecond
+
 	// maxConcurrentReads leaves most of the table's capacity to requests.
 	maxConcurrentReads = 8
 )
@@ -188,17 +191,21 @@ func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
 	return scheduled, nil
 }
 
-// scheduleOne schedules the deletion of an orphan, and takes it back if the database
-// needs the secret by now: an update may have replaced a reference by a password.
+// scheduleOne schedules the deletion of an orphan, and takes it back unless no database
+// needs the secret still: an update may have replaced a reference by a password. The next
+// sweep sees what was taken back.
 func (s *Sweeper) scheduleOne(ctx context.Context, o Secret) error {
 	if err := s.Vault.ScheduleDeletion(ctx, o.Account, o.Database); err != nil {
 		return err
 	}
 	missing, err := s.isMissing(ctx, o)
-	if err != nil || missing {
-		return nil // the database did not need it before
+	if err == nil && missing {
+		return nil
 	}
-	return s.Vault.Restore(ctx, o.Account, o.Database)
+	// The time may be up, which is why the look failed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+	defer cancel()
+	return errors.Join(err, s.Vault.Restore(ctx, o.Account, o.Database))
 }
 
 // orphans returns the secrets that are old enough and have no database. Every

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,42 @@ func TestSafety_SweepPasswordByReference(t *testing.T) {
 			t.Error("it was not scheduled, or is not restored")
 		}
 	})
+}
+
+// TestSafety_SweepSecondLookFails has a store that is away once a secret is scheduled.
+func TestSafety_SweepSecondLookFails(t *testing.T) {
+	t.Parallel()
+	away, timeUp := errors.New("away"), errors.New("the time is up")
+	for name, tt := range map[string]struct {
+		cause   error // of the end of the sweep's time
+		restore error
+		left    int // secrets that stay scheduled
+	}{
+		"the secret is restored":                          {nil, nil, 0},
+		"the secret is restored when the time is up too":  {timeUp, nil, 0},
+		"a secret that can't be restored fails the sweep": {nil, errors.New("not restored"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			c := &counted{seen: 1, orphans: 1, notRestored: tt.restore}
+			c.look = func() error {
+				if c.deleted == 0 {
+					return nil
+				}
+				if tt.cause != nil {
+					cancel(tt.cause)
+				}
+				return away
+			}
+			s := sweep.Sweeper{Catalog: c, Vault: c, Requests: c, Now: time.Now, Age: sweep.MinAge, Log: slog.New(slog.DiscardHandler)}
+			report, err := s.Sweep(ctx)
+			if !errors.Is(err, away) || !errors.Is(err, tt.restore) && tt.restore != nil || report.Scheduled != 0 || c.deleted != tt.left {
+				t.Errorf("report %+v with %d scheduled, error %v", report, c.deleted, err)
+			}
+		})
+	}
 }
 
 // updatedMeanwhile is a catalog whose database gets a password of its own after the
@@ -234,6 +271,8 @@ func TestSweep_OneDeletionFails(t *testing.T) {
 type counted struct {
 	seen, orphans int
 	deleted       int
+	look          func() error // what a read fails with
+	notRestored   error
 }
 
 func (c *counted) Secrets(context.Context) ([]sweep.Secret, error) {
@@ -257,12 +296,20 @@ func (c *counted) ScheduleDeletion(context.Context, string, string) error {
 
 func (c *counted) GiveUp(context.Context, database.Pending) error { return nil }
 
-func (c *counted) Restore(context.Context, string, string) error {
+func (c *counted) Restore(ctx context.Context, _, _ string) error {
+	if err := cmp.Or(ctx.Err(), c.notRestored); err != nil {
+		return err
+	}
 	c.deleted--
 	return nil
 }
 
 func (c *counted) Get(_ context.Context, _, id string) (database.Database, error) {
+	if c.look != nil {
+		if err := c.look(); err != nil {
+			return database.Database{}, err
+		}
+	}
 	var n int
 	if _, err := fmt.Sscan(id, &n); err != nil {
 		return database.Database{}, err
