@@ -195,15 +195,23 @@ func TestTestConnection_Source(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first := f.create(base())
+	u, err := f.update(first.ID, `{"password":"another"}`, true)
+	if err != nil || len(u.Database.ChangedPasswords) != 1 {
+		t.Fatalf("changed %v, error %v", u.Database.ChangedPasswords, err)
+	}
 	f.prober.source = "7000"
+	by := database.Origin{RequestID: "test"}
 	for range 2 {
-		if _, err := f.service.TestConnection(t.Context(), "acme", first.ID); err != nil {
+		if _, err := f.service.TestConnection(database.WithOrigin(t.Context(), by), "acme", first.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stored, err := f.service.Get(t.Context(), "acme", first.ID)
-	if err != nil || stored.Source.SystemIdentifier != "7000" || stored.Version != first.Version+1 {
+	if err != nil || stored.Source.SystemIdentifier != "7000" || stored.Version != first.Version+2 {
 		t.Errorf("version %d on %q, error %v", stored.Version, stored.Source.SystemIdentifier, err)
+	}
+	if stored.ChangedBy != by || stored.ChangedPasswords != nil {
+		t.Errorf("changed by %v, passwords %v", stored.ChangedBy, stored.ChangedPasswords)
 	}
 	second := f.create(with(base(), "name", "second"))
 	if !slices.ContainsFunc(second.Warnings, func(w check.Warning) bool { return w.Code == check.SlotShared }) {

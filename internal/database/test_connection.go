@@ -40,6 +40,7 @@ func (s *Service) noteSource(ctx context.Context, d Database, source Source) {
 		return
 	}
 	next.Source, next.Version, next.UpdatedAt = source, d.Version+1, s.Now().UTC()
+	next.ChangedBy, next.ChangedPasswords = originOf(ctx), nil
 	note := func(ctx context.Context) error {
 		err := s.writeSharing(ctx, &next, func(options ...WriteOption) error {
 			return s.Catalog.Update(ctx, d, next, options...)

@@ -23,7 +23,7 @@ func (p *Publisher) change(ctx context.Context, r catalog.Record) (eventbus.Even
 	case r.New != nil && r.Old == nil:
 		return told(event(CreatedType, detail(*r.New)))
 	case r.New != nil && r.New.Change != r.Old.Change:
-		return told(p.updated(*r.Old, *r.New))
+		return p.updated(*r.Old, *r.New)
 	case r.New == nil && r.Old != nil:
 		return told(p.deleted(ctx, r))
 	case r.NewHealth != nil && (r.OldHealth == nil || r.NewHealth.Change != r.OldHealth.Change):
@@ -42,14 +42,16 @@ func detail(d database.Database) Detail {
 	}
 }
 
-func (p *Publisher) updated(before, after database.Database) (eventbus.Event, error) {
+// updated returns the event of an update, and false if it shows nowhere: a check may
+// record what only this service needs to know of a server.
+func (p *Publisher) updated(before, after database.Database) (eventbus.Event, bool, error) {
 	changed, err := changedFields(before, after)
-	if err != nil {
-		return eventbus.Event{}, err
+	if err != nil || len(changed) == 0 {
+		return eventbus.Event{}, false, err
 	}
 	d := detail(after)
 	d.Changed = changed
-	return event(UpdatedType, d)
+	return told(event(UpdatedType, d))
 }
 
 // deleted returns the event of a delete. An item that was removed without a tombstone,
@@ -98,8 +100,7 @@ func changedFields(before, after database.Database) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths := append([]string{}, diff("", old, next)...)
-	paths = append(paths, after.ChangedPasswords...)
+	paths := append(diff("", old, next), after.ChangedPasswords...)
 	slices.Sort(paths)
 	return slices.Compact(paths), nil
 }

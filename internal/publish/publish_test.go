@@ -134,6 +134,13 @@ func (f *fixture) created(id string) json.RawMessage {
 }
 
 // publish returns the sequence number from which the batch has to come again.
+// renamed returns the record of an update of a database that created returns.
+func (f *fixture) renamed(id string) json.RawMessage {
+	next := sample(id, id+"-2")
+	next.Name = "renamed"
+	return f.record("database#"+id, sample(id, id), next)
+}
+
 func (f *fixture) publish(t *testing.T, records ...json.RawMessage) (string, error) {
 	t.Helper()
 	p := publish.Publisher{
@@ -184,7 +191,7 @@ func TestPublish_Changes(t *testing.T) {
 		}), "Updated", "c2", []string{"password", "password_secret_arn", "secret_arn"}},
 		{"a primary", "database#id", old, with("c2", func(d *database.Database) { d.Primary = &database.Endpoint{} }), "Updated", "c2", []string{"primary"}},
 		{"another number in the annotations", "database#id", old, with("c2", func(d *database.Database) { d.Annotations = `{"n": 1}` }), "Updated", "c2", []string{"annotations"}},
-		{"a write that shows nowhere", "database#id", old, with("c2", func(d *database.Database) { d.Version++ }), "Updated", "c2", []string{}},
+		{"a write that shows nowhere", "database#id", old, with("c2", func(d *database.Database) { d.Version, d.Source.SystemIdentifier = 2, "7" }), "", "", nil},
 		{"a write by hand that is no change", "database#id", old, old, "", "", nil},
 		{"a delete", "database#deleted", old, nil, "Deleted", "c9", nil},
 		{"a delete by hand", "database#id", old, nil, "Deleted", "", nil},
@@ -242,7 +249,7 @@ func TestPublish_Requests(t *testing.T) {
 		for i := range 25 {
 			records = append(records, f.created(fmt.Sprint("d", i)))
 		}
-		records = append(records, f.record("database#d24", sample("d24", "d24"), sample("d24", "next")))
+		records = append(records, f.renamed("d24"))
 		if failed, err := f.publish(t, records...); failed != "" || err != nil {
 			t.Fatalf("failed at %q: %v", failed, err)
 		}
@@ -279,7 +286,7 @@ func TestPublish_Faults(t *testing.T) {
 		for _, id := range []string{"a", "b", "c"} {
 			records = append(records, f.created(id))
 		}
-		records = append(records, f.record("database#c", sample("c", "c"), sample("c", "c2")))
+		records = append(records, f.renamed("c"))
 		if failed, err := f.publish(t, records...); failed != "2" || err != nil {
 			t.Fatalf("failed at %q: %v", failed, err)
 		}
