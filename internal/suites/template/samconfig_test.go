@@ -32,12 +32,15 @@ func TestSamconfig(t *testing.T) {
 func TestRejects(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, value, want string }{
-		{"DeploymentType", "AllAtOnce", ""},
-		{"DeploymentType", "Sometimes", "DeploymentType cannot be Sometimes"},
+		{"Architecture", "arm64", ""},
+		{"Architecture", "arm", "Architecture cannot be arm"},
 		{"ThrottlingRate", "0", "ThrottlingRate cannot be 0"},
 		{"ThrottlingRate", "many", "ThrottlingRate cannot be many"},
 		{"EgressAllow", "10.0.0.0/8", ""},
 		{"EgressAllow", "10.0.0.0/8, 10.1.0.0/16", "EgressAllow cannot be 10.0.0.0/8, 10.1.0.0/16"},
+		{"AllowedCallers", "192.0.2.0/24,2001:db8::/32", ""},
+		{"AllowedCallers", "vpce-0123456789abcdef0,vpce-0123456789abcdef1", ""},
+		{"AllowedCallers", "192.0.2.0/24,vpce-0123456789abcdef0", "AllowedCallers cannot be 192.0.2.0/24,vpce-0123456789abcdef0"},
 		{"CreateDatabaseConcurrency", "1", "there is no parameter CreateDatabaseConcurrency"},
 	} {
 		if got := deployed.rejects(tc.name, tc.value); got != tc.want {

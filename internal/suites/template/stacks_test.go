@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/mototest"
 )
 
@@ -43,11 +42,6 @@ func TestTemplate_TwoStacks(t *testing.T) {
 
 func createStacks(t *testing.T, template string, names ...string) ([]byte, error) {
 	t.Helper()
-	install := exec.CommandContext(t.Context(), "make", "sam-tools")
-	install.Dir = root
-	if _, err := localrun.Run(t.Context(), install); err != nil {
-		t.Fatal(err)
-	}
 	arguments := append([]string{filepath.Join("testdata", "stacks.py"), mototest.Start(t).URL(), template}, names...)
-	return exec.CommandContext(t.Context(), filepath.Join(root, ".cache", "sam", "bin", "python"), arguments...).CombinedOutput()
+	return exec.CommandContext(t.Context(), samTool(t, "python"), arguments...).CombinedOutput()
 }
