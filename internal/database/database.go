@@ -148,10 +148,3 @@ type Table struct {
 	ReplicaIdentity string `json:"replica_identity"`
 	Readable        bool   `json:"readable"`
 }
-
-// Tables are the tables of a publication. Truncated says that it has more than
-// are listed.
-type Tables struct {
-	Tables    []Table
-	Truncated bool
-}

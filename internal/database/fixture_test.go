@@ -24,6 +24,8 @@ type prober struct {
 	wait     bool // until the context ends, before it returns
 	source   string
 	maker    *maker
+
+	outOfTime bool
 }
 
 func (p *prober) Probe(ctx context.Context, t database.Target) database.Examination {
@@ -35,7 +37,7 @@ func (p *prober) Probe(ctx context.Context, t database.Target) database.Examinat
 		<-ctx.Done()
 	}
 	x := database.Examination{
-		Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...),
+		Report: append(check.Report{{Name: check.Address, Status: check.Passed}}, findings...), OutOfTime: p.outOfTime,
 		Source: database.Source{SystemIdentifier: p.source},
 	}
 	p.maker.mu.Lock()
@@ -45,8 +47,8 @@ func (p *prober) Probe(ctx context.Context, t database.Target) database.Examinat
 	return x
 }
 
-func (p *prober) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
-	return database.Tables{}, p.findings
+func (p *prober) RefreshTables(context.Context, database.Target, func(database.Table) bool) database.Examination {
+	return database.Examination{Report: p.findings, OutOfTime: p.outOfTime}
 }
 
 func (p *prober) probed() []database.Target {

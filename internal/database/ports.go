@@ -15,9 +15,10 @@ import (
 type Prober interface {
 	// Probe runs every check on t. What is wrong with the target is in the report.
 	Probe(ctx context.Context, t Target) Examination
-	// RefreshTables returns the tables of t's publication, ordered by schema and
-	// name, or a report with a failed check.
-	RefreshTables(ctx context.Context, t Target) (Tables, check.Report)
+	// RefreshTables passes the tables of t's publication to add, ordered by schema and
+	// name, until add returns false. If they can't be read, the report has a failed
+	// check, and add may have got some of them.
+	RefreshTables(ctx context.Context, t Target, add func(Table) bool) Examination
 }
 
 // Examination is what a probe found.

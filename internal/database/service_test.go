@@ -50,8 +50,11 @@ func TestService_OtherAccount(t *testing.T) {
 			return err
 		},
 		"TestConnection": func(ref string) error { _, err := f.service.TestConnection(t.Context(), "other", ref); return err },
-		"RefreshTables":  func(ref string) error { _, _, err := f.service.RefreshTables(t.Context(), "other", ref); return err },
-		"Update":         func(ref string) error { _, err := f.service.Update(t.Context(), "other", ref, patch, true); return err },
+		"RefreshTables": func(ref string) error {
+			_, err := f.service.RefreshTables(t.Context(), "other", ref, func(database.Table) bool { return true })
+			return err
+		},
+		"Update": func(ref string) error { _, err := f.service.Update(t.Context(), "other", ref, patch, true); return err },
 	} {
 		t.Run(name+" does not find the database", func(t *testing.T) {
 			for _, ref := range []string{d.ID, d.Name, strings.ToUpper(d.ID)} {

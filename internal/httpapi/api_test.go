@@ -66,6 +66,6 @@ func (p *complete) Probe(context.Context, database.Target) database.Examination 
 	return database.Examination{Report: report}
 }
 
-func (p *complete) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
-	return database.Tables{}, p.findings
+func (p *complete) RefreshTables(context.Context, database.Target, func(database.Table) bool) database.Examination {
+	return database.Examination{Report: p.findings}
 }

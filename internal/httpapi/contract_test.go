@@ -43,8 +43,8 @@ func (d dropper) Drop(_ context.Context, _ database.Target, _ database.Source, m
 
 func (dropper) DropStatements(t database.Target) string { return "DROP " + t.Slot.SlotName }
 
-func (p passing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
-	return database.Tables{}, p.findings
+func (p passing) RefreshTables(context.Context, database.Target, func(database.Table) bool) database.Examination {
+	return database.Examination{Report: p.findings}
 }
 
 // service returns the real service on a new local store.

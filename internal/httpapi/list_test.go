@@ -13,7 +13,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
 )
@@ -169,14 +168,20 @@ func TestList_Limit(t *testing.T) {
 	}
 }
 
-// publishing is a prober whose targets have these tables.
+// publishing is a prober whose targets have that many tables of one name.
 type publishing struct {
 	passing
-	tables database.Tables
+	name string
+	n    int
 }
 
-func (p publishing) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
-	return p.tables, nil
+func (p publishing) RefreshTables(_ context.Context, _ database.Target, add func(database.Table) bool) database.Examination {
+	for range p.n {
+		if !add(database.Table{Schema: "public", Name: p.name, ReplicaIdentity: "default"}) {
+			break
+		}
+	}
+	return database.Examination{}
 }
 
 func TestRefreshTables_Size(t *testing.T) {
@@ -190,14 +195,11 @@ func TestRefreshTables_Size(t *testing.T) {
 		{"no table", 0, "", false},
 		{"some tables", 1000, "t", false},
 		{"many tables with odd names", 55_000, strings.Repeat(`"`, 63), true},
+		{"200,000 tables", 200_000, "t", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var tables database.Tables
-			for range tt.n {
-				tables.Tables = append(tables.Tables, database.Table{Schema: "public", Name: tt.table, ReplicaIdentity: "default"})
-			}
-			s := service(t, publishing{tables: tables})
+			s := service(t, publishing{name: tt.table, n: tt.n})
 			h := httpapi.Handler{Endpoints: httpapi.Databases{Service: s}.Endpoints(), Log: slog.New(slog.DiscardHandler), Now: now}
 			call := func(path string) events.APIGatewayProxyResponse {
 				response, err := h.Handle(t.Context(), event(func(e *events.APIGatewayProxyRequest) { e.Path, e.Resource = path, "" }))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/httpapi"
 )
@@ -27,9 +26,9 @@ func (c counting) Probe(ctx context.Context, t database.Target) database.Examina
 	return c.passing.Probe(ctx, t)
 }
 
-func (c counting) RefreshTables(ctx context.Context, t database.Target) (database.Tables, check.Report) {
+func (c counting) RefreshTables(ctx context.Context, t database.Target, add func(database.Table) bool) database.Examination {
 	c.calls.Add(1)
-	return c.passing.RefreshTables(ctx, t)
+	return c.passing.RefreshTables(ctx, t, add)
 }
 
 // registered returns a handler of all routes whose store has one database, n, and

@@ -3,6 +3,7 @@ package probe_test
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 func TestRefreshTables(t *testing.T) {
@@ -19,7 +22,7 @@ func TestRefreshTables(t *testing.T) {
 CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL; CREATE TABLE bare (id int); ALTER TABLE bare REPLICA IDENTITY NOTHING;
 CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX i ON indexed (id); ALTER TABLE indexed REPLICA IDENTITY USING INDEX i;
 ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
-	tables, report := prober(t).RefreshTables(t.Context(), s.target)
+	tables, report := s.tables()
 	if failure, failed := report.FirstFailure(); failed {
 		t.Fatalf("%s: %s", failure.Code, failure.Message)
 	}
@@ -30,7 +33,7 @@ ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x, whole, bare, indexed`)(t)
 		{Schema: "public", Name: "t", ReplicaIdentity: "default", Readable: true},
 		{Schema: "public", Name: "whole", ReplicaIdentity: "full"},
 	}
-	if fmt.Sprint(tables.Tables) != fmt.Sprint(want) || tables.Truncated {
+	if fmt.Sprint(tables) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", tables, want)
 	}
 }
@@ -44,8 +47,8 @@ func TestRefreshTables_AwkwardPublication(t *testing.T) {
 		}
 		s.target.Slot.PublicationName = name
 		s.exec("CREATE PUBLICATION " + identifier(name) + " FOR TABLE t")
-		if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 1 {
-			t.Errorf("%q: %d tables are listed:%s", name, len(tables.Tables), describe(report))
+		if tables, report := s.tables(); len(tables) != 1 {
+			t.Errorf("%q: %d tables are listed:%s", name, len(tables), describe(report))
 		}
 		s.exec("DROP PUBLICATION " + identifier(name))
 	}
@@ -55,7 +58,7 @@ func TestRefreshTables_WithoutReplication(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, shared)
 	s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
-	if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 1 {
+	if tables, report := s.tables(); len(tables) != 1 {
 		t.Error(describe(report))
 	}
 }
@@ -71,9 +74,9 @@ func TestRefreshTables_Failures(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			tables, report := prober(t).RefreshTables(t.Context(), sourceWith(change)(t).target)
-			if c, _ := report.FirstFailure(); c.Code != code || len(tables.Tables) > 0 {
-				t.Errorf("got %d tables and %s", len(tables.Tables), describe(report))
+			tables, report := sourceWith(change)(t).tables()
+			if c, _ := report.FirstFailure(); c.Code != code || len(tables) > 0 {
+				t.Errorf("got %d tables and %s", len(tables), describe(report))
 			}
 		})
 	}
@@ -82,42 +85,99 @@ func TestRefreshTables_Failures(t *testing.T) {
 func TestRefreshTables_Limits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		rows      int
-		name, cut string
-		truncated bool
+		rows int
+		name string
 	}{
-		{20_000, "short", "f", false},
-		{20_000, strings.Repeat("n", 63), "f", false},
-		{20_000, strings.Repeat("\x01", 63), "f", false},
-		{70_000, "s", "f", false},
-		{70_000, "s", "t", true},
+		{20_000, "short"},
+		{20_000, strings.Repeat("n", 63)},
+		{20_000, strings.Repeat("\x01", 63)},
+		{70_000, "s"},
 	} {
-		tables, report := tablesFrom(t, c.rows, []string{"public", c.name, "default", "t", c.cut})
-		if tables.Truncated != c.truncated || len(tables.Tables) != c.rows {
-			t.Errorf("of %d tables %d are listed, truncated %v%s", c.rows, len(tables.Tables), tables.Truncated, describe(report))
+		if tables, report := sending(t, c.rows, []string{"public", c.name, "default", "t"}).tables(); len(tables) != c.rows {
+			t.Errorf("of %d tables %d are listed%s", c.rows, len(tables), describe(report))
 		}
 	}
 }
 
+// TestRefreshTables_Many is not parallel: it measures what this process allocates. It
+// holds that the tables that a list has no room for are not kept, and that a full list
+// has as many as fit into 5 MB.
+func TestRefreshTables_Many(t *testing.T) {
+	const tables = 200_000
+	s := newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"autovacuum": "off"}}))
+	s.multiply(tables)
+	for _, c := range []struct {
+		room int // bytes
+		most uint64
+	}{
+		{100_000, 2 << 20},
+		{database.MaxListBytes, 32 << 20},
+	} {
+		var before, after runtime.MemStats
+		listed, left := 0, c.room
+		runtime.ReadMemStats(&before)
+		report := prober(t).RefreshTables(t.Context(), s.target, func(table database.Table) bool {
+			listed++
+			left -= check.SentSize(table) + 1 // and a comma
+			return left >= 0
+		}).Report
+		runtime.ReadMemStats(&after)
+		if failure, failed := report.FirstFailure(); failed || left >= 0 || listed == tables {
+			t.Errorf("%d tables are listed in %d bytes, %d are left %v", listed, c.room, left, failure)
+		}
+		allocated := after.TotalAlloc - before.TotalAlloc
+		if t.Logf("%d tables in %d bytes: %d allocated", listed, c.room, allocated); allocated > c.most {
+			t.Errorf("more than %d", c.most)
+		}
+	}
+}
+
+// multiply makes the catalog say that the database has n more tables like t. Their rows
+// are all that a list of tables is made from; to create them would take minutes.
+func (s *source) multiply(n int) {
+	s.t.Helper()
+	// In portions, since a statement takes a time quadratic in the rows that it adds.
+	s.exec(fmt.Sprintf(`DO $$ BEGIN FOR batch IN 0..%d LOOP EXECUTE (SELECT 'INSERT INTO pg_class SELECT ' || string_agg(
+CASE attname WHEN 'oid' THEN '1000000 + i' WHEN 'relname' THEN $name$'many_' || i$name$ ELSE quote_ident(attname) END, ', ' ORDER BY attnum)
+|| format($from$ FROM pg_class, generate_series(%%s, %%s) i WHERE oid = 't'::regclass$from$, batch * 1000, batch * 1000 + 999)
+FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attnum > 0); END LOOP; END $$`, n/1000-1))
+	s.exec(s.sql("DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES"))
+}
+
 func TestRefreshTables_MalformedList(t *testing.T) {
 	t.Parallel()
-	for _, row := range [][]string{{"public"}, {"public", "t", strings.Repeat("x", 1000), "t", "f"}} {
-		if tables, report := tablesFrom(t, 10, row); len(tables.Tables) > 0 {
-			t.Errorf("%d tables are listed", len(tables.Tables))
+	for _, row := range [][]string{{"public"}, {"public", "t", strings.Repeat("x", 1000), "t"}} {
+		if tables, report := sending(t, 10, row).tables(); len(tables) > 0 {
+			t.Errorf("%d tables are listed", len(tables))
 		} else if _, ok := entry(report, check.NotChecked); !ok {
 			t.Error(describe(report))
 		}
 	}
-	if tables, report := tablesFrom(t, 1_000_000, []string{"public", "t", "full", "t", "f"}); len(tables.Tables) > 0 {
+	if _, report := sending(t, 1_000_000, []string{"public", "t", "full", "t"}).tables(); report.Count(check.Failed) == 0 {
 		t.Error("a flood is listed")
 	} else if c, ok := entry(report, check.NotChecked); !ok || c.Name != check.Tables || c.Status != check.Failed {
 		t.Error(describe(report))
 	}
 }
 
-// tablesFrom returns what RefreshTables reports of a server that sends this row so many
-// times.
-func tablesFrom(t *testing.T, rows int, row []string) (database.Tables, check.Report) {
+// tables returns what RefreshTables passes on and reports.
+func (s *source) tables() ([]database.Table, check.Report) {
+	s.t.Helper()
+	var tables []database.Table
+	begin := time.Now()
+	report := prober(s.t).RefreshTables(s.t.Context(), s.target, func(t database.Table) bool {
+		tables = append(tables, t)
+		return true
+	}).Report
+	if took := time.Since(begin); took > 10*time.Second {
+		s.t.Errorf("it took %v", took)
+	}
+	return tables, report
+}
+
+// sending returns a source whose server sends this row so many times for the list of
+// tables.
+func sending(t *testing.T, rows int, row []string) *source {
 	t.Helper()
 	values := make([][]byte, len(row))
 	fields := make([]pgproto3.FieldDescription, len(row))
@@ -146,10 +206,5 @@ func tablesFrom(t *testing.T, rows int, row []string) (database.Tables, check.Re
 		}
 	})(t)
 	s.limit = 0
-	begin := time.Now()
-	tables, report := prober(t).RefreshTables(t.Context(), s.target)
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	return tables, report
+	return s
 }

@@ -119,9 +119,9 @@ func secretsOf(p database.Passwords) redact.Secrets {
 	return redact.NewSecrets(p.Main.Reveal(), p.Primary.Reveal())
 }
 
-// RefreshTables returns the tables of t's publication. It opens an ordinary session,
-// and so takes no walsender.
-func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database.Tables, check.Report) {
+// RefreshTables passes the tables of t's publication to add until that returns false.
+// It opens an ordinary session, and so takes no walsender.
+func (p *Prober) RefreshTables(ctx context.Context, t database.Target, add func(database.Table) bool) database.Examination {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	host := p.Client.Resolve(ctx, ask.Request{
@@ -130,31 +130,28 @@ func (p *Prober) RefreshTables(ctx context.Context, t database.Target) (database
 	})
 	session := host.Open(ctx)
 	if session == nil {
-		return database.Tables{}, judge.Report(t, host.Evidence, nil)
+		return examination(t, host.Evidence, nil)
 	}
 	defer session.Close()
 	session.Ask(ctx)
-	report := judge.Report(t, host.Evidence, nil)
-	if _, failed := report.FirstFailure(); failed {
-		return database.Tables{}, report
+	x := examination(t, host.Evidence, nil)
+	if _, failed := x.Report.FirstFailure(); failed {
+		return x
 	}
-	tables, ok := session.ListTables(ctx)
-	if !ok {
-		return database.Tables{}, judge.Report(t, host.Evidence, nil)
-	}
-	maskPasswords(tables.Tables, t.Passwords)
-	return tables, report
+	session.ListTables(ctx, masked(add, t.Passwords))
+	return examination(t, host.Evidence, nil)
 }
 
-// maskPasswords replaces the names of tables that have a password in them.
-func maskPasswords(tables []database.Table, p database.Passwords) {
+// masked returns add of tables without the names that have a password in them.
+func masked(add func(database.Table) bool, p database.Passwords) func(database.Table) bool {
 	secrets := secretsOf(p)
-	for i := range tables {
-		for _, name := range []*string{&tables[i].Schema, &tables[i].Name} {
+	return func(t database.Table) bool {
+		for _, name := range []*string{&t.Schema, &t.Name} {
 			if secrets.In(*name) {
 				*name = database.Mask
 			}
 		}
+		return add(t)
 	}
 }
 

@@ -34,7 +34,7 @@ func TestProbe_LockedTable(t *testing.T) {
 	if report := s.probe(); len(report.Codes()) > 0 {
 		t.Error(describe(report))
 	}
-	if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 1 {
+	if tables, report := s.tables(); len(tables) != 1 {
 		t.Error(describe(report))
 	}
 }
@@ -169,7 +169,7 @@ func TestProbe_NameWithoutEncoding(t *testing.T) {
 			t.Errorf("the fix %q can't name the table", e.Fix)
 		}
 	}
-	if tables, report := prober(t).RefreshTables(t.Context(), s.target); len(tables.Tables) != 2 {
-		t.Errorf("%d tables are listed:%s", len(tables.Tables), describe(report))
+	if tables, report := s.tables(); len(tables) != 2 {
+		t.Errorf("%d tables are listed:%s", len(tables), describe(report))
 	}
 }

@@ -161,7 +161,11 @@ func TestLogin(t *testing.T) {
 	if report, err := b.service.TestConnection(t.Context(), "acme", "orders"); err != nil || report.Count(check.Failed) != 0 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	if tables, _, err := b.service.RefreshTables(t.Context(), "acme", "orders"); err != nil || len(tables.Tables) == 0 {
+	var tables []database.Table
+	if _, err := b.service.RefreshTables(t.Context(), "acme", "orders", func(one database.Table) bool {
+		tables = append(tables, one)
+		return true
+	}); err != nil || len(tables) == 0 {
 		t.Errorf("tables %+v, error %v", tables, err)
 	}
 }

@@ -23,6 +23,9 @@ const (
 
 // resolve returns the addresses of e that may be dialled.
 func (c *Client) resolve(ctx context.Context, e database.Endpoint) ([]netip.AddrPort, *facts.Failure) {
+	if ctx.Err() != nil {
+		return nil, &facts.Failure{Kind: facts.OutOfTime}
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	all, err := c.lookUp(ctx, e.Hostname)

@@ -30,7 +30,7 @@ func reject(f *facts.Failure) *rejection { return &rejection{Failure: *f} }
 // Open opens the session that was requested, or the best one that the server
 // accepts in its place. It returns nil if there is none; the evidence says why.
 func (h *Host) Open(ctx context.Context) *Session {
-	if h.Evidence.Reached < facts.Resolved {
+	if h.Evidence.Stopped != nil {
 		return nil
 	}
 	s, rejected := h.openFirst(ctx)

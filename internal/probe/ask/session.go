@@ -134,7 +134,7 @@ func (s *Session) identify() bool {
 	if !s.host.Evidence.IsWALSender() || s.conn.IsClosed() {
 		return false
 	}
-	results, err := s.send("IDENTIFY_SYSTEM")
+	results, err := s.send("IDENTIFY_SYSTEM", nil)
 	if err != nil || len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) == 0 {
 		return false
 	}
@@ -192,7 +192,11 @@ func (s *Session) unanswered(p facts.Part, err error) {
 	if e.Unanswered == nil {
 		e.Unanswered = map[facts.Part]facts.Failure{}
 	}
-	e.Unanswered[p] = s.failure(err)
+	failure := s.failure(err)
+	if errors.Is(err, unreadError{}) {
+		failure.Kind = facts.OutOfTime
+	}
+	e.Unanswered[p] = failure
 }
 
 // failure returns why a statement was not executed.
@@ -233,7 +237,18 @@ func (s *Session) note(_ *pgconn.PgConn, n *pgconn.Notice) {
 
 // run runs sql in a transaction and returns its result. timeout is the server's limit.
 func (s *Session) run(sql string, timeout time.Duration, settings ...setting) (*pgconn.Result, error) {
-	t := newTransaction(s.kind, sql, timeout, settings...)
+	return s.loadAndPerform(newTransaction(s.kind, sql, timeout, settings...))
+}
+
+// each runs sql like run, and passes the rows of its result to do, one by one.
+func (s *Session) each(sql string, timeout time.Duration, do func(row [][]byte) error) error {
+	t := newTransaction(s.kind, sql, timeout)
+	t.each = do
+	_, err := s.loadAndPerform(t)
+	return err
+}
+
+func (s *Session) loadAndPerform(t transaction) (*pgconn.Result, error) {
 	if err := s.load([]transaction{t}); err != nil {
 		return nil, err
 	}
@@ -254,7 +269,11 @@ func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 	var result *pgconn.Result
 	var failed, before error
 	for _, message := range t.messages {
-		results, err := s.send(message)
+		var each func(row [][]byte) error
+		if message == t.statement {
+			each = t.each
+		}
+		results, err := s.send(message, each)
 		switch {
 		case err != nil && (s.conn.IsClosed() || errors.Is(err, errPanic)):
 			return nil, err
@@ -274,16 +293,35 @@ func (s *Session) perform(t transaction) (*pgconn.Result, error) {
 	return result, failed
 }
 
-// send sends a message and returns its results. pgconn takes some sequences of messages
-// that no server sends for bugs of its own, and panics. Such a session is over, and the
-// process is not: nothing else would recover in a probe's goroutine.
-func (s *Session) send(message string) (results []*pgconn.Result, err error) {
+// send sends a message and returns its results, without rows if each takes them. pgconn
+// takes some sequences of messages that no server sends for bugs of its own, and panics.
+// Such a session is over, and the process is not: nothing else would recover in a probe's
+// goroutine.
+func (s *Session) send(message string, each func(row [][]byte) error) (results []*pgconn.Result, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errPanic
 		}
 	}()
-	return s.conn.Exec(context.Background(), message).ReadAll()
+	reader := s.conn.Exec(context.Background(), message)
+	if each == nil {
+		return reader.ReadAll()
+	}
+	return readEach(reader, each)
+}
+
+// readEach passes the rows of all results to do until it returns an error, and returns
+// the results without rows.
+func readEach(r *pgconn.MultiResultReader, do func(row [][]byte) error) (results []*pgconn.Result, err error) {
+	for r.NextResult() {
+		result := r.ResultReader()
+		for err == nil && result.NextRow() {
+			err = do(result.Values())
+		}
+		_, _ = result.Close() // its error is r's
+		results = append(results, &pgconn.Result{})
+	}
+	return results, cmp.Or(r.Close(), err)
 }
 
 // allow raises the session's limits.

@@ -23,6 +23,9 @@ const (
 type transaction struct {
 	statement string
 	messages  []string
+	// each takes the rows of the statement, which are then not in its result. If it
+	// returns an error, it gets no more, and the statement has that error. It may be nil.
+	each func(row [][]byte) error
 }
 
 // newTransaction returns sql in a read-only transaction, within timeout on the server,
@@ -32,11 +35,11 @@ type transaction struct {
 // allow no transactions.
 func newTransaction(kind facts.SessionKind, sql string, timeout time.Duration, settings ...setting) transaction {
 	if kind == facts.Bare {
-		return transaction{sql, []string{sql}}
+		return transaction{statement: sql, messages: []string{sql}}
 	}
 	// A standby rejects the isolation level serializable, which can be the role's
 	// default.
-	return transaction{sql, []string{
+	return transaction{statement: sql, messages: []string{
 		"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
 		// First and alone, because the role's own limit applies until it is done.
 		"SELECT " + limit("statement_timeout", timeout).sql(), settingsSQL(settings...), sql, "COMMIT",

@@ -50,7 +50,7 @@ func (s *Session) write(timeout, lock time.Duration, statements ...string) ([]*p
 	var last []*pgconn.Result
 	var failed error
 	for i, message := range messages {
-		results, err := s.send(message)
+		results, err := s.send(message, nil)
 		if err != nil && failed == nil {
 			failed = statementError{message, err}
 		}

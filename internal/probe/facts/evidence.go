@@ -71,7 +71,8 @@ func (e *Evidence) Supported() bool { return e.Session.Major == 0 || e.Session.M
 // OutOfTime reports whether the evidence is incomplete because this process was too
 // busy, which says nothing about the server.
 func (e *Evidence) OutOfTime() bool {
-	return e.Stopped != nil && e.Stopped.Kind == OutOfTime || e.Lost != nil && e.Lost.Kind == OutOfTime
+	return e.Stopped != nil && e.Stopped.Kind == OutOfTime || e.Lost != nil && e.Lost.Kind == OutOfTime ||
+		e.Unanswered[PartTableList].Kind == OutOfTime
 }
 
 // IsWALSender reports whether the session is a walsender, as far as is known. A

@@ -42,6 +42,8 @@ func unansweredBecause(f facts.Failure) string {
 		return rejection(*f.Server)
 	case facts.NotAnsweredInTime:
 		return "the server did not answer in time"
+	case facts.OutOfTime:
+		return "this service was too busy to read the server's answer in time"
 	case facts.SessionEnded:
 		return "the server ended the session meanwhile"
 	}

@@ -67,6 +67,8 @@ func unread(s subject) string {
 		return "the session may not read it"
 	case s.Unanswered[facts.PartTables].Kind == facts.NotAnsweredInTime:
 		return "the server was busy with the tables of the publication"
+	case s.Unanswered[facts.PartTables].Kind == facts.OutOfTime:
+		return "this service was too busy"
 	case len(heldBackBy(s.server)) > 0:
 		return "synchronized_standby_slots holds the slot back"
 	case slot.Retained == nil || *slot.Retained > maxPeeked:

@@ -47,8 +47,8 @@ func (passingProber) Probe(context.Context, database.Target) database.Examinatio
 	return database.Examination{Report: check.Report{{Name: check.Connection, Status: check.Passed}}}
 }
 
-func (passingProber) RefreshTables(context.Context, database.Target) (database.Tables, check.Report) {
-	return database.Tables{}, nil
+func (passingProber) RefreshTables(context.Context, database.Target, func(database.Table) bool) database.Examination {
+	return database.Examination{}
 }
 
 // faultPoint is where a fault is injected.
