@@ -1,14 +1,7 @@
 #!/usr/bin/env bash
 # Registers a database, reads it, checks its target again, and removes it.
 set -euo pipefail
-
-# headgate METHOD PATH [BODY] prints the response, and fails if it is an error. The key is in no command line, where other
-# users of the machine would see it.
-headgate() {
-  curl --silent --show-error --fail-with-body --request "$1" "$HEADGATE_URL$2" \
-    --config <(printf 'header = "Authorization: Bearer %s"\n' "$HEADGATE_API_KEY") \
-    --header 'Content-Type: application/json' ${3:+--data-binary @<(printf '%s' "$3")} "${@:4}"
-}
+. "$(dirname "$0")/headgate.sh"
 
 payload=$(jq --null-input '{
   name: "curl-example",

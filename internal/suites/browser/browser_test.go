@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/devserver"
-	"github.com/headgate/headgate/internal/testkit/deployment"
+	"github.com/headgate/headgate/internal/testkit/devtest"
+	"github.com/headgate/headgate/internal/testkit/localrun"
 )
 
 // timeout covers the start of a browser on a busy machine.
@@ -22,34 +21,25 @@ const timeout = 2 * time.Minute
 
 var screenshot = flag.String("screenshot", "", "file that a screenshot of the reference is written to")
 
-// browser returns a Chromium. What is on PATH may have either name.
+// browser returns a Chromium, which is installed if it is missing. What is on PATH may
+// have any of the names.
 func browser(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+	find := func() string {
+		for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+			if path, err := exec.LookPath(name); err == nil {
+				return path
+			}
 		}
+		return ""
 	}
-	t.Skip("there is no Chromium on this machine")
-	return ""
-}
-
-func start(t *testing.T) *devserver.Server {
-	t.Helper()
-	config, err := devserver.Load(deployment.Lookup([]string{"PORT=0", "DATA_FILE=" + filepath.Join(t.TempDir(), "headgate.db")}))
-	if err != nil {
+	if path := find(); path != "" {
+		return path
+	}
+	if err := localrun.AptInstall(t.Context(), "chromium"); err != nil {
 		t.Fatal(err)
 	}
-	server, err := devserver.Start(config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
+	return find()
 }
 
 // open opens a URL and returns the document that its scripts made, and what the
@@ -90,7 +80,7 @@ func TestReference(t *testing.T) {
 	for _, path := range []string{"/api/reference", "/api/reference/"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			document, log := open(t, start(t).URL()+path, "--dump-dom")
+			document, log := open(t, devtest.Start(t).URL()+path, "--dump-dom")
 			wantShown(t, document, log, `id="operations-Databases-create-database"`, `id="operations-Targets-get-health"`, "http://127.0.0.1:")
 		})
 	}
@@ -98,7 +88,7 @@ func TestReference(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	t.Parallel()
-	document, log := open(t, start(t).URL()+"/", "--dump-dom")
+	document, log := open(t, devtest.Start(t).URL()+"/", "--dump-dom")
 	wantShown(t, document, log, `<a href="api/reference">`, "To try")
 }
 
@@ -110,7 +100,7 @@ func TestScreenshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open(t, start(t).URL()+"/api/reference", "--screenshot="+file)
+	open(t, devtest.Start(t).URL()+"/api/reference", "--screenshot="+file)
 	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
 		t.Errorf("no screenshot (%v)", err)
 	}

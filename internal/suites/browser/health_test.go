@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/internal/devserver"
-	"github.com/headgate/headgate/internal/testkit/deployment"
+	"github.com/headgate/headgate/internal/testkit/devtest"
 	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
@@ -32,21 +30,7 @@ type watched struct {
 
 func newWatched(t *testing.T) *watched {
 	t.Helper()
-	config, err := devserver.Load(deployment.Lookup([]string{
-		"PORT=0", "DATA_FILE=" + filepath.Join(t.TempDir(), "headgate.db"), "CHECK_EVERY=1s", "HEALTH_RETAINED_MB=64",
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := devserver.Start(config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := devtest.Start(t, "CHECK_EVERY=1s", "HEALTH_RETAINED_MB=64")
 	return &watched{t: t, url: server.URL(), postgres: pgtest.Start(t, pgserver.Options{}), profile: t.TempDir()}
 }
 

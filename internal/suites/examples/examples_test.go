@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,8 +16,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/database"
-	"github.com/headgate/headgate/internal/devserver"
 	"github.com/headgate/headgate/internal/testkit/deployment"
+	"github.com/headgate/headgate/internal/testkit/devtest"
 	"github.com/headgate/headgate/internal/testkit/localrun"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
@@ -43,21 +42,7 @@ func TestMain(m *testing.M) {
 // API, and a source that is ready.
 func start(t *testing.T) []string {
 	t.Helper()
-	config, err := devserver.Load(deployment.Lookup([]string{
-		"PORT=0", "DATA_FILE=" + filepath.Join(t.TempDir(), "headgate.db"), "API_KEY=" + key,
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := devserver.Start(config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := devtest.Start(t, "API_KEY="+key)
 	source := newSource(t)
 	return append(os.Environ(),
 		"HEADGATE_URL="+server.URL(), "HEADGATE_API_KEY="+key,
@@ -85,18 +70,18 @@ var commands = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
 // run runs the commands of an example's page in a copy of its directory, and
 // returns what they print.
-func run(t *testing.T, example string, env []string) string {
+func run(t *testing.T, page string, env []string) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(directory, example, "README.md"))
+	text, err := os.ReadFile(filepath.Join(directory, page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := commands.FindAllStringSubmatch(string(page), -1)
+	found := commands.FindAllStringSubmatch(string(text), -1)
 	if len(found) != 1 {
-		t.Fatalf("%s has %d blocks of commands, want one", example, len(found))
+		t.Fatalf("%s has %d blocks of commands, want one", page, len(found))
 	}
 	copied := t.TempDir()
-	if err := os.CopyFS(copied, os.DirFS(filepath.Join(directory, example))); err != nil {
+	if err := os.CopyFS(copied, os.DirFS(filepath.Join(directory, filepath.Dir(page)))); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", found[0][1])
@@ -129,7 +114,7 @@ const (
 
 func TestCurl(t *testing.T) {
 	t.Parallel()
-	out := run(t, "curl", start(t))
+	out := run(t, "curl/README.md", start(t))
 	wantLines(t, out, "  replication_slot passed", registered, `Databases: \["curl-example"\]`, "Checked again: true", "Removed: true")
 }
 
@@ -147,7 +132,7 @@ func TestOnRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out := run(t, "on-request", env)
+	out := run(t, "curl/on-request.md", env)
 	wantLines(t, out, `  passed: .*`+value("PUBLICATION")+`.*`, `Made: \["publication","replication_slot"\]`, `Dropped: \["replication_slot","publication"\]`)
 }
 
@@ -173,7 +158,7 @@ func TestEvents(t *testing.T) {
 // The client is generated and compiled anew on each run.
 func TestGo(t *testing.T) {
 	t.Parallel()
-	out := run(t, "go", append(start(t), "GOFLAGS=", "GOWORK=off"))
+	out := run(t, "go/README.md", append(start(t), "GOFLAGS=", "GOWORK=off"))
 	wantLines(t, out, "Refused: replication_slot_not_found", registered, `Annotated: map\[team:orders\]`, `Listed: go-example on 127\.0\.0\.1`, checks, "Removed: true")
 }
 
@@ -188,26 +173,28 @@ func TestPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	environment := "PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH")
-	out := run(t, "python", append(start(t), environment))
+	out := run(t, "python/README.md", append(start(t), environment))
 	wantLines(t, out, "Refused: replication_slot_not_found", registered, `Annotated: \{'team': 'orders'\}`, `Listed: python-example on 127\.0\.0\.1`, checks, "Removed: True")
 }
 
-// The provider can't be had without Terraform's registry. What it sends is tested in
-// internal/suites/functions.
+// hclfmt is the formatter of Terraform's language.
+const hclfmt = "github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0"
+
+// Neither Terraform nor the provider can be had without HashiCorp's servers. What the
+// provider sends is tested in internal/suites/functions.
 func TestTerraform(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(directory, "terraform", "main.tf"))
+	file := filepath.Join(directory, "terraform", "main.tf")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !regexp.MustCompile(`(?m)^  ssl = true$`).Match(text) {
 		t.Error("the example leaves ssl out, which the provider sends as false")
 	}
-	program, err := exec.LookPath("terraform")
-	if err != nil {
-		t.Skip("Terraform is not installed")
-	}
-	if out, err := localrun.Run(t.Context(), exec.Command(program, "fmt", "-check", "-diff", filepath.Join(directory, "terraform"))); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	if _, err := localrun.Run(ctx, exec.Command("go", "run", hclfmt, "-check", "-require-no-change", file)); err != nil {
+		t.Error(err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -12,8 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/headgate/headgate/internal/devserver"
-	"github.com/headgate/headgate/internal/testkit/deployment"
+	"github.com/headgate/headgate/internal/testkit/devtest"
 	"github.com/headgate/headgate/internal/testkit/gateway"
 	"github.com/headgate/headgate/internal/testkit/openapitest"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
@@ -118,21 +116,7 @@ func newServer(t *testing.T) *server {
 // newServerOn returns a development server with that data file.
 func newServerOn(t *testing.T, path string) *server {
 	t.Helper()
-	config, err := devserver.Load(deployment.Lookup([]string{
-		"PORT=0", "DATA_FILE=" + path, "API_KEY=" + localKey,
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := devserver.Start(config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := devtest.Start(t, "DATA_FILE="+path, "API_KEY="+localKey)
 	return &server{s.URL(), &http.Client{Transport: contract(t).Transport(t, http.DefaultTransport)}}
 }
 

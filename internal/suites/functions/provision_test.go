@@ -1,13 +1,7 @@
 package functions_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -15,63 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/bustest"
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// bus implements EventBridge's PutEvents and keeps the events. moto accepts
-// events too but offers no way to read them.
-type bus struct {
-	t    *testing.T
-	mu   sync.Mutex
-	put  []putEvent
-	fail bool
-}
-
-type putEvent struct {
-	EventBusName, Source, DetailType, Detail string
-}
-
-func (b *bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	var in struct{ Entries []putEvent }
-	if err != nil || json.Unmarshal(body, &in) != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutEvents") {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	response := `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`
-	if b.fail {
-		response = `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`
-	} else {
-		b.put = append(b.put, in.Entries...)
-	}
-	if _, err := io.WriteString(w, response); err != nil {
-		b.t.Error(err)
-	}
-}
-
-func (b *bus) events() []putEvent {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.put)
-}
-
-func (b *bus) setFail(fail bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fail = fail
-}
-
 // newProvisioning returns a stack whose functions put events on the bus.
-func newProvisioning(t *testing.T) (*stack, *bus) {
+func newProvisioning(t *testing.T) (*stack, *bustest.Bus) {
 	t.Helper()
-	s, b := newStack(t), &bus{t: t}
-	server := httptest.NewServer(b)
-	t.Cleanup(server.Close)
-	s.env = append(s.env, "EVENT_BUS_NAME=headgate", "AWS_ENDPOINT_URL_EVENTBRIDGE="+server.URL)
+	s, b := newStack(t), bustest.Start(t)
+	s.env = append(s.env, "EVENT_BUS_NAME=headgate", b.Variable())
 	return s, b
 }
 
@@ -113,7 +60,7 @@ func TestProvision_RepeatedEvent(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	if put := b.events(); len(put) != 0 {
+	if put := b.Take(); len(put) != 0 {
 		t.Errorf("put %+v: publish-changes tells of what was created", put)
 	}
 	s.wantReference()
@@ -149,12 +96,12 @@ func TestProvision_RejectedEvent(t *testing.T) {
 			if err := invoke(t, f, requestEvent(id, tt.detail), new(any)); err != nil {
 				t.Fatal(err)
 			}
-			put := b.events()
-			if len(put) != i+1 || put[i].DetailType != "Postgres Database Rejected" {
+			put := b.Take()
+			if len(put) != 1 || put[0].DetailType != "Postgres Database Rejected" {
 				t.Fatalf("put %+v", put)
 			}
-			if !contains(put[i].Detail, append(tt.want, `"request_id":"`+id+`"`)...) {
-				t.Errorf("detail %s, want %q in it", put[i].Detail, tt.want)
+			if !contains(put[0].Detail, append(tt.want, `"request_id":"`+id+`"`)...) {
+				t.Errorf("detail %s, want %q in it", put[0].Detail, tt.want)
 			}
 		})
 	}
@@ -166,13 +113,14 @@ func TestProvision_FailedPut(t *testing.T) {
 	s, b := newProvisioning(t)
 	f := s.function("provision-database")
 	event := requestEvent("event-1", with(s.newDetail(newSource(t, "orders")), "password", "p"))
-	b.setFail(true)
+	b.Fail(true)
 	if err := invoke(t, f, event, new(any)); err == nil {
 		t.Error("the event counts as handled")
 	}
-	b.setFail(false)
-	if err := invoke(t, f, event, new(any)); err != nil || len(b.events()) != 1 {
-		t.Errorf("the next delivery: error %v, %d events put", err, len(b.events()))
+	b.Fail(false)
+	err := invoke(t, f, event, new(any))
+	if put := b.Take(); err != nil || len(put) != 1 {
+		t.Errorf("the next delivery: error %v, %d events put", err, len(put))
 	}
 	s.wantEmpty()
 }

@@ -4,57 +4,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/headgate/headgate/internal/testkit/bustest"
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/gateway"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
 )
 
-// bus implements EventBridge's PutEvents and keeps what is put on it. moto offers no
-// way to read events.
-type bus struct {
-	mu  sync.Mutex
-	put strings.Builder
-}
-
-func (b *bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	var in struct{ Entries []struct{ Detail string } }
-	if err != nil || json.Unmarshal(body, &in) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	b.mu.Lock()
-	for _, entry := range in.Entries {
-		b.put.WriteString(entry.Detail + "\n")
-	}
-	b.mu.Unlock()
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_, _ = io.WriteString(w, `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`) // the function reports a lost answer
-}
-
-func (b *bus) taken() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	text := b.put.String()
-	b.put.Reset()
-	return text
-}
-
 // deployed is the built functions over moto, and the bus.
 type deployed struct {
 	*stack // for its failures
 	*deployment.Stack
-	bus       *bus
+	bus       *bustest.Bus
 	functions map[string]*runtimeapi.Function
 }
 
@@ -64,10 +30,8 @@ func newDeployed(t *testing.T, names ...string) *deployed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &deployed{stack: newStack(t, loopback, ""), Stack: aws, bus: &bus{}, functions: map[string]*runtimeapi.Function{}}
-	server := httptest.NewServer(d.bus)
-	t.Cleanup(server.Close)
-	env := append(aws.Env(machine.get(t).AWS.URL()), "AWS_ENDPOINT_URL_EVENTBRIDGE="+server.URL)
+	d := &deployed{stack: newStack(t, loopback, ""), Stack: aws, bus: bustest.Start(t), functions: map[string]*runtimeapi.Function{}}
+	env := append(aws.Env(machine.get(t).AWS.URL()), d.bus.Variable())
 	for _, name := range names {
 		f, err := aws.Start(t.Context(), name, env)
 		if err != nil {
@@ -190,6 +154,5 @@ func (d *deployed) listenFor(t *testing.T, place echo, form encoding, server, ho
 		"version": "0", "id": name, "source": "acme", "detail-type": "Postgres Database Requested", "detail": detail,
 	}))
 	d.search("an answer", place, form, strings.Join(answers, "\n"))
-	put := d.bus.taken()
-	d.search("the bus", place, form, put)
+	d.search("the bus", place, form, fmt.Sprint(d.bus.Take()))
 }

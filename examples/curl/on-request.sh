@@ -1,12 +1,7 @@
 #!/usr/bin/env bash
 # Registers a database whose publication and replication slot do not exist yet, and takes all three away again.
 set -euo pipefail
-
-headgate() {
-  curl --silent --show-error --fail-with-body --request "$1" "$HEADGATE_URL$2" \
-    --config <(printf 'header = "Authorization: Bearer %s"\n' "$HEADGATE_API_KEY") \
-    --header 'Content-Type: application/json' ${3:+--data-binary @<(printf '%s' "$3")} "${@:4}"
-}
+. "$(dirname "$0")/headgate.sh"
 
 payload=$(jq --null-input '{
   name: "on-request",
