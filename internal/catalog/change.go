@@ -44,11 +44,7 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database, options 
 	if w.Pending != nil {
 		changes = append(changes, c.completePending(*w.Pending))
 	}
-	var slots []slotChange
-	if d.SlotKey() != old.SlotKey() {
-		slots = append(freeSlots(old), recordSlot(d, w)...)
-	}
-	if err := c.transactSlots(ctx, d.Change, changes, slots...); err != nil {
+	if err := c.transactSlots(ctx, d.Change, changes, moveSlots(old, d, w)...); err != nil {
 		if w.Pending != nil && onlyFailed(err, len(changes)-1) && ambiguousAttempt(err) == nil {
 			return database.ErrPendingGone
 		}
@@ -62,14 +58,6 @@ func onlyFailed(err error, index int) bool {
 	failed := failedConditions(err)
 	_, ok := failed[index]
 	return ok && len(failed) == 1
-}
-
-// freeSlots returns the change that removes d from the users of its slot.
-func freeSlots(d database.Database) []slotChange {
-	if d.SlotKey() == "" {
-		return nil
-	}
-	return []slotChange{{freeSlot, d}}
 }
 
 func (c *Catalog) deleteGuard(d database.Database) types.TransactWriteItem {
@@ -138,7 +126,7 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 		c.deleteIf(databaseKey(d.Account, d.ID), attrVersion, number(d.Version)), c.deleteGuard(d),
 		{Put: &types.Put{TableName: &c.table, Item: tombstone}},
 		{Delete: &types.Delete{TableName: &c.table, Key: healthKey(d.Account, d.ID)}},
-	}, freeSlots(d)...)
+	}, moveSlots(d, database.Database{}, database.Writing{})...)
 	if err != nil {
 		return c.deleteError(ctx, err, d)
 	}

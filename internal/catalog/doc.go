@@ -29,8 +29,9 @@
 // active: only they have a check_shard.
 //
 // A pending item is what a request is about to make on a target, by the hash of its
-// idempotency key, if it has one, and the database's ID. The item of a slot records
-// which databases have it, of all accounts, and who is dropping it at the moment.
+// idempotency key, if it has one, and the database's ID. The item of a slot, or of a
+// publication, records which databases have it, of all accounts, and who is dropping it at
+// the moment.
 //
 // Cursor keys and the index of API keys have partitions of their own, because IAM
 // can limit a function to partitions, but not to sort keys: list-databases stores

@@ -51,21 +51,10 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 	if w.Pending != nil {
 		in.pending, changes = len(changes), append(changes, c.completePending(*w.Pending))
 	}
-	if err := c.transactSlots(ctx, d.ID, changes, recordSlot(d, w)...); err != nil {
+	if err := c.transactSlots(ctx, d.ID, changes, moveSlots(database.Database{}, d, w)...); err != nil {
 		return in.error(err)
 	}
 	return nil
-}
-
-// recordSlot returns the change that records d as a user of its slot.
-func recordSlot(d database.Database, w database.Writing) []slotChange {
-	switch {
-	case d.SlotKey() == "":
-		return nil
-	case w.ShareSlot:
-		return []slotChange{{shareSlot, d}}
-	}
-	return []slotChange{{takeSlot, d}}
 }
 
 // setResult makes d the claim's result, if the claim is held and has no result yet.

@@ -69,22 +69,48 @@ type slotStep int
 const (
 	takeSlot  slotStep = iota // records the first user
 	shareSlot                 // records another user
+	useSlot                   // records a user, if there are not too many
 	freeSlot                  // removes the item of the only user
 	leaveSlot                 // removes one of several users
 	skipSlot                  // nothing: the user is not recorded
 )
 
-// slotChange changes the record of d's slot.
+// slotChange changes the record of d's slot or publication, whose key is key.
 type slotChange struct {
 	step slotStep
 	d    database.Database
+	key  string
+}
+
+// moveSlots returns the changes that move the records of a database from old's slot and
+// publication to d's, where they differ. Either is empty for none.
+func moveSlots(old, d database.Database, w database.Writing) []slotChange {
+	var changes []slotChange
+	move := func(step slotStep, from, to string) {
+		if from == to {
+			return
+		}
+		if from != "" {
+			changes = append(changes, slotChange{freeSlot, old, from})
+		}
+		if to != "" {
+			changes = append(changes, slotChange{step, d, to})
+		}
+	}
+	take := takeSlot
+	if w.ShareSlot {
+		take = shareSlot
+	}
+	move(take, old.SlotKey(), d.SlotKey())
+	move(useSlot, old.PublicationKey(), d.PublicationKey())
+	return changes
 }
 
 // slotChange returns the part of the transaction.
 func (c *Catalog) slotChange(s slotChange) types.TransactWriteItem {
 	names := map[string]string{"#users": attrUsers}
 	me := userSet(database.SlotUser{Account: s.d.Account, DatabaseID: s.d.ID})
-	key := slotItemKey(s.d.SlotKey())
+	key := slotItemKey(s.key)
 	if s.step == freeSlot {
 		return types.TransactWriteItem{Delete: &types.Delete{
 			TableName: &c.table, Key: key, ConditionExpression: aws.String(unused + " OR #users = :me"),
@@ -105,8 +131,12 @@ func (c *Catalog) slotChange(s slotChange) types.TransactWriteItem {
 	update.ExpressionAttributeValues[":now"] = fixedTimestamp(s.d.UpdatedAt)
 	update.UpdateExpression = aws.String("ADD #users :me")
 	update.ConditionExpression = aws.String(notHeld)
-	if s.step == takeSlot {
+	switch s.step {
+	case takeSlot:
 		update.ConditionExpression = aws.String(notHeld + " AND " + unused)
+	case useSlot:
+		update.ExpressionAttributeValues[":max"] = number(database.MaxSlotUsers)
+		update.ConditionExpression = aws.String(notHeld + " AND (" + unused + " OR size(#users) < :max)")
 	}
 	return types.TransactWriteItem{Update: update}
 }
@@ -125,7 +155,11 @@ func (s slotChange) next(existing item) (slotChange, error) {
 	case s.step == takeSlot && recorded && len(existing.slotUsers()) == 1:
 		s.step = shareSlot // a restored table may have the entry
 	default:
-		return s, existing.slotError(s.d.UpdatedAt)
+		refused := existing.slotError(s.d.UpdatedAt)
+		if s.step != useSlot || errors.Is(refused, database.ErrSlotHeld) {
+			return s, refused
+		}
+		s.step = skipSlot // it has too many users
 	}
 	return s, nil
 }
@@ -196,7 +230,7 @@ func slotToken(token string, slots []slotChange) string {
 	usual := true
 	text := token
 	for _, s := range slots {
-		usual = usual && (s.step == takeSlot || s.step == freeSlot)
+		usual = usual && (s.step == takeSlot || s.step == useSlot || s.step == freeSlot)
 		text += fmt.Sprint(" ", s.step)
 	}
 	if usual {

@@ -97,7 +97,7 @@ func publicationCodes() []Definition {
 		{
 			Code: PublicationCreateDenied, Status: Failed,
 			Meaning: "The request asks for the publication to be made, and this role can't make it, or can't drop it.",
-			Cause:   "The role lacks `CREATE` on the database, does not own a table, or is no superuser, which a publication of all tables or of schemas needs; or the server refused the statement, for example because of a lock. A publication is dropped by its owner only.",
+			Cause:   "The role lacks `CREATE` on the database, does not own a table, or is no superuser, which a publication of all tables or of schemas needs; or the server refused the statement, for example because of a lock. A publication is dropped by its owner only, and not while another database is registered with it.",
 			Fix:     "Name tables that the role owns, with `tables`; or let a superuser make the publication with the statement of the fix.",
 		},
 		{

@@ -156,7 +156,7 @@ func (s *Service) writeSharing(ctx context.Context, d *Database, write func(...W
 // d's account. Those of other accounts are not told, so they are not read.
 func (s *Service) sharing(ctx context.Context, d Database, recorded []SlotUser) ([]SlotUser, error) {
 	mine := slices.DeleteFunc(slices.Clone(recorded), func(u SlotUser) bool { return u.Account != d.Account })
-	return s.existing(ctx, d, mine, []SlotUser{d.user()}, 2)
+	return s.existing(ctx, d, Database.SlotKey, mine, []SlotUser{d.user()}, 2)
 }
 
 // insertRefused returns the error of a create whose insert returned err.

@@ -113,12 +113,9 @@ func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions
 		}
 		d.Source = x.Source
 	}
-	release, others, err := s.holdSlot(ctx, *d, []SlotUser{d.user()})
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(others) > 0 {
-		return nil, slotInUse(*d, others), nil
+	release, refused, err = s.holdDropped(ctx, *d, o)
+	if err != nil || refused != nil {
+		return nil, refused, err
 	}
 	_, report := s.Maker.Drop(ctx, t, d.Source, o.making())
 	if _, failed := report.FirstFailure(); failed {
@@ -126,6 +123,27 @@ func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions
 		return nil, onlyChecks(report...), nil
 	}
 	return release, nil, nil
+}
+
+// holdDropped holds what o says that is dropped. refused has a failed check where another
+// database has it; nothing is held then.
+func (s *Service) holdDropped(ctx context.Context, d Database, o DeleteOptions) (release func(), refused check.Report, err error) {
+	own := []SlotUser{d.user()}
+	releaseSlot, others, err := s.hold(ctx, d, Database.SlotKey, own)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(others) > 0:
+		return nil, slotInUse(d, others), nil
+	case !o.DropPublication:
+		return releaseSlot, nil, nil
+	}
+	releasePublication, others, err := s.hold(ctx, d, Database.PublicationKey, own)
+	if err != nil || len(others) > 0 {
+		releaseSlot()
+		return nil, publicationInUse(d, others), err
+	}
+	return func() { releasePublication(); releaseSlot() }, nil, nil
 }
 
 // slotInUse returns the report of a slot that may not be dropped because other databases
@@ -136,6 +154,19 @@ func slotInUse(d Database, others []SlotUser) check.Report {
 		message = w.Message
 	}
 	return onlyChecks(check.Fail(check.ReplicationSlot, check.SlotShared, message, ""))
+}
+
+// publicationInUse is slotInUse for a publication, nil if others has none.
+func publicationInUse(d Database, others []SlotUser) check.Report {
+	if len(others) == 0 {
+		return nil
+	}
+	user := "another database"
+	if others[0].Account == d.Account {
+		user = fmt.Sprintf("database %q", others[0].Name)
+	}
+	message := fmt.Sprintf("publication %q is registered for %s too: it is not dropped, and neither is the slot", d.Slot.PublicationName, user)
+	return onlyChecks(check.Fail(check.Publication, check.PublicationCreateDenied, message, "repeat the request without drop_publication"))
 }
 
 // onlyChecks returns a report with part, whose other checks are skipped.

@@ -3,6 +3,7 @@ package database_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/headgate/headgate/internal/apierror"
@@ -78,6 +79,27 @@ func TestDelete_Drop(t *testing.T) {
 			}
 			if deleted, err := f.service.Delete(t.Context(), "acme", d.ID, all); err != nil || deleted.Refused != nil {
 				t.Errorf("without the other %+v, error %v", deleted, err)
+			}
+		}
+	})
+	t.Run("a publication that another database has deletes nothing", func(t *testing.T) {
+		t.Parallel()
+		for account, want := range map[string]string{"acme": `database "second"`, "other": "another database"} {
+			f := makingFixture(t)
+			d := f.create(slotWith("slot_name", "first"))
+			if _, err := f.service.Create(t.Context(), account, f.payload(with(slotWith("slot_name", "second"), "name", "second")), ""); err != nil {
+				t.Fatal(err)
+			}
+			deleted, err := f.service.Delete(t.Context(), "acme", d.ID, all)
+			first, failed := deleted.Refused.FirstFailure()
+			if err != nil || !failed || first.Code != check.PublicationCreateDenied || !strings.Contains(first.Message, want) || len(f.maker.dropped) > 0 {
+				t.Errorf("%+v, dropped %v, error %v", deleted, f.maker.dropped, err)
+			}
+			if deleted, err := f.service.Delete(t.Context(), "acme", d.ID, database.DeleteOptions{DropSlot: true}); err != nil || deleted.Refused != nil {
+				t.Errorf("without the publication %+v, error %v", deleted, err)
+			}
+			if deleted, err := f.service.Delete(t.Context(), account, "second", all); err != nil || deleted.Refused != nil {
+				t.Errorf("the other one %+v, error %v", deleted, err)
 			}
 		}
 	})

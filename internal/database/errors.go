@@ -17,7 +17,8 @@ var (
 	ErrVersionConflict = errors.New("version conflict")
 	// ErrClaimLost says that another request has claimed the idempotency key.
 	ErrClaimLost = errors.New("claim lost")
-	// ErrSlotHeld says that another request is dropping the replication slot.
+	// ErrSlotHeld says that another request is dropping the replication slot or the
+	// publication.
 	ErrSlotHeld = errors.New("replication slot held")
 	// ErrPendingGone says that what was made on the target has been dropped, because
 	// the request took too long.
@@ -48,7 +49,7 @@ func requestInProgress() *apierror.Error {
 
 // slotHeld is no 503: a caller can hold a slot of its own, and nothing of ours is away.
 func slotHeld(cause error) *apierror.Error {
-	e := apierror.New(apierror.Conflict, "another request is dropping the replication slot: repeat the request in half a minute", cause)
+	e := apierror.New(apierror.Conflict, "another request is dropping the replication slot or the publication: repeat the request in half a minute", cause)
 	e.Code = apierror.RequestInProgress
 	return e
 }

@@ -234,6 +234,25 @@ func TestUndo(t *testing.T) {
 			t.Errorf("%+v, dropped %v, error %v", undone, f.maker.dropped, err)
 		}
 	})
+	t.Run("keeps a publication that a database with another slot has", func(t *testing.T) {
+		t.Parallel()
+		for _, account := range []string{"acme", "other"} {
+			f, p := interrupted(t)
+			second := slotWith("slot_name", "own")
+			c, err := f.service.Create(t.Context(), account, f.payload(second), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			undone, err := f.service.Undo(t.Context(), p)
+			if err != nil || !undone.Kept || undone.Dropped != slotOnly || !f.maker.exists.Publication {
+				t.Errorf("%+v, there is %+v, error %v", undone, f.maker.exists, err)
+			}
+			if _, err := f.service.Delete(t.Context(), account, c.Database.ID, database.DeleteOptions{DropSlot: true, DropPublication: true}); err != nil {
+				t.Error(err)
+			}
+			f.wantNothingLeft()
+		}
+	})
 	t.Run("keeps the item where the slot can't be dropped", func(t *testing.T) {
 		t.Parallel()
 		f, p := interrupted(t)

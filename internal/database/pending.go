@@ -55,7 +55,7 @@ func (s *Service) newPending(d Database, m Making, c *Claim) Pending {
 type Undone struct {
 	// Dropped is what was dropped on the target, or was not there any more.
 	Dropped Making
-	// Kept says that another registered database has the slot by now.
+	// Kept says that another registered database has the slot or the publication by now.
 	Kept bool
 }
 
@@ -66,7 +66,7 @@ func (s *Service) Interrupted(ctx context.Context) ([]Pending, error) {
 
 // Undo drops what an interrupted request has made on its target, slot first, and then
 // removes the item. The secret stays. A slot that a registered database has stays too,
-// with its publication. The error says why something could not be dropped; the item is
+// with its publication, and so does a publication that one has. The error says why something could not be dropped; the item is
 // then kept, for another attempt.
 func (s *Service) Undo(ctx context.Context, p Pending) (Undone, error) {
 	undone, err := s.dropPending(ctx, p, s.restoredPasswords)
@@ -113,9 +113,9 @@ func (s *Service) dropPending(ctx context.Context, p Pending, read func(context.
 	if p.Making == (Making{}) {
 		return Undone{}, nil
 	}
-	d := p.database()
-	if p.Making.Slot {
-		release, users, err := s.holdSlot(ctx, d, nil)
+	d, making := p.database(), p.Making
+	if making.Slot {
+		release, users, err := s.hold(ctx, d, Database.SlotKey, nil)
 		if err != nil {
 			return Undone{}, err
 		}
@@ -123,6 +123,18 @@ func (s *Service) dropPending(ctx context.Context, p Pending, read func(context.
 			return Undone{Kept: true}, nil
 		}
 		defer release()
+	}
+	if making.Publication {
+		release, users, err := s.hold(ctx, d, Database.PublicationKey, nil)
+		if err != nil {
+			return Undone{}, err
+		}
+		making.Publication = len(users) == 0
+		defer release()
+	}
+	kept := making != p.Making
+	if making == (Making{}) {
+		return Undone{Kept: kept}, nil
 	}
 	passwords, err := read(ctx, p)
 	if err != nil {
@@ -132,11 +144,12 @@ func (s *Service) dropPending(ctx context.Context, p Pending, read func(context.
 	if err != nil {
 		return Undone{}, err
 	}
-	dropped, report := s.Maker.Drop(ctx, t, p.Source, p.Making)
+	dropped, report := s.Maker.Drop(ctx, t, p.Source, making)
+	undone := Undone{Dropped: dropped, Kept: kept}
 	if first, failed := report.FirstFailure(); failed {
-		return Undone{Dropped: dropped}, targetRefused(report, first)
+		return undone, targetRefused(report, first)
 	}
-	return Undone{Dropped: dropped}, nil
+	return undone, nil
 }
 
 // pendingPasswords reads the passwords that p was made with.
@@ -160,13 +173,16 @@ func (s *Service) restoredPasswords(ctx context.Context, p Pending) (Passwords, 
 	return s.pendingPasswords(ctx, p)
 }
 
-// holdSlot keeps other requests from registering d's slot while it is dropped, until
-// release is called or SlotHoldTime has passed. It does not hold a slot that databases
-// other than own have; it returns one of those. Entries of databases that no longer exist
-// do not count: a restored table has such entries.
-func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (release func(), others []SlotUser, err error) {
+// keyOf is Database.SlotKey or Database.PublicationKey.
+type keyOf func(Database) string
+
+// hold keeps other requests from registering d's slot, or its publication, while it is
+// dropped, until release is called or SlotHoldTime has passed. It does not hold what
+// databases other than own have; it returns one of those. Entries of databases that no
+// longer exist do not count: a restored table has such entries.
+func (s *Service) hold(ctx context.Context, d Database, of keyOf, own []SlotUser) (release func(), others []SlotUser, err error) {
 	release = func() {}
-	key := d.SlotKey()
+	key := of(d)
 	if key == "" {
 		return release, nil, nil
 	}
@@ -179,7 +195,7 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 		if !ok {
 			break
 		}
-		if others, err = s.existing(ctx, d, shared.Users, own, 1); err != nil || len(others) > 0 {
+		if others, err = s.existing(ctx, d, of, shared.Users, own, 1); err != nil || len(others) > 0 {
 			return release, others, err
 		}
 		hold.Expected = shared.Users
@@ -193,15 +209,15 @@ func (s *Service) holdSlot(ctx context.Context, d Database, own []SlotUser) (rel
 	}
 	release = func() {
 		free := func(ctx context.Context) error { return s.Catalog.ReleaseSlot(ctx, hold) }
-		s.cleanup(ctx, "a replication slot can't be registered for half a minute", free)
+		s.cleanup(ctx, "a replication slot or a publication can't be registered for half a minute", free)
 	}
 	return release, nil, nil
 }
 
 // existing returns up to limit of the users, other than own, whose databases exist and
-// have d's slot, those of d's account first. It reads no more databases than it needs for
-// that: a slot may have many users.
-func (s *Service) existing(ctx context.Context, d Database, users, own []SlotUser, limit int) ([]SlotUser, error) {
+// have what d has, those of d's account first. It reads no more databases than it needs
+// for that: a slot may have many users.
+func (s *Service) existing(ctx context.Context, d Database, of keyOf, users, own []SlotUser, limit int) ([]SlotUser, error) {
 	var mine, theirs, found []SlotUser
 	for _, u := range users {
 		switch {
@@ -221,7 +237,7 @@ func (s *Service) existing(ctx context.Context, d Database, users, own []SlotUse
 		case apierror.KindOf(err) == apierror.NotFound:
 		case err != nil:
 			return nil, err
-		case other.SlotKey() == d.SlotKey():
+		case of(other) == of(d):
 			u.Name = other.Name
 			found = append(found, u)
 		}

@@ -106,7 +106,8 @@ type Catalog interface {
 	// given, and ErrSlotHeld while the slot is held. A *SlotSharedError with the kind
 	// UnknownOutcome says that an earlier attempt may still land. With the option
 	// CompletePending, the transaction removes the pending item, which must exist:
-	// otherwise the error is ErrPendingGone.
+	// otherwise the error is ErrPendingGone. d is recorded as a user of its publication,
+	// by its PublicationKey, too: there may be others, and MaxSlotUsers are recorded.
 	Insert(ctx context.Context, d Database, c *Claim, options ...WriteOption) error
 	// Update replaces old by d, on condition that the stored version is old's. A
 	// new name is taken, and the old one freed, in the same transaction.
@@ -114,10 +115,12 @@ type Catalog interface {
 	// ErrNameTaken is as in Insert. If either comes with the kind UnknownOutcome,
 	// an earlier attempt may have landed or may still, and what was stored for d
 	// must stay. Update is idempotent: d.Change identifies the write. Where old and d
-	// have different SlotKeys, d's record moves; the options and errors are as in Insert.
+	// have different SlotKeys or PublicationKeys, d's record moves; the options and errors
+	// are as in Insert.
 	Update(ctx context.Context, old, d Database, options ...WriteOption) error
 	// Delete removes d and frees its name in one transaction, on condition that
-	// the stored version is d's, with the record and the hold of its slot. d.Change,
+	// the stored version is d's, with the records and the holds of its slot and its
+	// publication. d.Change,
 	// d.ChangedBy and d.UpdatedAt are those of the delete. ErrVersionConflict says that
 	// the version is another. The error's kind is NotFound if d is gone and an attempt
 	// of this call did not remove it.
@@ -145,7 +148,7 @@ type Catalog interface {
 	// It is eventually consistent, and ends with its first error.
 	ToCheck(ctx context.Context, shard int) iter.Seq2[Ref, error]
 
-	// HoldSlot keeps the slot from being registered, by an insert or an update, until
+	// HoldSlot keeps the slot, or the publication, from being registered, by an insert or an update, until
 	// the hold lapses or is released. The error is a *SlotSharedError if the recorded
 	// users are not h.Expected, and ErrSlotHeld while somebody else holds the slot. It is
 	// idempotent for one holder.

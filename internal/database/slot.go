@@ -12,8 +12,8 @@ const (
 	// SlotHoldTime is how long a slot can be held to drop it. It is longer than a drop
 	// takes.
 	SlotHoldTime = 30 * time.Second
-	// MaxSlotUsers is how many databases are recorded as the users of one slot. More are
-	// registered, but not recorded.
+	// MaxSlotUsers is how many databases are recorded as the users of one slot, or of one
+	// publication. More are registered, but not recorded.
 	MaxSlotUsers = 100
 )
 
@@ -27,7 +27,17 @@ func (d Database) SlotKey() string {
 	return digest([]byte(d.Source.SystemIdentifier + "\x00" + d.Endpoint.Database + "\x00" + d.Slot.SlotName))
 }
 
-// SlotUser is a registered database that has a slot.
+// PublicationKey identifies the publication of d as SlotKey does its slot. A publication
+// is recorded like a slot, but slots may share it: it is only not dropped while it has
+// users.
+func (d Database) PublicationKey() string {
+	if d.Source.SystemIdentifier == "" {
+		return ""
+	}
+	return digest([]byte("publication\x00" + d.Source.SystemIdentifier + "\x00" + d.Endpoint.Database + "\x00" + d.Slot.PublicationName))
+}
+
+// SlotUser is a registered database that has a slot, or a publication.
 type SlotUser struct {
 	Account    string `json:"account"`
 	DatabaseID string `json:"database"`
@@ -37,7 +47,8 @@ type SlotUser struct {
 
 func (d Database) user() SlotUser { return SlotUser{Account: d.Account, DatabaseID: d.ID} }
 
-// SlotHold keeps a slot from being registered while it is dropped.
+// SlotHold keeps a slot, or a publication, from being registered while it is dropped. Key
+// is its SlotKey or PublicationKey.
 type SlotHold struct {
 	Key, Holder string
 	// Expected has the recorded users: with others, the slot is not held.

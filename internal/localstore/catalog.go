@@ -76,7 +76,7 @@ func (c *Catalog) Insert(ctx context.Context, d database.Database, claim *databa
 		if err := completePending(tx, w); err != nil {
 			return err
 		}
-		if err := recordSlot(tx, d, w); err != nil {
+		if err := moveSlots(tx, database.Database{}, d, w); err != nil {
 			return err
 		}
 		if err := putDatabase(tx, d); err != nil {
@@ -117,22 +117,11 @@ func (c *Catalog) Update(ctx context.Context, old, d database.Database, options 
 		if err := completePending(tx, w); err != nil {
 			return err
 		}
-		if err := moveSlot(tx, old, d, w); err != nil {
+		if err := moveSlots(tx, old, d, w); err != nil {
 			return err
 		}
 		return putDatabase(tx, d)
 	})
-}
-
-// moveSlot moves the record of the database from old's slot to d's.
-func moveSlot(tx *bolt.Tx, old, d database.Database, w database.Writing) error {
-	if old.SlotKey() == d.SlotKey() {
-		return nil
-	}
-	if err := freeSlot(tx, old); err != nil {
-		return err
-	}
-	return recordSlot(tx, d, w)
 }
 
 // rename takes d's name and releases old's.
@@ -162,7 +151,7 @@ func (c *Catalog) Delete(ctx context.Context, d database.Database) error {
 		if err := remove(tx, healths, keyOf(d.Account, d.ID)); err != nil {
 			return err
 		}
-		if err := freeSlot(tx, d); err != nil {
+		if err := moveSlots(tx, d, database.Database{}, database.Writing{}); err != nil {
 			return err
 		}
 		return remove(tx, names, keyOf(d.Account, existing.Name))

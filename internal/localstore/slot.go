@@ -11,7 +11,7 @@ import (
 	"github.com/headgate/headgate/internal/database"
 )
 
-// slot records which databases have a slot, and who is dropping it.
+// slot records which databases have a slot, or a publication, and who is dropping it.
 type slot struct {
 	Users     []database.SlotUser `json:"users,omitempty"`
 	Holder    string              `json:"holder,omitempty"`
@@ -41,9 +41,27 @@ func userOf(d database.Database) database.SlotUser {
 	return database.SlotUser{Account: d.Account, DatabaseID: d.ID}
 }
 
-// recordSlot records d as a user of its slot, as database.Catalog says of Insert.
-func recordSlot(tx *bolt.Tx, d database.Database, w database.Writing) error {
-	key := d.SlotKey()
+// moveSlots moves the records of a database from old's slot and publication to d's, where
+// they differ, as database.Catalog says of Update. Either is empty for none.
+func moveSlots(tx *bolt.Tx, old, d database.Database, w database.Writing) error {
+	if err := moveSlot(tx, old.SlotKey(), d.SlotKey(), old, d, w.ShareSlot); err != nil {
+		return err
+	}
+	return moveSlot(tx, old.PublicationKey(), d.PublicationKey(), old, d, true)
+}
+
+func moveSlot(tx *bolt.Tx, from, to string, old, d database.Database, share bool) error {
+	if from == to {
+		return nil
+	}
+	if err := freeSlot(tx, from, old); err != nil {
+		return err
+	}
+	return recordSlot(tx, to, d, share)
+}
+
+// recordSlot records d as a user of a slot, if the key is not empty.
+func recordSlot(tx *bolt.Tx, key string, d database.Database, share bool) error {
 	if key == "" {
 		return nil
 	}
@@ -56,17 +74,18 @@ func recordSlot(tx *bolt.Tx, d database.Database, w database.Writing) error {
 	switch {
 	case s.held(d.UpdatedAt):
 		return database.ErrSlotHeld
-	case len(others) > 0 && !w.ShareSlot:
+	case len(others) > 0 && !share:
 		return &database.SlotSharedError{Users: s.Users}
+	case len(others) >= database.MaxSlotUsers:
+		return nil
 	}
 	s.Users, s.Holder, s.HeldUntil = append(others, me), "", time.Time{}
 	return s.store(tx, key)
 }
 
-// freeSlot removes d from the users of its slot, and the hold of a slot that nobody
-// else has.
-func freeSlot(tx *bolt.Tx, d database.Database) error {
-	key := d.SlotKey()
+// freeSlot removes d from the users of a slot, and the hold of a slot that nobody else
+// has.
+func freeSlot(tx *bolt.Tx, key string, d database.Database) error {
 	if key == "" {
 		return nil
 	}

@@ -37,7 +37,7 @@ const (
 	claims    = "claims"    // account, hash → database.Claim
 	cursors   = "cursors"   // account → key for signing cursors
 	healths   = "healths"   // account, ID → database.HealthRecord
-	slots     = "slots"     // database.Database.SlotKey → slot
+	slots     = "slots"     // database.Database.SlotKey or PublicationKey → slot
 	pending   = "pending"   // account, hash, ID → database.Pending
 )
 

@@ -47,7 +47,7 @@ func makings() []making {
 			{"GetItem", 1, false}, {"PutItem", 1, true}, {"TransactWriteItems", 1, true},
 		}},
 		{name: "delete", method: http.MethodDelete, query: "?drop_slot=true&drop_publication=true", from: withMade, steps: []step{
-			{"GetItem", 1, false}, {"UpdateItem", 1, true}, {"TransactWriteItems", 1, true}, {"DeleteSecret", 1, true},
+			{"GetItem", 1, false}, {"UpdateItem", 1, true}, {"UpdateItem", 2, true}, {"TransactWriteItems", 1, true}, {"DeleteSecret", 1, true},
 		}},
 	}
 }

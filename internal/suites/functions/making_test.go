@@ -137,6 +137,10 @@ func TestAPI_Making(t *testing.T) {
 			Dropped      []string
 			LeftOnTarget *database.LeftOnTarget `json:"left_on_target"`
 		}
+		c.call("DELETE", orders+"?drop_slot=true&drop_publication=true", nil, 422, &failed)
+		if !contains(failed.Reason, "publication", `"second"`) {
+			t.Errorf("a publication that the other one has: %s", failed.Reason)
+		}
 		c.call("DELETE", orders+"?drop_slot=true", nil, 200, &deleted)
 		if !slices.Equal(deleted.Dropped, []string{"replication_slot"}) || deleted.LeftOnTarget != nil {
 			t.Errorf("the delete answers %+v", deleted)
@@ -205,6 +209,39 @@ func TestService_RacingForOneSlot(t *testing.T) {
 		t.Parallel()
 		race(t, localService(t))
 	})
+}
+
+// TestService_UndoKeepsPublication has an interrupted request whose publication another
+// database has taken up, with a slot of its own.
+func TestService_UndoKeepsPublication(t *testing.T) {
+	t.Parallel()
+	for name, service := range map[string]*database.Service{"on moto": newStack(t).service(), "on the local store": localService(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			payload, db := bare(t, "orders")
+			slot := slotOf(payload)["slot_name"].(string)
+			other, err := service.Create(t.Context(), "other", parse(t, payload), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			execute(t, db, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s_left', 'pgoutput')", slot))
+			p, id := parse(t, payload).Target, storetest.ID()
+			d := database.Database{Account: "acme", ID: id, Endpoint: p.Endpoint}
+			stored, err := service.Vault.Create(t.Context(), d, p.Passwords)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Slot.SlotName += "_left"
+			undone, err := service.Undo(t.Context(), database.Pending{
+				Account: d.Account, DatabaseID: id, Endpoint: p.Endpoint, Slot: p.Slot, Source: other.Database.Source,
+				Making: database.Making{Publication: true, Slot: true}, SecretVersion: stored.Version, CreatedAt: time.Now(),
+			})
+			if err != nil || !undone.Kept || undone.Dropped != (database.Making{Slot: true}) {
+				t.Errorf("%+v, error %v", undone, err)
+			}
+			wantOnTarget(t, db, []string{slot}, []string{"pub"})
+		})
+	}
 }
 
 // TestServer_Recovery starts the development server on a file with the request of a killed

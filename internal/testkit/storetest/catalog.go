@@ -25,7 +25,7 @@ func RunCatalog(t *testing.T, open func(*testing.T) database.Catalog) {
 		"long and unusual names are stored unchanged":       oddNames,
 		"after the end of the context nothing is inserted":  endedContextInsert,
 	}
-	for _, more := range []map[string]func(*testing.T, database.Catalog){updateTests(), deleteTests(), listTests(), claimTests(), resultTests(), healthTests(), slotTests(), pendingTests()} {
+	for _, more := range []map[string]func(*testing.T, database.Catalog){updateTests(), deleteTests(), listTests(), claimTests(), resultTests(), healthTests(), slotTests(), publicationTests(), pendingTests()} {
 		maps.Copy(tests, more)
 	}
 	run(t, tests, open)
