@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
@@ -23,7 +25,7 @@ import (
 
 func TestProbe_FewerWALSendersThanChecks(t *testing.T) {
 	t.Parallel()
-	const walSenders, checks = 10, 16
+	const walSenders, checks = 10, 30
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_senders": strconv.Itoa(walSenders)}})
 	s := newSource(t, server)
 	var all sync.WaitGroup
@@ -37,6 +39,35 @@ func TestProbe_FewerWALSendersThanChecks(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestProbe_WALSenderFreed has a server whose only walsender is taken by a login that
+// stops half-way, for longer than a check asks for one, and that counts it as free.
+func TestProbe_WALSenderFreed(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_senders": "1"}})
+	s := newSource(t, server)
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	half := pgproto3.NewFrontend(conn, conn)
+	half.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{
+		"user": s.target.Endpoint.Username, "database": s.target.Endpoint.Database, "replication": "database",
+	}})
+	if err := half.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := half.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	const held = 1500 * time.Millisecond
+	begin := time.Now()
+	time.AfterFunc(held, func() { _ = conn.Close() })
+	if failure, failed := s.probe().FirstFailure(); failed || time.Since(begin) < held {
+		t.Errorf("after %v: %s: %s", time.Since(begin), failure.Code, failure.Message)
+	}
 }
 
 // busyDialer makes connections of a process that is too busy to read before the

@@ -155,7 +155,21 @@ func masked(add func(database.Table) bool, p database.Passwords) func(database.T
 	}
 }
 
+// askTarget asks t's server. If it has a walsender again after it had none left, because
+// others have them for a moment only, askTarget starts anew, in the first half of the
+// time.
 func askTarget(ctx context.Context, host *ask.Host, t database.Target) {
+	begin := time.Now()
+	for {
+		askOnce(ctx, host, t)
+		if time.Since(begin) > Timeout/2 || !judge.WALSenderFreed(t, host.Evidence) {
+			return
+		}
+		host.Evidence = facts.Evidence{Reached: facts.Resolved, TLSOnly: host.Evidence.TLSOnly}
+	}
+}
+
+func askOnce(ctx context.Context, host *ask.Host, t database.Target) {
 	session := host.Open(ctx)
 	if session == nil {
 		return

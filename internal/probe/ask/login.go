@@ -56,16 +56,23 @@ func (h *Host) Open(ctx context.Context) *Session {
 
 // openFirst opens the session that was requested. A walsender that is not to be had may
 // be taken by another check, which takes a moment: openFirst asks for it again for a
-// second.
+// second after the first rejection. It asks seldom: each time costs the server a process
+// and a TLS handshake.
 func (h *Host) openFirst(ctx context.Context) (*Session, *rejection) {
 	const (
 		patience = time.Second
-		interval = 50 * time.Millisecond
+		interval = 100 * time.Millisecond
 	)
-	end := time.Now().Add(patience)
+	var end time.Time
 	for {
 		s, rejected := h.open(ctx, h.Session, h.transactions(ctx, h.Session))
-		if !lacksWALSender(h.Session, rejected) || !pause(ctx, interval+rand.N(interval), end) {
+		if !lacksWALSender(h.Session, rejected) {
+			return s, rejected
+		}
+		if end.IsZero() {
+			end = time.Now().Add(patience)
+		}
+		if !pause(ctx, interval+rand.N(2*interval), end) {
 			return s, rejected
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgerrcode"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe/facts"
 )
 
@@ -41,6 +42,14 @@ func judgeWALSenders(s subject) []check.Entry {
 			"all "+strconv.Itoa(limit)+" walsenders of the server are in use, including the one of this check", raiseWALSenders(s.server, limit))}
 	}
 	return nil
+}
+
+// WALSenderFreed reports whether t's server rejected a walsender for want of one, and
+// then had one that was free.
+func WALSenderFreed(t database.Target, target facts.Evidence) bool {
+	s := newSubject(t, target, nil)
+	limit, known := s.maxWALSenders()
+	return s.rejectedWith(pgerrcode.TooManyConnections) && known && s.Facts.WALSenders != nil && *s.Facts.WALSenders < limit
 }
 
 // raiseWALSenders doubles the limit, and sets at least Postgres's default. A hot
