@@ -184,24 +184,6 @@ func (e *Env) SecretsManager() (aws.Config, Secrets, error) {
 	return config, Secrets{Prefix: prefix, KMSKeyID: e.lookup("SECRET_KMS_KEY_ID")}, err
 }
 
-// CheckQueue returns the configuration of SQS's client and the URL of the queue of
-// databases to check, CHECK_QUEUE_URL.
-func (e *Env) CheckQueue() (aws.Config, string, error) {
-	const name = "CHECK_QUEUE_URL"
-	config, err := e.client("SQS")
-	if err != nil {
-		return config, "", err
-	}
-	text, err := e.required(name)
-	if err != nil {
-		return config, "", err
-	}
-	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return config, "", malformed(name, "the URL of an SQS queue")
-	}
-	return config, text, nil
-}
-
 // Bus returns the configuration of EventBridge's client and the event bus's name,
 // EVENT_BUS_NAME.
 func (e *Env) Bus() (aws.Config, string, error) {

@@ -30,13 +30,19 @@ func (c *Catalog) NameOwner(ctx context.Context, account, name string) (string, 
 // Get returns the account's database with that ID. The error's kind is NotFound,
 // Throttled, Unavailable or Internal.
 func (c *Catalog) Get(ctx context.Context, account, id string) (database.Database, error) {
-	stored, err := c.get(ctx, databaseKey(account, id))
+	return c.document(ctx, databaseKey(account, id), "read database "+id)
+}
+
+// document reads the database that an item has as its document. Errors about it begin
+// with doing.
+func (c *Catalog) document(ctx context.Context, k item, doing string) (database.Database, error) {
+	stored, err := c.get(ctx, k)
 	if err != nil {
 		return database.Database{}, err
 	}
 	d, err := stored.database(attrDocument)
 	if err != nil {
-		return database.Database{}, broken(fmt.Errorf("read database %s: %w", id, err))
+		return database.Database{}, broken(fmt.Errorf("%s: %w", doing, err))
 	}
 	return d, nil
 }

@@ -31,13 +31,5 @@ func tombstoneItem(d database.Database) (item, error) {
 // Deleted returns a deleted database as Delete was given it. The error's kind is
 // NotFound, Throttled, Unavailable or Internal.
 func (c *Catalog) Deleted(ctx context.Context, account, id string) (database.Database, error) {
-	stored, err := c.get(ctx, tombstoneKey(account, id))
-	if err != nil {
-		return database.Database{}, err
-	}
-	d, err := stored.database(attrDocument)
-	if err != nil {
-		return database.Database{}, broken(fmt.Errorf("read deleted database %s: %w", id, err))
-	}
-	return d, nil
+	return c.document(ctx, tombstoneKey(account, id), "read deleted database "+id)
 }

@@ -207,11 +207,7 @@ func TestPromote_VersionWithoutLabels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	version := added.Version
+	version := b.add(t, d)
 	if err := b.DropVersion(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
 	}

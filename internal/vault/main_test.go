@@ -58,6 +58,16 @@ func (b bench) create(t *testing.T) (database.Database, database.Passwords) {
 	return d, p
 }
 
+// add adds a version to a database's secret and returns its ID.
+func (b bench) add(t *testing.T, d database.Database) string {
+	t.Helper()
+	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added.Version
+}
+
 func TestVault(t *testing.T) {
 	t.Parallel()
 	storetest.RunVault(t, func(t *testing.T) database.Vault { return newBench(t).Vault })

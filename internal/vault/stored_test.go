@@ -107,11 +107,7 @@ func TestPromote_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	version := added.Version
+	version := b.add(t, d)
 	b.wantLabels(t, d, map[string][]string{d.ID: {"AWSCURRENT"}, version: {"headgate-" + version}})
 	if err := b.Promote(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
@@ -126,11 +122,7 @@ func TestDropVersion_Labels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d, _ := b.create(t)
-	added, err := b.AddVersion(storetest.Context(t), d, storetest.Passwords(), storetest.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	version := added.Version
+	version := b.add(t, d)
 	if err := b.DropVersion(storetest.Context(t), d.Account, d.ID, version); err != nil {
 		t.Fatal(err)
 	}

@@ -20,27 +20,36 @@ import (
 // adds one, for the functions that dial targets. Errors name the variable that is
 // missing or malformed.
 func Open(env *awsenv.Env, log *slog.Logger) (*database.Service, error) {
-	dynamoDB, table, err := env.DynamoDB()
+	databases, passwords, err := Stores(env)
 	if err != nil {
 		return nil, err
 	}
+	return &database.Service{
+		Catalog:    databases,
+		Vault:      passwords,
+		References: passwords.References(),
+		Now:        time.Now,
+		Log:        log,
+	}, nil
+}
+
+// Stores returns the stores that env configures.
+func Stores(env *awsenv.Env) (*catalog.Catalog, *vault.Vault, error) {
+	dynamoDB, table, err := env.DynamoDB()
+	if err != nil {
+		return nil, nil, err
+	}
 	secretsManager, secrets, err := env.SecretsManager()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	preconnect := func(ctx context.Context) {
 		if endpoint, err := endpoint(ctx, secretsManager); err == nil {
 			env.Preconnect(ctx, endpoint)
 		}
 	}
-	passwords := vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID, Preconnect: preconnect})
-	return &database.Service{
-		Catalog:    catalog.Open(dynamoDB, table),
-		Vault:      passwords,
-		References: passwords.References(),
-		Now:        time.Now,
-		Log:        log,
-	}, nil
+	config := vault.Config{Prefix: secrets.Prefix, Table: table, KMSKeyID: secrets.KMSKeyID, Preconnect: preconnect}
+	return catalog.Open(dynamoDB, table), vault.Open(secretsManager, config), nil
 }
 
 // endpoint returns the URL to which the client of Secrets Manager sends requests.

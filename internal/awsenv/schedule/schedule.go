@@ -16,7 +16,7 @@ func Open(env *awsenv.Env, log *slog.Logger) (*schedule.Scheduler, error) {
 	if err != nil {
 		return nil, err
 	}
-	sqs, url, err := env.CheckQueue()
+	sqs, url, err := env.Queue("CHECK_QUEUE_URL")
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/awsenv"
+	"github.com/headgate/headgate/internal/awsenv/databases"
 	"github.com/headgate/headgate/internal/awsenv/targets"
-	"github.com/headgate/headgate/internal/catalog"
 	"github.com/headgate/headgate/internal/sweep"
-	"github.com/headgate/headgate/internal/vault"
 )
 
 const defaultAge = time.Hour
@@ -17,11 +16,7 @@ const defaultAge = time.Hour
 // Open returns the sweeper that env configures. SWEEP_AGE defaults to an hour.
 // Errors name the variable that is missing or malformed.
 func Open(env *awsenv.Env, log *slog.Logger) (*sweep.Sweeper, error) {
-	dynamoDB, table, err := env.DynamoDB()
-	if err != nil {
-		return nil, err
-	}
-	secretsManager, secrets, err := env.SecretsManager()
+	catalog, vault, err := databases.Stores(env)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +29,6 @@ func Open(env *awsenv.Env, log *slog.Logger) (*sweep.Sweeper, error) {
 		return nil, err
 	}
 	return &sweep.Sweeper{
-		Catalog:  catalog.Open(dynamoDB, table),
-		Vault:    vault.Open(secretsManager, vault.Config{Prefix: secrets.Prefix, Table: table}),
-		Requests: requests,
-		Now:      time.Now, Age: age, Log: log,
+		Catalog: catalog, Vault: vault, Requests: requests, Now: time.Now, Age: age, Log: log,
 	}, nil
 }
