@@ -52,7 +52,10 @@ func steps() []step {
 		{"UpdateDatabaseFunction", "update-database", 200, `"status":"disabled"`},
 		{"DeleteDatabaseFunction", "delete-database", 200, `"success":true`},
 		{"PublishChangesFunction", "publish-changes", 0, `{"batchItemFailures":[]}`},
-		{"SweepSecretsFunction", "sweep-secrets", 0, `{"seen":2,"orphans":0,"scheduled":0}`},
+		{"ScheduleChecksFunction", "schedule-checks", 0, `{"queued":2}`},
+		{"CheckDatabaseFunction", "check-database", 0, `{"batchItemFailures":`},
+		{"ProvisionResourceFunction", "provision-resource", 0, `send answer`},
+		{"SweepSecretsFunction", "sweep-secrets", 0, `{"seen":2,"orphans":0,"scheduled":0,"slots_dropped":0}`},
 	}
 }
 

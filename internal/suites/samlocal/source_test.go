@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/headgate/headgate/internal/testkit/link"
 	"github.com/headgate/headgate/internal/testkit/mototest"
@@ -86,7 +87,7 @@ func createOnStandby(ctx context.Context, primary, standby *pgserver.Server, slo
 	}
 }
 
-// startAWS starts moto with a table, a bus and a secret that is shared with the
+// startAWS starts moto with a table, a bus, a queue and a secret that is shared with the
 // events' account. It returns moto's address and the secret's ARN.
 func startAWS(t *testing.T) (address *url.URL, secret string) {
 	t.Helper()
@@ -95,6 +96,9 @@ func startAWS(t *testing.T) (address *url.URL, secret string) {
 		t.Fatal(err)
 	}
 	if _, err := eventbridge.NewFromConfig(server.Config()).CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("headgate")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqs.NewFromConfig(server.Config()).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("headgate-checks")}); err != nil {
 		t.Fatal(err)
 	}
 	made, err := secretsmanager.NewFromConfig(server.Config()).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
