@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,8 @@ type object struct {
 	Name, Hostname, Database, Username string
 	Port                               int
 	SSL                                bool
+	SSLMode                            string `json:"ssl_mode"`
+	SSLRootCert                        string `json:"ssl_root_cert"`
 	SecretARN                          string `json:"secret_arn"`
 	ReplicationSlots                   []struct {
 		PublicationName string `json:"publication_name"`
@@ -93,58 +96,85 @@ func password(t *testing.T, s *deployment.Stack, arn string) string {
 	return secret.Password
 }
 
-// environment returns the variables of examples/debezium/application.properties.
-func environment(o object, password, offsets string) []string {
+// environment returns the variables of examples/debezium/application.properties, with
+// files in a directory.
+func environment(t *testing.T, o object, password, directory string) []string {
+	t.Helper()
 	sslmode := "disable"
-	if o.SSL {
+	switch {
+	case o.SSLMode != "":
+		sslmode = o.SSLMode
+	case o.SSL:
 		sslmode = "require"
+	}
+	authorities := filepath.Join(directory, "root.crt")
+	if err := os.WriteFile(authorities, []byte(o.SSLRootCert), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return append(os.Environ(),
 		"DATABASE_NAME="+o.Name, "DATABASE_HOSTNAME="+o.Hostname, "DATABASE_PORT="+fmt.Sprint(o.Port),
-		"DATABASE_DBNAME="+o.Database, "DATABASE_USERNAME="+o.Username, "DATABASE_PASSWORD="+password, "DATABASE_SSLMODE="+sslmode,
+		"DATABASE_DBNAME="+o.Database, "DATABASE_USERNAME="+o.Username, "DATABASE_PASSWORD="+password,
+		"DATABASE_SSLMODE="+sslmode, "DATABASE_SSLROOTCERT="+authorities,
 		"PUBLICATION_NAME="+o.ReplicationSlots[0].PublicationName, "SLOT_NAME="+o.ReplicationSlots[0].SlotName,
-		"OFFSET_FILE="+offsets, "AWS_REGION=eu-west-1",
+		"OFFSET_FILE="+filepath.Join(directory, "offsets"), "AWS_REGION=eu-west-1",
 	)
 }
 
 func TestDebezium_FirstChange(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
+	t.Cleanup(cancel)
 	s, err := machine.NewStack(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := pgserver.Source{Database: "shop", Username: "cdc", Password: `s3cret'"\ %$`, Publication: "orders_pub", Slot: "orders_slot"}
-	if err := machine.Postgres.CreateSource(ctx, source); err != nil {
-		t.Fatal(err)
+	program := build(ctx, t)
+	for name, fields := range map[string]map[string]any{
+		"require":     nil,
+		"verify_full": {"ssl_mode": "verify-full", "ssl_root_cert": string(machine.Postgres.RootCertPEM())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := pgserver.Source{
+				Database: "shop_" + name, Username: "cdc_" + name, Password: `s3cret'"\ %$`,
+				Publication: "orders_pub_" + name, Slot: "orders_slot_" + name,
+			}
+			if err := machine.Postgres.CreateSource(ctx, source); err != nil {
+				t.Fatal(err)
+			}
+			payload := machine.Payload("orders_"+name, source)
+			maps.Copy(payload, fields)
+			o := register(t, s, payload)
+			// The slot keeps the row for the consumer, which starts later.
+			if _, err := machine.Postgres.Exec(ctx, source.Database, "INSERT INTO "+pgserver.SourceTable+" VALUES (20260704)"); err != nil {
+				t.Fatal(err)
+			}
+			consumer := exec.Command("java", "-cp", program+"/target/classes:"+program+"/lib/*", "Consume", program+"/application.properties", "20260704")
+			consumer.Env = environment(t, o, password(t, s, o.SecretARN), t.TempDir())
+			out, err := localrun.Run(ctx, consumer)
+			if err != nil || !strings.Contains(out, o.Name+".public."+pgserver.SourceTable+" ") || !strings.Contains(out, `"after":{"id":20260704}`) {
+				t.Fatalf("error %v, changes %.2000s", err, out)
+			}
+		})
 	}
-	o := register(t, s, machine.Payload("orders", source))
+}
 
+// build returns the directory of a copy of examples/debezium with its program, so that
+// the repository stays as it is.
+func build(ctx context.Context, t *testing.T) string {
+	t.Helper()
 	root, err := localrun.RepositoryRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, target := filepath.Join(root, "examples/debezium"), t.TempDir()
-	maven := exec.Command("mvn", "-q", "-B", "compile", "dependency:copy-dependencies", "-DoutputDirectory="+target+"/lib")
-	if err := copyExample(example, target); err != nil {
+	target := t.TempDir()
+	if err := os.CopyFS(target, os.DirFS(filepath.Join(root, "examples/debezium"))); err != nil {
 		t.Fatal(err)
 	}
+	maven := exec.Command("mvn", "-q", "-B", "compile", "dependency:copy-dependencies", "-DoutputDirectory="+target+"/lib")
 	maven.Dir = target
 	if _, err := localrun.Run(ctx, maven); err != nil {
 		t.Fatal(err)
 	}
-	// The slot keeps the row for the consumer, which starts later.
-	if _, err := machine.Postgres.Exec(ctx, source.Database, "INSERT INTO "+pgserver.SourceTable+" VALUES (20260704)"); err != nil {
-		t.Fatal(err)
-	}
-	consumer := exec.Command("java", "-cp", target+"/target/classes:"+target+"/lib/*", "Consume", filepath.Join(example, "application.properties"), "20260704")
-	consumer.Env = environment(o, password(t, s, o.SecretARN), filepath.Join(target, "offsets"))
-	out, err := localrun.Run(ctx, consumer)
-	if err != nil || !strings.Contains(out, "orders.public."+pgserver.SourceTable+" ") || !strings.Contains(out, `"after":{"id":20260704}`) {
-		t.Fatalf("error %v, changes %.2000s", err, out)
-	}
+	return target
 }
-
-// copyExample copies the Maven project, so that the repository stays as it is.
-func copyExample(from, to string) error { return os.CopyFS(to, os.DirFS(from)) }
