@@ -26,7 +26,7 @@ func GrowthSizes() []int { return []int{10, 10_000, 50_000, 100_000, 200_000} }
 
 // Growth measures the checks of a create on servers with that many tables, in every
 // kind of publication, and on the first of them with other things in large numbers. It
-// writes a table for each server. Filling a server with 200,000 tables takes some minutes.
+// writes what it measured, after an error too. Filling a server with 200,000 tables takes some minutes.
 func Growth(ctx context.Context, out io.Writer, majors, sizes []int) error {
 	p := &printer{out: out}
 	for _, major := range majors {
@@ -39,17 +39,16 @@ func Growth(ctx context.Context, out io.Writer, majors, sizes []int) error {
 			return err
 		}
 		rows, err := g.rows(ctx, sizes)
+		p.printf("PostgreSQL %s%s\n\n", installation.Version, load())
+		p.goals(rows)
 		if err == nil && major == majors[0] {
-			var others []Row
-			others, err = g.others(ctx)
-			rows = append(rows, others...)
+			rows, err = g.others(ctx)
+			p.goals(rows)
 		}
 		g.server.Stop()
 		if err != nil {
 			return err
 		}
-		p.printf("PostgreSQL %s%s\n\n", installation.Version, load())
-		p.goals(rows)
 	}
 	return p.err
 }
@@ -123,14 +122,14 @@ func (g *growing) rows(ctx context.Context, sizes []int) ([]Row, error) {
 	var rows []Row
 	for _, size := range sizes {
 		if err := g.grow(ctx, size); err != nil {
-			return nil, err
+			return rows, err
 		}
 		for _, publication := range []struct{ kind, members string }{
 			{"FOR ALL TABLES", "FOR ALL TABLES"}, {"FOR TABLES IN SCHEMA", "FOR TABLES IN SCHEMA many"}, {"listed", ""},
 		} {
 			took, err := g.measure(ctx, publication.members)
 			if err != nil {
-				return nil, fmt.Errorf("%d tables, %s: %w", size, publication.kind, err)
+				return rows, fmt.Errorf("%d tables, %s: %w", size, publication.kind, err)
 			}
 			name := fmt.Sprintf("%d tables, %s", size, publication.kind)
 			rows = append(rows, Row{name, "ms", milliseconds(took), maxTotal})
@@ -140,6 +139,11 @@ func (g *growing) rows(ctx context.Context, sizes []int) ([]Row, error) {
 				rows = append(rows, Row{name + ": more than with the fewest", "ms", milliseconds(took - few[publication.kind]), maxMore})
 			}
 		}
+		took, listed, err := g.list(ctx)
+		if err != nil {
+			return rows, fmt.Errorf("list of %d tables: %w", size, err)
+		}
+		rows = append(rows, Row{fmt.Sprintf("%d tables, refresh_tables: %d fit into the list", size, listed), "ms", milliseconds(took), maxTotal})
 	}
 	return rows, nil
 }
@@ -160,18 +164,39 @@ func (g *growing) measure(ctx context.Context, members string) (time.Duration, e
 	return g.check(ctx, publication)
 }
 
+// list returns the time of a list of the tables of the publication in which all are
+// listed, and how many are in it.
+func (g *growing) list(ctx context.Context) (took time.Duration, listed int, err error) {
+	begin, left := time.Now(), database.MaxListBytes
+	report := g.prober.RefreshTables(ctx, g.target("listed"), func(t database.Table) bool {
+		if left -= check.SentSize(t) + 1; left < 0 { // and a comma
+			return false
+		}
+		listed++
+		return true
+	}).Report
+	if failure, failed := report.FirstFailure(); failed {
+		err = errors.New(failure.Message)
+	}
+	return time.Since(begin), listed, err
+}
+
+func (g *growing) target(publication string) database.Target {
+	return database.Target{
+		Endpoint: database.Endpoint{
+			Hostname: g.server.Host(), Port: g.server.Port(), Database: g.source.Database, Username: g.source.Username, SSL: true,
+		},
+		Passwords: database.Passwords{Main: database.Password(g.source.Password)},
+		Slot:      database.Slot{PublicationName: publication, SlotName: g.source.Slot, Status: database.SlotActive},
+	}
+}
+
 // check returns the median time of the checks. They must pass, all of them.
 func (g *growing) check(ctx context.Context, publication string) (time.Duration, error) {
 	var times []time.Duration
 	for range growthSamples {
 		begin := time.Now()
-		report := g.prober.Probe(ctx, database.Target{
-			Endpoint: database.Endpoint{
-				Hostname: g.server.Host(), Port: g.server.Port(), Database: g.source.Database, Username: g.source.Username, SSL: true,
-			},
-			Passwords: database.Passwords{Main: database.Password(g.source.Password)},
-			Slot:      database.Slot{PublicationName: publication, SlotName: g.source.Slot, Status: database.SlotActive},
-		}).Report
+		report := g.prober.Probe(ctx, g.target(publication)).Report
 		times = append(times, time.Since(begin))
 		for _, e := range report {
 			if e.Status == check.Failed || e.Code == check.NotChecked {
