@@ -5,6 +5,8 @@
 // that the table, the constants and the OpenAPI document have the same codes.
 package check
 
+import "strings"
+
 // Status is the outcome of a check.
 type Status string
 
@@ -56,6 +58,18 @@ type Entry struct {
 	Code    Code   `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Fix     string `json:"fix,omitempty"`
+	// Objects has the names of the server's objects that a finding is about, one a line,
+	// and More says how many are not listed. They tell whether a later finding with the
+	// code is about others, and are not shown: the message has what a reader needs.
+	Objects string `json:"-"`
+	More    int    `json:"-"`
+}
+
+// About returns e with the names of the objects that it is about, and how many are not
+// listed. No name has a line break.
+func (e Entry) About(more int, names ...string) Entry {
+	e.Objects, e.More = strings.Join(names, "\n"), more
+	return e
 }
 
 // Fail returns a failed entry of the check called name.

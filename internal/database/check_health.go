@@ -141,7 +141,7 @@ func (s *Service) nextHealth(ctx context.Context, previous HealthRecord, d Datab
 	// The API's times are in seconds, like those of events.
 	now := s.Now().UTC().Truncate(time.Second)
 	next := HealthRecord{Account: d.Account, DatabaseID: d.ID, Target: d.targetID(), Health: Health{CheckedAt: &now, Since: &now, Slot: slot}}
-	next.Health.Status, next.Health.Checks = judgeHealth(report, d.Warnings)
+	next.Health.Status, next.Health.Checks = d.judgeHealth(report), report
 	if previous.Target == next.Target && previous.Health.Status == next.Health.Status && previous.Health.Since != nil {
 		next.Health.Since = previous.Health.Since
 	}

@@ -61,6 +61,8 @@ type Database struct {
 	Primary  *Endpoint       `json:"primary,omitempty"`
 	Slot     Slot            `json:"slot"`
 	Warnings []check.Warning `json:"warnings,omitempty"`
+	// Known is what Warnings are about, by which a check tells others.
+	Known []Known `json:"known,omitempty"`
 	// Annotations is the text of a JSON object as it was sent, empty if none was. It
 	// is a string because an encoder would change the text.
 	Annotations string `json:"annotations,omitempty"`

@@ -31,7 +31,7 @@ type Health struct {
 	Since *time.Time `json:"since"`
 	// CheckedAt is when the checks found what is here, nil if nothing was checked.
 	CheckedAt *time.Time `json:"checked_at"`
-	// Checks is the report without the warnings that the database was registered with.
+	// Checks is the report. It has the warnings too that the database was registered with.
 	Checks check.Report `json:"checks"`
 	Slot   SlotState    `json:"slot"`
 }
@@ -123,15 +123,10 @@ func (r HealthRecord) of(d Database) Health {
 func noHealth(s HealthStatus) Health { return Health{Status: s, Checks: check.Report{}} }
 
 // changed reports whether consumers have to be told of next: the status is another
-// one, or there are new reasons to call the database degraded. That a failing database
-// fails for another reason is no change, or a server that is down in several ways would
-// cost an event with each check.
+// one. Another reason for the same status is no change, or a reason that comes and goes
+// would cost an event with each check.
 func (r HealthRecord) changed(next HealthRecord) bool {
-	if r.Change == "" || r.Target != next.Target || r.Health.Status != next.Health.Status {
-		return true
-	}
-	return next.Health.Status == HealthDegraded &&
-		slices.ContainsFunc(reasons(next.Health.Checks), func(c check.Code) bool { return !slices.Contains(reasons(r.Health.Checks), c) })
+	return r.Change == "" || r.Target != next.Target || r.Health.Status != next.Health.Status
 }
 
 // outdated reports whether next has to be stored over r.
@@ -142,34 +137,15 @@ func (r HealthRecord) outdated(next HealthRecord, refresh time.Duration) bool {
 		r.Health.CheckedAt == nil || next.Health.CheckedAt.Sub(*r.Health.CheckedAt) >= refresh
 }
 
-// reasons returns the codes that make a database degraded or failing. That a part
-// could not be looked at is no such reason.
-func reasons(report check.Report) []check.Code {
-	var codes []check.Code
-	for _, c := range report.Codes() {
-		if c != check.NotChecked {
-			codes = append(codes, c)
-		}
-	}
-	return codes
-}
-
-// judgeHealth returns the status for a report, and the report without the warnings
-// that the database was registered with. The size of the retained WAL is judged by the
-// limits alone: it was another size at the registration.
-func judgeHealth(report check.Report, registered []check.Warning) (HealthStatus, check.Report) {
-	known := func(e check.Entry) bool {
-		return e.Status == check.Warned && e.Code != check.SlotLagging && e.Code != check.SlotAtRisk &&
-			slices.ContainsFunc(registered, func(w check.Warning) bool { return w.Name == e.Name && w.Code == e.Code })
-	}
-	report = report.Without(known)
+// judgeHealth returns the status that report gives d.
+func (d Database) judgeHealth(report check.Report) HealthStatus {
 	if _, failed := report.FirstFailure(); failed {
-		return HealthFailing, report
+		return HealthFailing
 	}
-	if len(reasons(report)) > 0 {
-		return HealthDegraded, report
+	if d.hasNews(report) {
+		return HealthDegraded
 	}
-	return HealthHealthy, report
+	return HealthHealthy
 }
 
 // targetID identifies what a check of d looks at. There is no password in it.

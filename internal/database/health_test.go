@@ -74,7 +74,15 @@ func TestService_CheckHealth(t *testing.T) {
 	var (
 		lagging  = check.Warn(check.ReplicationSlot, check.SlotLagging, "retains much", "")
 		atRisk   = check.Warn(check.ReplicationSlot, check.SlotAtRisk, "is lost soon", "")
-		noKey    = check.Warn(check.Tables, check.ReplicaIdentityMissing, "a table has no key", "")
+		noKey    = check.Warn(check.Tables, check.ReplicaIdentityMissing, "a table has no key", "").About(0, "t1")
+		later    = check.Warn(check.Tables, check.ReplicaIdentityMissing, "a later table has no key", "").About(0, "t2")
+		counted  = check.Warn(check.Tables, check.ReplicaIdentityMissing, "has no key; the same is true of 3 more tables", "").About(3, "t1")
+		recount  = check.Warn(check.Tables, check.ReplicaIdentityMissing, "has no key; the same is true of 2 more tables", "").About(2, "t2")
+		more     = check.Warn(check.Tables, check.ReplicaIdentityMissing, "has no key; the same is true of 4 more tables", "").About(4, "t1")
+		behind   = check.Warn(check.ReplicationSlot, check.SlotHeldBack, "held back by s (16 MB behind)", "").About(0, "s")
+		further  = check.Warn(check.ReplicationSlot, check.SlotHeldBack, "held back by s (17 MB behind)", "").About(0, "s")
+		few      = check.Warn(check.WALSenders, check.WALSendersLow, "all 10 walsenders are in use", "")
+		fewer    = check.Warn(check.WALSenders, check.WALSendersLow, "all 8 walsenders are in use", "")
 		busy     = check.Warn(check.Tables, check.NotChecked, "a lock", "")
 		refused  = check.Fail(check.Connection, check.ConnectionRefused, "refused", "")
 		timedOut = check.Fail(check.Connection, check.ConnectionTimeout, "timed out", "")
@@ -92,7 +100,9 @@ func TestService_CheckHealth(t *testing.T) {
 			{nil, "healthy", true},
 			{[]check.Entry{lagging}, "degraded", true},
 			{[]check.Entry{lagging}, "degraded", false},
-			{[]check.Entry{lagging, atRisk}, "degraded", true},
+			{[]check.Entry{lagging, atRisk}, "degraded", false},
+			{[]check.Entry{lagging}, "degraded", false},
+			{[]check.Entry{lagging, atRisk}, "degraded", false},
 			{[]check.Entry{check.Fail(check.ReplicationSlot, check.SlotInvalidated, "lost", "")}, "failing", true},
 			{nil, "healthy", true},
 		}},
@@ -105,6 +115,21 @@ func TestService_CheckHealth(t *testing.T) {
 			{[]check.Entry{noKey}, "healthy", true},
 			{nil, "healthy", false},
 			{[]check.Entry{noKey, check.Warn(check.Publication, check.PublicationEmpty, "empty", "")}, "degraded", true},
+		}},
+		"a warning of another table is news": {[]check.Entry{noKey}, []step{
+			{[]check.Entry{noKey}, "healthy", true},
+			{[]check.Entry{noKey, later}, "degraded", true},
+			{[]check.Entry{later}, "degraded", false},
+			{[]check.Entry{noKey}, "healthy", true},
+		}},
+		"of tables that are not all listed, a greater number is news": {[]check.Entry{counted}, []step{
+			{[]check.Entry{counted}, "healthy", true},
+			{[]check.Entry{recount}, "healthy", false},
+			{[]check.Entry{more}, "degraded", true},
+		}},
+		"another number in a warning is no news": {[]check.Entry{few, behind}, []step{
+			{[]check.Entry{few, behind}, "healthy", true},
+			{[]check.Entry{fewer, further}, "healthy", false},
 		}},
 		"the size of the WAL is news whatever it was at the registration": {[]check.Entry{lagging}, []step{
 			{[]check.Entry{lagging}, "degraded", true},
@@ -126,6 +151,9 @@ func TestService_CheckHealth(t *testing.T) {
 				got := w.check(s.findings...)
 				if got.Health.Status != s.status || got.Changed != s.changed {
 					t.Errorf("step %d: %s, changed %v, want %s, %v", i, got.Health.Status, got.Changed, s.status, s.changed)
+				}
+				if found := check.Report(s.findings).Codes(); !slices.Equal(got.Health.Checks.Codes(), found) {
+					t.Errorf("step %d: checks %v, want %v", i, got.Health.Checks.Codes(), found)
 				}
 				if i == 0 || tt.steps[i-1].status != s.status {
 					since = *w.clock
@@ -275,5 +303,23 @@ func TestService_ListWithHealth(t *testing.T) {
 	}
 	if want := []database.HealthStatus{"healthy", "unknown"}; !slices.Equal(got, want) {
 		t.Errorf("statuses %v, want %v", got, want)
+	}
+}
+
+// TestService_CheckHealthOfOlder holds that a database that was registered before the
+// objects of warnings were kept does not become degraded for it.
+func TestService_CheckHealthOfOlder(t *testing.T) {
+	t.Parallel()
+	noKey := func(table string) check.Entry {
+		return check.Warn(check.Tables, check.ReplicaIdentityMissing, "", "").About(0, table)
+	}
+	w := newWatched(t, noKey("t1"))
+	older := w.database
+	older.Known, older.Version, older.Change = nil, 2, "older"
+	if err := w.store.Catalog().Update(t.Context(), w.database, older); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.check(noKey("t1"), noKey("t2")); got.Health.Status != database.HealthHealthy {
+		t.Errorf("health %+v", got.Health)
 	}
 }

@@ -82,7 +82,8 @@ func (s *Service) registerMaking(ctx, work context.Context, d Database, t Target
 	if err != nil {
 		return Database{}, err
 	}
-	d.Warnings, d.Source, d.Created = check.BoundedWarnings(after.Report.Warnings()), after.Source, pending.Making.names()
+	d.examined(after)
+	d.Created = pending.Making.names()
 	if err = s.insert(work, &d, c, CompletePending(pending)); err == nil {
 		return d, nil
 	}

@@ -174,7 +174,7 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		return nameFree(ctx)
 	}
 	if !verify {
-		u.next.Warnings = nil // those of the old target
+		u.next.Warnings, u.next.Known = nil, nil // those of the old target
 		if u.movesHost() {
 			u.next.Source = Source{}
 		}
@@ -186,13 +186,8 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		return err
 	}
 	u.next.setTarget(t.withUsernames(u.dialled))
-	u.examined(u.found)
+	u.next.examined(u.found)
 	return nil
-}
-
-// examined takes over what an examination found.
-func (u *update) examined(x Examination) {
-	u.next.Warnings, u.next.Source = check.BoundedWarnings(x.Report.Warnings()), x.Source
 }
 
 // commit writes the change. New passwords are added as a version of the secret
@@ -254,7 +249,7 @@ func (s *Service) write(ctx, work context.Context, u *update) error {
 		if err != nil {
 			return err
 		}
-		u.examined(after)
+		u.next.examined(after)
 		u.next.Created = pending.Making.names()
 		options = append(options, CompletePending(pending))
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,5 +114,62 @@ func TestCheckHealth_Session(t *testing.T) {
 		if traffic := far.Traffic(); traffic.Connections != 1 || traffic.RoundTrips > want {
 			t.Errorf("ssl %v: %d connections and %d round trips, want 1 and %d", ssl, traffic.Connections, traffic.RoundTrips, want)
 		}
+	}
+}
+
+// TestCheckHealth_Objects holds that a finding about some of the server's objects names
+// them, by which those that are new are told.
+func TestCheckHealth_Objects(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql     string // with %p for the publication and %r for the role
+		code    check.Code
+		objects []string // of all findings with the code
+		more    int
+	}{
+		"tables without keys": {
+			"CREATE TABLE a (id int); CREATE TABLE b (id int); ALTER PUBLICATION %p ADD TABLE a, b",
+			check.ReplicaIdentityMissing,
+			[]string{`"public"."a"`, `"public"."b"`},
+			0,
+		},
+		"more tables without keys than are listed": {
+			"DO $$BEGIN FOR i IN 10..21 LOOP EXECUTE format('CREATE TABLE k%s (id int); ALTER PUBLICATION %I ADD TABLE k%s', i, %n, i); END LOOP; END$$",
+			check.ReplicaIdentityMissing,
+			[]string{
+				`"public"."k10"`, `"public"."k11"`, `"public"."k12"`, `"public"."k13"`, `"public"."k14"`,
+				`"public"."k15"`, `"public"."k16"`, `"public"."k17"`, `"public"."k18"`, `"public"."k19"`,
+			},
+			2,
+		},
+		"tables and schemas that are closed to the role": {
+			"CREATE TABLE a (id int PRIMARY KEY); CREATE SCHEMA s; CREATE TABLE s.b (id int PRIMARY KEY); GRANT SELECT ON s.b TO %r; ALTER PUBLICATION %p ADD TABLE a, s.b",
+			check.TablesUnreadable,
+			[]string{`"s"`, `"public"."a"`},
+			0,
+		},
+		"tables with row-level security": {
+			"ALTER TABLE t ENABLE ROW LEVEL SECURITY", check.RowSecurityActive, []string{`"public"."t"`}, 0,
+		},
+		"operations that are not published": {
+			"ALTER PUBLICATION %p SET (publish = 'insert, update')", check.PublicationOperationsMissing, []string{"delete", "truncate"}, 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t, shared)
+			s.exec(strings.NewReplacer("%p", s.publication(), "%r", s.role(), "%n", literal(s.target.Slot.PublicationName)).Replace(c.sql))
+			report, _ := s.health(database.DefaultHealthLimits())
+			var objects []string
+			more := 0
+			for _, e := range report {
+				if e.Code == c.code {
+					objects, more = append(objects, strings.Split(e.Objects, "\n")...), more+e.More
+				}
+			}
+			if !slices.Equal(objects, c.objects) || more != c.more {
+				t.Errorf("%d more than %q, want %d and %q: %+v", more, objects, c.more, c.objects, report)
+			}
+		})
 	}
 }

@@ -179,7 +179,7 @@ func TestProbe_HeldBackOrder(t *testing.T) {
 	s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
 	report := s.probe()
 	held, ok := entry(report, check.SlotHeldBack)
-	if !ok || !strings.Contains(held.Message, `"sb1" (is inactive)`) {
+	if !ok || !strings.Contains(held.Message, `"sb1" (is inactive)`) || held.Objects != `"sb1"` {
 		t.Error(describe(report))
 	}
 	if c, ok := entry(report, check.PublicationAfterSlotSuspected); !ok || !strings.Contains(c.Message, "synchronized_standby_slots") {

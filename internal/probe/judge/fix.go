@@ -80,10 +80,13 @@ func identifiers(names []string) string {
 }
 
 // list returns the names of objects as an SQL list.
-func list(objects []facts.Object) string {
-	quoted := make([]string, len(objects))
+func list(objects []facts.Object) string { return strings.Join(qualified(objects), ", ") }
+
+// qualified returns the names of objects as SQL identifiers.
+func qualified(objects []facts.Object) []string {
+	names := make([]string, len(objects))
 	for i, o := range objects {
-		quoted[i] = quote.Qualified(o.Name)
+		names[i] = quote.Qualified(o.Name)
 	}
-	return strings.Join(quoted, ", ")
+	return names
 }

@@ -21,12 +21,12 @@ func judgePublication(s subject) []check.Entry {
 		return []check.Entry{publicationMissingFinding(s, name)}
 	}
 	var findings []check.Entry
-	warn := func(code check.Code, message string, r remedy, advice string) {
+	warn := func(code check.Code, message string, r remedy, advice string, objects ...string) {
 		fix, who := r.fix(s.onPrimary())
 		if fix == "" {
 			fix = advice
 		}
-		findings = append(findings, check.Warn(check.Publication, code, "publication "+name+message+who, fix))
+		findings = append(findings, check.Warn(check.Publication, code, "publication "+name+message+who, fix).About(0, objects...))
 	}
 	if !p.AllTables && tables != nil && tables.Count == 0 {
 		message, r := emptyPublication(s, name)
@@ -34,7 +34,7 @@ func judgePublication(s subject) []check.Entry {
 	}
 	if missing := missingOperations(p); len(missing) > 0 {
 		warn(check.PublicationOperationsMissing, " leaves out "+strings.Join(missing, ", "), publishOperations(s, name, missing),
-			"give the tables of the publication replica identities that it sends, and then run ALTER PUBLICATION "+name+" SET (publish = '"+strings.Join(operations(), ", ")+"')")
+			"give the tables of the publication replica identities that it sends, and then run ALTER PUBLICATION "+name+" SET (publish = '"+strings.Join(operations(), ", ")+"')", missing...)
 	}
 	if p.ViaRoot != nil && !*p.ViaRoot && tables != nil && tables.Partitioned > 0 {
 		var r remedy

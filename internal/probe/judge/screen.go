@@ -27,6 +27,7 @@ func screen(report check.Report, t database.Target, evidence ...*facts.Evidence)
 			// Text of such a server is left out as a whole: what is cut or quoted in it may
 			// hold a part of the password.
 			e.Message, e.Fix = "the details are left out, because the server repeats the password in what it sends", ""
+			e = e.About(0)
 		default:
 			e.Message = redact.Line(e.Message, maxMessage)
 			e.Fix = redact.Line(e.Fix, maxFix)

@@ -42,9 +42,8 @@ func slotWarnings(s subject) []check.Entry {
 	if slot.Retained != nil && *slot.Retained > s.limits.maxRetained {
 		warn(check.SlotLagging, name+" retains "+megabytes(*slot.Retained)+" of WAL that was not confirmed: the changes in it are sent first", "")
 	}
-	if held := heldBackBy(s.server); len(held) > 0 {
-		warn(check.SlotHeldBack, name+" is held back by synchronized_standby_slots: it sends no change that these slots have not confirmed: "+strings.Join(held, ", "),
-			"start the standbys that use these slots, or take a standby that is gone for good out of synchronized_standby_slots")
+	if by := heldBackBy(s.server); len(by) > 0 {
+		findings = append(findings, heldBack(name, by))
 	}
 	if slot.TwoPhase {
 		warn(check.SlotTwoPhase, name+" sends a transaction when it is prepared, before it is known whether it commits, in messages that consumers up to protocol version 2 do not understand"+whenPrepared(s),
@@ -61,20 +60,32 @@ func whenPrepared(s subject) string {
 	return "; no transaction can be prepared as long as max_prepared_transactions is 0"
 }
 
-// heldBackBy returns the slots of standbys that the slot waits for, and why. Slots on
-// a standby wait for none, and neither do slots without failover.
-func heldBackBy(s server) []string {
+// heldBackBy returns the slots of standbys that the slot waits for. Slots on a standby
+// wait for none, and neither do slots without failover.
+func heldBackBy(s server) []facts.StandbySlot {
 	slot := s.Facts.FoundSlot()
 	if !slot.Failover || s.inRecovery() || s.Facts.Slots == nil {
 		return nil
 	}
-	var held []string
+	var held []facts.StandbySlot
 	for _, standby := range s.Facts.Slots.Standbys {
-		if why := holdsBack(standby); why != "" {
-			held = append(held, quote.Name(quote.Printable(standby.Name))+" ("+why+")")
+		if holdsBack(standby) != "" {
+			held = append(held, standby)
 		}
 	}
 	return held
+}
+
+// heldBack returns the finding that name is held back by these slots.
+func heldBack(name string, by []facts.StandbySlot) check.Entry {
+	var names, reasons []string
+	for _, standby := range by {
+		n := quote.Name(quote.Printable(standby.Name))
+		names, reasons = append(names, n), append(reasons, n+" ("+holdsBack(standby)+")")
+	}
+	return check.Warn(check.ReplicationSlot, check.SlotHeldBack,
+		name+" is held back by synchronized_standby_slots: it sends no change that these slots have not confirmed: "+strings.Join(reasons, ", "),
+		"start the standbys that use these slots, or take a standby that is gone for good out of synchronized_standby_slots").About(0, names...)
 }
 
 // holdsBack returns why a failover slot waits for the standby, empty if it does not.

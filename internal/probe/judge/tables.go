@@ -35,7 +35,8 @@ func closed(s subject) []check.Entry {
 	r.add("GRANT USAGE ON SCHEMA "+list(schemas)+" TO "+s.role(), schemas...)
 	fix, who := r.fix(s.onPrimary())
 	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable,
-		"role "+s.role()+" may not use schema "+list(schemas)+": a backfill of its tables will fail"+who, fix)}
+		"role "+s.role()+" may not use schema "+list(schemas)+": a backfill of its tables will fail"+who, fix).
+		About(0, qualified(schemas)...)}
 }
 
 // unreadable reports the tables of which the role may not read what is published.
@@ -54,7 +55,8 @@ func unreadable(s subject) []check.Entry {
 		who = asSuperuser
 	}
 	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable,
-		"role "+s.role()+" may not read "+some(all, t.Totals.Unreadable)+": changes are replicated, but a backfill will fail"+who, fix)}
+		"role "+s.role()+" may not read "+some(all, t.Totals.Unreadable)+": changes are replicated, but a backfill will fail"+who, fix).
+		About(t.Totals.Unreadable-len(all), qualified(all)...)}
 }
 
 // grants opens to the role what the publication sends, and no more. If there are more
@@ -112,7 +114,8 @@ func secured(s subject) []check.Entry {
 		}
 		fix, owner := r.fix(s.onPrimary())
 		findings = append(findings, check.Warn(check.Tables, check.RowSecurityActive,
-			message+rest(i, len(t.Secured), t.Totals.Secured)+who+owner, fix))
+			message+rest(i, len(t.Secured), t.Totals.Secured)+who+owner, fix).
+			About(unlisted(i, len(t.Secured), t.Totals.Secured), name))
 	}
 	return findings
 }
@@ -136,12 +139,22 @@ func (s *subject) roleName() string {
 	return s.endpoint.Username
 }
 
+// unlisted returns how many tables of total are not listed, in the last finding of a
+// list, and 0 in the others.
+func unlisted(i, listed, total int) int {
+	if i != listed-1 {
+		return 0
+	}
+	return max(0, total-listed)
+}
+
 // rest says how many tables of total are not listed, in the last finding of a list.
 func rest(i, listed, total int) string {
-	if i != listed-1 || total <= listed {
+	n := unlisted(i, listed, total)
+	if n == 0 {
 		return ""
 	}
-	return "; the same is true of " + strconv.Itoa(total-listed) + " more tables"
+	return "; the same is true of " + strconv.Itoa(n) + " more tables"
 }
 
 // some returns the first of the names of objects, and how many more of total there are.

@@ -33,7 +33,8 @@ func troubled(s subject) []check.Entry {
 		if fix == "" {
 			fix = adviseTrouble(trouble)
 		}
-		findings = append(findings, check.Warn(check.Tables, code, message+rest(seen[k], listed[k], t.Totals.Of(k))+who, fix))
+		findings = append(findings, check.Warn(check.Tables, code, message+rest(seen[k], listed[k], t.Totals.Of(k))+who, fix).
+			About(unlisted(seen[k], listed[k], t.Totals.Of(k)), quote.Qualified(trouble.Name)))
 		seen[k]++
 	}
 	return findings

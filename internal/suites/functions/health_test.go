@@ -181,6 +181,43 @@ func TestHealth_LostSlot(t *testing.T) {
 	c.wantMetrics(created.ID, changes)
 }
 
+// TestHealth_NewTable adds a table to a publication whose other tables were warned of at
+// the registration for the same reason.
+func TestHealth_NewTable(t *testing.T) {
+	t.Parallel()
+	c := newChecks(t)
+	payload := newSource(t, "orders")
+	source, _ := payload["database"].(string)
+	publish := func(table string) {
+		t.Helper()
+		execute(t, source, "CREATE TABLE "+table+" (id int); ALTER PUBLICATION pub ADD TABLE "+table)
+	}
+	publish("nokey1")
+	publish("nokey2")
+	client := &client{t, c, "acme"}
+	client.call("POST", collection, payload, 201, nil)
+	want := func(status string, missing int) {
+		t.Helper()
+		c.round()
+		var h healthResource
+		client.call("GET", orders+"/health", nil, 200, &h)
+		found := 0
+		for _, e := range h.Checks {
+			if e.Code == "replica_identity_missing" && e.Status == "warning" {
+				found++
+			}
+		}
+		if h.Status != status || found != missing {
+			t.Errorf("health %+v, want %s with %d tables", h, status, missing)
+		}
+	}
+	want("healthy", 2)
+	publish("nokey3")
+	want("degraded", 3)
+	execute(t, source, "DROP TABLE nokey3")
+	want("healthy", 2)
+}
+
 // change returns the change of the stored health.
 func (c *checks) change(account, id string) string {
 	c.t.Helper()

@@ -43,6 +43,7 @@ func Database(account, name string) database.Database {
 			Hostname: "primary.example.com", Port: 5432, Database: "app", Username: "primary_user", SSLRootCert: certificate(),
 		},
 		Slot:     database.Slot{ID: ID(), PublicationName: "a \"publication\"", SlotName: "a_slot", Status: database.SlotActive},
+		Known:    []database.Known{{Name: "publication", Code: "publication_empty", Hashes: []string{"0123456789abcdef"}, Total: 2}},
 		Warnings: []check.Warning{{Name: "publication", Code: "publication_empty", Message: "no table", Fix: "ALTER PUBLICATION"}},
 		// Spaces, escapes, HTML characters and the digits of numbers must not change.
 		Annotations: `{ "team": "<a&b>\u2028\u0041", "n": 1.50, "big": 12345678901234567890 }`,
