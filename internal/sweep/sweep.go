@@ -176,10 +176,11 @@ func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
 			first = errors.Join(first, context.Cause(ctx))
 			break
 		}
-		if err := s.scheduleOne(ctx, o); err != nil {
-			if first == nil {
-				first = fmt.Errorf("schedule secret of database %s: %w", o.Database, err)
-			}
+		done, err := s.scheduleOne(ctx, o)
+		if err != nil && first == nil {
+			first = fmt.Errorf("schedule secret of database %s: %w", o.Database, err)
+		}
+		if !done {
 			continue
 		}
 		scheduled++
@@ -193,19 +194,19 @@ func (s *Sweeper) schedule(ctx context.Context, orphans []Secret) (int, error) {
 
 // scheduleOne schedules the deletion of an orphan, and takes it back unless no database
 // needs the secret still: an update may have replaced a reference by a password. The next
-// sweep sees what was taken back.
-func (s *Sweeper) scheduleOne(ctx context.Context, o Secret) error {
+// sweep sees what was taken back. scheduleOne reports whether the secret is scheduled.
+func (s *Sweeper) scheduleOne(ctx context.Context, o Secret) (bool, error) {
 	if err := s.Vault.ScheduleDeletion(ctx, o.Account, o.Database); err != nil {
-		return err
+		return false, err
 	}
 	missing, err := s.isMissing(ctx, o)
 	if err == nil && missing {
-		return nil
+		return true, nil
 	}
 	// The time may be up, which is why the look failed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
 	defer cancel()
-	return errors.Join(err, s.Vault.Restore(ctx, o.Account, o.Database))
+	return false, errors.Join(err, s.Vault.Restore(ctx, o.Account, o.Database))
 }
 
 // orphans returns the secrets that are old enough and have no database. Every

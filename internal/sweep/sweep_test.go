@@ -73,9 +73,9 @@ func TestSafety_SweepPasswordByReference(t *testing.T) {
 		b := newBench(t)
 		d := b.orphan()
 		b.Catalog = &updatedMeanwhile{}
-		b.sweep()
-		if len(b.wire.Requests("DeleteSecret")) == 0 || b.scheduled(d) {
-			t.Error("it was not scheduled, or is not restored")
+		report := b.sweep()
+		if len(b.wire.Requests("DeleteSecret")) == 0 || b.scheduled(d) || report.Scheduled != 0 {
+			t.Errorf("it was not scheduled, or is not restored: %+v", report)
 		}
 	})
 }

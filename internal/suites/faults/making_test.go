@@ -31,6 +31,8 @@ type making struct {
 	// from says what exists before: a database with the made slot, one with another slot,
 	// or none.
 	from string
+	// byReference says that the password is in a customer's secret: there is none of ours.
+	byReference bool
 }
 
 const (
@@ -42,6 +44,9 @@ func makings() []making {
 	return []making{
 		{name: "create", method: http.MethodPost, steps: []step{
 			{"PutItem", 1, true}, {"Query", 1, false}, {"GetItem", 1, false}, {"CreateSecret", 1, true}, {"PutItem", 2, true}, {"TransactWriteItems", 1, true},
+		}},
+		{name: "create by reference", method: http.MethodPost, byReference: true, steps: []step{
+			{"PutItem", 1, true}, {"Query", 1, false}, {"PutItem", 2, true}, {"TransactWriteItems", 1, true},
 		}},
 		{name: "update", method: http.MethodPatch, from: withOther, steps: []step{
 			{"GetItem", 1, false}, {"PutItem", 1, true}, {"TransactWriteItems", 1, true},
@@ -85,6 +90,9 @@ func killings() []killing {
 			}
 		}
 		for n := range maxFlights {
+			if m.byReference && n%4 != 0 {
+				continue // its flights are those of a create
+			}
 			add(m, fault{flight, n + 1, holdsAfter, once})
 		}
 	}
@@ -137,6 +145,11 @@ func (k killing) run(ctx context.Context, payload map[string]any, name string) (
 	defer func() { err = errors.Join(err, s.close()) }()
 	p := maps.Clone(payload)
 	p["port"] = s.target.port()
+	if k.byReference {
+		if p, err = s.Share(ctx, account, s.theirs(), p); err != nil {
+			return false, err
+		}
+	}
 	wanted := map[string]any{
 		"publication_name": name, "slot_name": name, "create_if_not_exists": true,
 		"publication": map[string]any{"create_if_not_exists": true, "tables": []any{map[string]any{"schema": "public", "name": "made"}}},
@@ -281,7 +294,7 @@ func (k killing) check(ctx context.Context, s *stack, name string) error {
 	if k.retry && registered != (k.from != withMade) {
 		return fmt.Errorf("a database has the slot: %t after the retry", registered)
 	}
-	if len(c.Secrets) != len(c.Databases) {
+	if !k.byReference && len(c.Secrets) != len(c.Databases) || k.byReference && len(c.Secrets) > 0 {
 		return fmt.Errorf("%w: secrets %v for %d databases", errOrphan, c.Secrets, len(c.Databases))
 	}
 	slot, publication, err := onTarget(ctx, name)
