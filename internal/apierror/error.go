@@ -155,7 +155,11 @@ func (f FieldErrors) summary() string {
 	const maxFields = 5
 	var problems []string
 	for _, path := range slices.Sorted(maps.Keys(f)) {
-		problems = append(problems, path+" "+f[path][0])
+		name := path
+		if name == "" || strings.HasSuffix(name, ".") {
+			name += `""` // the empty name would not be seen
+		}
+		problems = append(problems, name+" "+f[path][0])
 	}
 	more := ""
 	if len(problems) > maxFields {

@@ -180,6 +180,13 @@ func TestUpdate_Making(t *testing.T) {
 		if code(err) != apierror.InvalidPayload || len(f.maker.made) > 0 {
 			t.Errorf("error %v", err)
 		}
+		p, err := database.ParsePatch([]byte(newSlot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.service.DryRunUpdate(t.Context(), "acme", old.ID, p, false); code(err) != apierror.InvalidPayload {
+			t.Errorf("the dry run: error %v", err)
+		}
 	})
 	t.Run("a refusal leaves everything as it was", func(t *testing.T) {
 		t.Parallel()

@@ -15,7 +15,7 @@ func (f *fixture) dryRunUpdate(ref, body string) (check.Report, error) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return f.service.DryRunUpdate(f.t.Context(), "acme", ref, p)
+	return f.service.DryRunUpdate(f.t.Context(), "acme", ref, p, true)
 }
 
 func TestDryRunUpdate_Probe(t *testing.T) {

@@ -257,6 +257,7 @@ func TestParsePayload_InvalidFields(t *testing.T) {
 		{"an unknown status", slotWith("status", "paused"), "replication_slots[0].status", "disabled"},
 		{"a misspelt field of the slot", slotWith("slotname", "x"), "replication_slots[0].slotname", `"slot_name"`},
 		{"a misspelt field", with(base(), "host_name", "x"), "host_name", `"hostname"`},
+		{"a read-only field in another spelling", with(base(), "poolsize", 10), "poolsize", `is not a known field; the nearest is "pool_size", which is read-only`},
 		{"a field with no near one", with(base(), "slots", []any{}), "slots", "is not a known field"},
 		{"the first half of one", with(base(), "user", "x"), "user", `"username"`},
 		{"a field in another case", with(base(), "Name", "x"), "Name", `"name"`},

@@ -26,10 +26,7 @@ type Updated struct {
 func (s *Service) Update(ctx context.Context, account, ref string, p Patch, verify bool) (Updated, error) {
 	work, cancel := withoutCleanupTime(ctx, p.creation())
 	defer cancel()
-	if !verify && p.creation().wanted() {
-		p.faults.Add("verify", "must not be false together with create_if_not_exists: only a check shows what is missing")
-	}
-	u, err := s.prepareUpdate(work, account, ref, p)
+	u, err := s.prepareUpdate(work, account, ref, p, verify)
 	if err != nil {
 		return Updated{}, err
 	}
@@ -65,11 +62,11 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 	}
 }
 
-// DryRunUpdate checks what Update would change and changes nothing. It always
-// looks at the target, with the stored passwords where p has none, and returns the
+// DryRunUpdate checks what Update would change and changes nothing. Whatever verify is,
+// it looks at the target, with the stored passwords where p has none, and returns the
 // report of a target that passed. The errors are as Update's.
-func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch) (check.Report, error) {
-	u, err := s.prepareUpdate(ctx, account, ref, p)
+func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch, verify bool) (check.Report, error) {
+	u, err := s.prepareUpdate(ctx, account, ref, p, verify)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +128,12 @@ func (u *update) changes() bool {
 	return u.retargets() || u.renames() || u.old.Slot != u.next.Slot || u.old.Annotations != u.next.Annotations
 }
 
-// prepareUpdate applies p to the database. It reads the stored passwords only
+// prepareUpdate applies p to the database, whose target is checked if verify is true. It reads the stored passwords only
 // where the target changes or a password was sent, which may be the same.
-func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patch) (update, error) {
+func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patch, verify bool) (update, error) {
+	if !verify && p.creation().wanted() {
+		p.faults.Add("verify", "must not be false together with create_if_not_exists: only a check shows what is missing")
+	}
 	old, err := s.Get(ctx, account, ref)
 	if err != nil {
 		return update{}, err

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/headgate/headgate/internal/devserver"
 )
 
@@ -96,6 +98,8 @@ func exchangeCut(t *testing.T, s *devserver.Server, text string) (int, string) {
 	return receive(t, conn)
 }
 
+// receive returns the status and the body of a response, which must have the headers of
+// every response.
 func receive(t *testing.T, conn net.Conn) (int, string) {
 	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -103,6 +107,10 @@ func receive(t *testing.T, conn net.Conn) (int, string) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
+	h := response.Header
+	if _, err := uuid.Parse(h.Get("X-Request-Id")); err != nil || h.Get("Cache-Control") != "no-store" || h.Get("Content-Type") != "application/json" {
+		t.Errorf("status %d with the headers %v", response.StatusCode, h)
+	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -206,14 +214,44 @@ func TestServer_BodyCutShort(t *testing.T) {
 	}
 }
 
+func TestServer_Unreadable(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	host := "Host: localhost:" + portOf(t, s) + "\r\nAuthorization: Bearer the-key\r\n"
+	for text, want := range map[string]int{
+		"GET /api/postgres_databases/%zz HTTP/1.1\r\n" + host + "\r\n": 400,
+		"GET / HTTP/1.1\r\n\r\n":                                                   400,
+		"nonsense\r\n\r\n":                                                         400,
+		"GET / HTTP/1.1\r\n" + host + "X\x00: y\r\n\r\n":                           400,
+		"GET / HTTP/3.0\r\n" + host + "\r\n":                                       505,
+		"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\n\r\n":           501,
+		"OPTIONS * HTTP/1.1\r\n" + host + "\r\n":                                   404,
+		"GET /api/postgres_databases?limit=%zz HTTP/1.1\r\n" + host + "\r\n":       422,
+		"GET /api/postgres_databases?limit=1;x HTTP/1.1\r\n" + host + "\r\n":       422,
+		"GET /api/postgres_databases?limit=1 HTTP/1.1\r\n" + host + "\r\n":         200,
+		"POST /api/postgres_databases?dry_run=true;x HTTP/1.1\r\n" + host + "\r\n": 400, // its body comes first
+	} {
+		status, body := exchange(t, s, text)
+		if status != want {
+			t.Errorf("%q: %d %s, want %d", text, status, body, want)
+		}
+		if status != http.StatusOK {
+			wantSummary(t, body)
+		}
+	}
+}
+
 func TestServer_Headers(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for bytes, want := range map[int]int{8 << 10: 200, 20 << 10: 431} {
-		status, _ := exchange(t, s, fmt.Sprintf("GET /api/openapi.json HTTP/1.1\r\nHost: localhost:%s\r\nX-Filler: %s\r\n\r\n",
+		status, body := exchange(t, s, fmt.Sprintf("GET /api/openapi.json HTTP/1.1\r\nHost: localhost:%s\r\nX-Filler: %s\r\n\r\n",
 			portOf(t, s), strings.Repeat("x", bytes)))
 		if status != want {
 			t.Errorf("%d bytes of headers: status %d, want %d", bytes, status, want)
+		}
+		if status != http.StatusOK {
+			wantSummary(t, body)
 		}
 	}
 }

@@ -4,7 +4,6 @@ package devserver
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -36,16 +35,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, httpapi.MaxBody+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		writeSummary(w, http.StatusRequestTimeout, "the body did not arrive in time")
+		refuse(w, r, h.Log, http.StatusRequestTimeout, "the body did not arrive in time")
 		return
 	case err != nil:
-		writeSummary(w, http.StatusBadRequest, "the body ended before its announced end")
+		refuse(w, r, h.Log, http.StatusBadRequest, "the body ended before its announced end")
 		return
 	}
-	answer, err := h.answer(r, h.event(r, body))
+	e := h.event(r, body)
+	answer, err := h.answer(r, e)
 	if err != nil {
-		h.Log.ErrorContext(r.Context(), "request without a response", "error", err)
-		writeSummary(w, http.StatusInternalServerError, "the response could not be made; the log has the reason")
+		id := e.RequestContext.RequestID
+		h.Log.ErrorContext(r.Context(), "request without a response", "request_id", id, "error", err)
+		writeSummary(w, id, http.StatusInternalServerError, "the response could not be made; the log has the reason")
 		return
 	}
 	for name, value := range answer.Headers {
@@ -65,19 +66,11 @@ func (h *Handler) answer(r *http.Request, e events.APIGatewayProxyRequest) (even
 	return h.API.Handle(r.Context(), e)
 }
 
-// writeSummary writes an error that the API itself does not have, in its form.
-func writeSummary(w http.ResponseWriter, status int, summary string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"summary": summary}) // it fails if the client is gone
-}
-
 func (h *Handler) event(r *http.Request, body []byte) events.APIGatewayProxyRequest {
 	e := events.APIGatewayProxyRequest{
 		HTTPMethod: r.Method, Path: r.URL.EscapedPath(),
 		Headers: map[string]string{}, MultiValueHeaders: r.Header,
-		QueryStringParameters: map[string]string{}, MultiValueQueryStringParameters: r.URL.Query(),
+		QueryStringParameters: map[string]string{}, MultiValueQueryStringParameters: httpapi.ParseQuery(r.URL.RawQuery),
 		Body: base64.StdEncoding.EncodeToString(body), IsBase64Encoded: true,
 	}
 	for name := range r.Header {

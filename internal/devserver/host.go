@@ -27,9 +27,9 @@ func (h *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	h.log.WarnContext(r.Context(), "request for another host", "host", r.Host[:min(len(r.Host), maxLoggedHost)])
-	writeSummary(w, http.StatusMisdirectedRequest,
-		"this server answers only for its own host, such as localhost:"+strconv.Itoa(int(h.address.Port())))
+	refuse(w, r, h.log, http.StatusMisdirectedRequest,
+		"this server answers only for its own host, such as localhost:"+strconv.Itoa(int(h.address.Port())),
+		"host", r.Host[:min(len(r.Host), maxLoggedHost)])
 }
 
 // own reports whether the value of a Host header is one of the server's:

@@ -72,7 +72,9 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		WriteTimeout:   c.ReadTimeout + database.Budget + sendTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" would be answered without the API's headers.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -80,7 +82,7 @@ func Start(c Config, log *slog.Logger) (*Server, error) {
 		defer close(s.recovered)
 		recoverRequests(ctx, service, log)
 	}()
-	go func() { s.done <- s.http.Serve(listener) }()
+	go func() { s.done <- s.http.Serve(&refusingListener{listener, log}) }()
 	s.stopChecks = startChecks(c, service, log)
 	return s, nil
 }

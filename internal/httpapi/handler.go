@@ -90,9 +90,12 @@ func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest,
 	if refusal := rejectScope(who, route, e); refusal != nil {
 		return *refusal
 	}
-	body, refusal := readBody(e)
+	body, refusal := readBody(route, e)
 	if refusal != nil {
 		return *refusal
+	}
+	if err := rejectBody(route, body); err != nil {
+		return failure(err, e.HTTPMethod)
 	}
 	r := &Request{Account: who.account, Path: ownPath(e), Params: params, Body: body, event: e, faults: apierror.FieldErrors{}}
 	r.rejectUnknownQuery(route)

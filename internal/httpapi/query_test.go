@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -81,10 +82,11 @@ func TestHandle_UnknownQueryParameter(t *testing.T) {
 			h, calls := registered(t)
 			list := to(httpapi.Routes()[1])
 			before := serve(t, h, list).answer.Body
-			want := map[string]string{"colour": "is not a known query parameter"}
+			want := map[string]string{"colour": "is not a known query parameter", "": "is not a known query parameter"}
 			for _, name := range names() {
 				if !slices.Contains(r.Query, name) {
 					want[name] = "is not a query parameter of this route"
+					want[strings.ToUpper(name)] = `is not a known query parameter; the nearest is "` + name + `", which this route does not take`
 				} else {
 					want[name[:len(name)-2]] = `is not a known query parameter; the nearest is "` + name + `"`
 				}
@@ -109,12 +111,126 @@ func TestHandle_UnknownQueryParameter(t *testing.T) {
 						len(body.Fields) != 1 || !slices.Equal(body.Fields[name], []string{message}) {
 						t.Errorf("%s: %d %s, want %q", name, l.answer.StatusCode, l.answer.Body, message)
 					}
+					if strings.Contains(l.answer.Body, "  ") {
+						t.Errorf("%s: %s", name, l.answer.Body)
+					}
 				}
 			}
 			if after := serve(t, h, list).answer.Body; after != before || calls.Load() != 0 {
 				t.Errorf("%d looks at the target; the list was %s, is %s", calls.Load(), before, after)
 			}
 		})
+	}
+}
+
+func TestHandle_QueryBeforeDatabase(t *testing.T) {
+	t.Parallel()
+	for _, r := range httpapi.Routes() {
+		if !strings.Contains(r.Path, "{id_or_name}") {
+			continue
+		}
+		for _, raw := range []string{"x=1", "x;y", "x=%zz", "=1"} {
+			h, _ := registered(t)
+			e := to(r)
+			e.Path = strings.Replace(e.Path, "/n", "/nope", 1)
+			e.MultiValueQueryStringParameters = httpapi.ParseQuery(raw)
+			if got := serve(t, h, e); got.answer.StatusCode != http.StatusUnprocessableEntity {
+				t.Errorf("%s %s?%s: %d %s", r.Method, r.Path, raw, got.answer.StatusCode, got.answer.Body)
+			}
+		}
+	}
+}
+
+// TestHandle_MalformedQuery has queries of which a part can't be decoded. Each of them
+// makes a request invalid, and nothing is done.
+func TestHandle_MalformedQuery(t *testing.T) {
+	t.Parallel()
+	for _, r := range httpapi.Routes() {
+		h, calls := registered(t)
+		list := to(httpapi.Routes()[1])
+		before := serve(t, h, list).answer.Body
+		queries := []string{"x;y", "%zz", "a=%zz", "=%", "%=1", "a=1;b=2", ";", "%3B", "dry_run%zz=true"}
+		for _, name := range r.Query {
+			queries = append(queries, name+"=true;x", name+"=%zz", name+"=true%", name+"=true;"+name+"=false", name+"=1&x;y")
+		}
+		for _, raw := range queries {
+			e := to(r)
+			e.MultiValueQueryStringParameters = httpapi.ParseQuery(raw)
+			if got := serve(t, h, e); got.answer.StatusCode != http.StatusUnprocessableEntity {
+				t.Errorf("%s %s?%s: %d %s", r.Method, r.Path, raw, got.answer.StatusCode, got.answer.Body)
+			}
+		}
+		if after := serve(t, h, list).answer.Body; after != before || calls.Load() != 0 {
+			t.Errorf("%s %s: %d looks at the target; the list was %s, is %s", r.Method, r.Path, calls.Load(), before, after)
+		}
+	}
+}
+
+func TestParseQuery(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]map[string][]string{
+		"":                        {},
+		"&&":                      {},
+		"a=1&b=2&a=3":             {"a": {"1", "3"}, "b": {"2"}},
+		"a":                       {"a": {""}},
+		"=1":                      {"": {"1"}},
+		"a=x%20y+z&%61=%3d&b=c=d": {"a": {"x y z", "="}, "b": {"c=d"}},
+		"a=true;x":                {"a": {"true;x"}},
+		"a=%zz&b=%":               {"a": {"%zz"}, "b": {"%"}},
+		"%zz=1":                   {"%zz": {"1"}},
+	} {
+		if got := httpapi.ParseQuery(raw); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestHandle_Limit(t *testing.T) {
+	t.Parallel()
+	h, _ := registered(t)
+	for limit, want := range map[string]int{"1": 200, "1000": 200, "0": 422, "1001": 422, "+1": 422, "01": 422, "-1": 422, "1.0": 422, " 1": 422, "": 422} {
+		e := to(httpapi.Routes()[1])
+		e.QueryStringParameters = map[string]string{"limit": limit}
+		if got := serve(t, h, e); got.answer.StatusCode != want {
+			t.Errorf("limit %q: %d %s", limit, got.answer.StatusCode, got.answer.Body)
+		}
+	}
+}
+
+// TestHandle_Bodies sends bodies to every route.
+func TestHandle_Bodies(t *testing.T) {
+	t.Parallel()
+	for _, r := range httpapi.Routes() {
+		h, _ := registered(t)
+		for _, tt := range []struct {
+			body, contentType string
+			refused           int
+			withBody          int
+		}{
+			{"", "application/json", 0, 400},
+			{"", "text/plain", 0, 415},
+			{"{}", "application/json", 0, 0},
+			{" \n", "application/json", 0, 400},
+			{"{", "application/json", 400, 400},
+			{"[]", "application/json", 400, 400},
+			{"{} {}", "application/json", 400, 400},
+			{`{"a":1,"a":2}`, "application/json", 400, 400},
+			{"{}", "text/plain", 415, 415},
+		} {
+			e := to(r)
+			e.Body, e.Headers = tt.body, map[string]string{"Content-Type": tt.contentType}
+			want := tt.refused
+			if to(r).Body != "" {
+				want = tt.withBody
+			}
+			got := serve(t, h, e)
+			if status := got.answer.StatusCode; want != 0 && status != want || want == 0 && (status == 400 || status == 415) {
+				t.Errorf("%s %s with %q as %s: %d %s", r.Method, r.Path, tt.body, tt.contentType, status, got.answer.Body)
+			}
+			if r.Operation == httpapi.DeleteDatabase {
+				h, _ = registered(t)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -143,7 +144,7 @@ func (r *Request) limit() int {
 		return 0
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 || n > maxLimit {
+	if err != nil || n < 1 || n > maxLimit || strconv.Itoa(n) != v {
 		r.faults.Add("limit", "must be between 1 and 1000")
 	}
 	return n
@@ -177,16 +178,29 @@ func (r *Request) rejectUnknownQuery(route Route) {
 }
 
 // unknownQuery says what is wrong with a query parameter that the route does not
-// take.
+// take. Where no parameter of the route is near, one of another route may be meant.
 func unknownQuery(name string, route Route) string {
-	if slices.ContainsFunc(Routes(), func(r Route) bool { return slices.Contains(r.Query, name) }) {
+	var elsewhere []string
+	for _, r := range Routes() {
+		for _, q := range r.Query {
+			if !slices.Contains(route.Query, q) && !slices.Contains(elsewhere, q) {
+				elsewhere = append(elsewhere, q)
+			}
+		}
+	}
+	if slices.Contains(elsewhere, name) {
 		return "is not a query parameter of this route"
 	}
-	message := "is not a known query parameter"
+	const message = "is not a known query parameter"
 	if near := strictjson.Nearest(name, route.Query); near != "" {
-		message += `; the nearest is "` + near + `"`
+		return message + `; the nearest is "` + near + `"`
 	}
-	return message
+	near := strictjson.Nearest(name, elsewhere)
+	rest := slices.DeleteFunc(elsewhere, func(q string) bool { return q == near })
+	if near == "" || strictjson.Nearest(name, rest) != "" {
+		return message
+	}
+	return message + `; the nearest is "` + near + `", which this route does not take`
 }
 
 // idempotencyKey returns the Idempotency-Key, empty if there is none.
@@ -204,16 +218,16 @@ func (r *Request) idempotencyKey() string {
 }
 
 // readBody returns the body, or the response to one that is refused.
-func readBody(e *events.APIGatewayProxyRequest) ([]byte, *Response) {
+func readBody(route Route, e *events.APIGatewayProxyRequest) ([]byte, *Response) {
 	refuse := func(status int, summary string) ([]byte, *Response) {
 		r := problem(status, summary)
 		return nil, &r
 	}
+	if ct, ok := header(e, "Content-Type"); ok && !isJSON(ct) && (route.Body || len(e.Body) > 0) {
+		return refuse(http.StatusUnsupportedMediaType, "the Content-Type is not JSON: send application/json")
+	}
 	if len(e.Body) == 0 {
 		return nil, nil
-	}
-	if ct, ok := header(e, "Content-Type"); ok && !isJSON(ct) {
-		return refuse(http.StatusUnsupportedMediaType, "the Content-Type is not JSON: send application/json")
 	}
 	const tooLarge = "the body is over 64 KiB (65,536 bytes)"
 	const maxPadding = 2
@@ -235,6 +249,15 @@ func readBody(e *events.APIGatewayProxyRequest) ([]byte, *Response) {
 		return refuse(http.StatusRequestEntityTooLarge, tooLarge)
 	}
 	return body, nil
+}
+
+// rejectBody returns the error of a body that a route without one does not ignore.
+func rejectBody(route Route, body []byte) error {
+	if route.Body || len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	_, err := strictjson.Parse(body, apierror.FieldErrors{})
+	return err
 }
 
 // isJSON reports whether a Content-Type is JSON in UTF-8.

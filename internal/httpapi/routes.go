@@ -50,6 +50,9 @@ type Route struct {
 	Public bool
 	// Scope is what the key must have. It is empty for public routes.
 	Scope apikey.Scope
+	// Body is whether the request has a body. Any other route ignores an empty one and a
+	// JSON object, and refuses the rest.
+	Body bool
 	// Query has the names of the query parameters that the route takes.
 	Query []string
 }
@@ -62,12 +65,12 @@ func Routes() []Route {
 	)
 	update := []string{"dry_run", "show_sensitive", "verify"}
 	return []Route{
-		{Operation: CreateDatabase, Scope: apikey.Write, Method: http.MethodPost, Path: databases, Query: []string{"show_sensitive", "dry_run"}},
+		{Operation: CreateDatabase, Scope: apikey.Write, Method: http.MethodPost, Path: databases, Body: true, Query: []string{"show_sensitive", "dry_run"}},
 		{Operation: ListDatabases, Scope: apikey.Read, Method: http.MethodGet, Path: databases, Query: []string{"show_sensitive", "include", "limit", "cursor"}},
 		{Operation: GetDatabase, Scope: apikey.Read, Method: http.MethodGet, Path: one, Query: []string{"show_sensitive", "include"}},
 		{Operation: GetHealth, Scope: apikey.Read, Method: http.MethodGet, Path: one + "/health"},
-		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPut, Path: one, Query: update},
-		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPatch, Path: one, Query: update},
+		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPut, Path: one, Body: true, Query: update},
+		{Operation: UpdateDatabase, Scope: apikey.Write, Method: http.MethodPatch, Path: one, Body: true, Query: update},
 		{Operation: DeleteDatabase, Scope: apikey.Write, Method: http.MethodDelete, Path: one, Query: []string{"drop_slot", "drop_publication"}},
 		{Operation: TestConnection, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/test_connection"},
 		{Operation: RefreshTables, Scope: apikey.Write, Method: http.MethodPost, Path: one + "/refresh_tables"},

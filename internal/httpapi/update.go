@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/database"
 )
 
@@ -18,12 +19,12 @@ func (d Databases) Update(ctx context.Context, r *Request) (Response, error) {
 	}
 	p = p.With(r.faults)
 	if dryRun {
-		report, err := d.Service.DryRunUpdate(ctx, r.Account, r.ref(), p)
-		return passed(report), err
+		report, err := d.Service.DryRunUpdate(ctx, r.Account, r.ref(), p, verify)
+		return passed(report), r.orFaults(err)
 	}
 	updated, err := d.Service.Update(ctx, r.Account, r.ref(), p, verify)
 	if err != nil {
-		return Response{}, err
+		return Response{}, r.orFaults(err)
 	}
 	response, err := d.reveal(ctx, updated.Database, updated.Passwords, sensitive)
 	if o, ok := response.Body.(database.Object); ok {
@@ -31,4 +32,13 @@ func (d Databases) Update(ctx context.Context, r *Request) (Response, error) {
 		response.Body = o
 	}
 	return response, err
+}
+
+// orFaults returns err, or the faults of r where there is no such database: on every
+// route, those come first.
+func (r *Request) orFaults(err error) error {
+	if len(r.faults) > 0 && apierror.KindOf(err) == apierror.NotFound {
+		return r.faults.AsError()
+	}
+	return err
 }

@@ -189,7 +189,7 @@ func elements[T any](o Object, name string, length Rule[int], must string, kind 
 }
 
 // RejectUnknown notes a fault for every member that was not asked for and is not
-// to be ignored. So it comes after the getters.
+// to be ignored, as read-only ones are. So it comes after the getters.
 func (o Object) RejectUnknown(ignored ...string) {
 	const maxFaults = 50
 	found := 0
@@ -201,8 +201,11 @@ func (o Object) RejectUnknown(ignored ...string) {
 			return
 		}
 		message := "is not a known field"
-		if near := Nearest(m.name, *o.known); near != "" {
+		if near := Nearest(m.name, slices.Concat(*o.known, ignored)); near != "" {
 			message += `; the nearest is "` + near + `"`
+			if !slices.Contains(*o.known, near) {
+				message += ", which is read-only"
+			}
 		}
 		o.Fault(Bounded(m.name), message)
 	}

@@ -167,7 +167,15 @@ func TestObject_RejectUnknownNearest(t *testing.T) {
 		{"three edits are too many", "ohstmane", ""},
 		{"the beginning of a name", "host", "hostname"},
 		{"the beginning of several names means the shortest", "ssl_", "ssl"},
-		{"a beginning of two letters is too short", "ho", ""},
+		{"a beginning of two letters", "ho", "hostname"},
+		{"a beginning of one letter and of one name", "h", "hostname"},
+		{"a beginning of one letter and of several names", "s", ""},
+		{"two edits of a short name in other order", "sls", "ssl"},
+		{"two edits that leave little of a short name", "uxx", ""},
+		{"two edits that make another short name", "usx", ""},
+		{"a read-only name in another spelling", "ID", "id"},
+		{"a read-only name without its separator", "poolsize", "pool_size"},
+		{"a name before a read-only one", "po", "port"},
 		{"the end of a name", "slots", ""},
 		{"letter case does not count", "HOSTNAME", "hostname"},
 		{"separators do not count", "sslRootCert", "ssl_root_cert"},
@@ -183,10 +191,14 @@ func TestObject_RejectUnknownNearest(t *testing.T) {
 			for _, k := range known {
 				o.Has(k)
 			}
-			o.RejectUnknown()
+			readOnly := []string{"id", "pool_size"}
+			o.RejectUnknown(readOnly...)
 			want := "is not a known field"
 			if tt.nearest != "" {
 				want += `; the nearest is "` + tt.nearest + `"`
+			}
+			if slices.Contains(readOnly, tt.nearest) {
+				want += ", which is read-only"
 			}
 			if got := faults[strictjson.Bounded(tt.name)]; !slices.Equal(got, []string{want}) {
 				t.Errorf("%q, want %q", got, want)

@@ -51,7 +51,7 @@ func Event(r Request) (function string, e events.APIGatewayProxyRequest, err err
 	function, resource, parameters := route(r.Method, target.Path)
 	e = events.APIGatewayProxyRequest{
 		Resource: resource, Path: target.Path, HTTPMethod: r.Method, PathParameters: parameters,
-		MultiValueQueryStringParameters: target.Query(), Headers: map[string]string{}, Body: string(r.Body),
+		MultiValueQueryStringParameters: httpapi.ParseQuery(target.RawQuery), Headers: map[string]string{}, Body: string(r.Body),
 	}
 	if len(r.Body) > 0 {
 		e.Headers["content-type"] = "application/json"
