@@ -24,6 +24,8 @@ type state struct {
 	repair func(s *source)
 	// otherFailures is true if other checks fail too, and still do after the repair.
 	otherFailures bool
+	// keeps fails the test if the fix has taken something away. It may be nil.
+	keeps func(s *source)
 	// minMajor is the first major version that has such a state.
 	minMajor int
 }
@@ -107,6 +109,9 @@ func testState(t *testing.T, code check.Code, f finding, st state) {
 				s.applyFinding(c)
 			}
 		}
+	}
+	if st.keeps != nil {
+		st.keeps(s)
 	}
 	after := s.probe()
 	if _, ok := entry(after, code); ok {

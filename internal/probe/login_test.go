@@ -151,12 +151,19 @@ func loginFindings() map[check.Code]finding {
 			{cause: "TLS 1.2 requires it", fix: advice, setup: requiringCertificate(tls.VersionTLS12)},
 		}},
 		check.TooManyConnections: {check.Authentication, check.Failed, []state{
+			{cause: "the database's limit, with more sessions", fix: sql, otherFailures: true, keeps: limited, setup: sourceWith(func(s *source) {
+				for range 12 {
+					openSession(s.t, s.server, s.target.Endpoint.Database, nil)
+				}
+				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
+				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 1")
+			})},
 			{cause: "max_connections", fix: advice, setup: fullServer},
-			{cause: "the role's limit", fix: sql, otherFailures: true, setup: sourceWith(func(s *source) {
+			{cause: "the role's limit", fix: sql, otherFailures: true, keeps: limited, setup: sourceWith(func(s *source) {
 				// Some versions do not count walsenders.
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION CONNECTION LIMIT 0")
 			})},
-			{cause: "the database's limit", fix: sql, otherFailures: true, setup: sourceWith(func(s *source) {
+			{cause: "the database's limit", fix: sql, otherFailures: true, keeps: limited, setup: sourceWith(func(s *source) {
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
 				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 0")
 			})},
@@ -176,6 +183,14 @@ func loginFindings() map[check.Code]finding {
 			{cause: "PostgreSQL 11", fix: advice, setup: servedBy(answeringQueries("11.22", "{}"))},
 			{cause: "PostgreSQL 9.6", fix: advice, setup: servedBy(answeringQueries("9.6.24", "{}"))},
 		}},
+	}
+}
+
+// limited fails the test if neither the role nor the database has a connection limit.
+func limited(s *source) {
+	if s.admin("SELECT GREATEST(rolconnlimit, datconnlimit) FROM pg_roles, pg_database WHERE rolname = "+literal(s.target.Endpoint.Username)+
+		" AND datname = "+literal(s.target.Endpoint.Database)) == "-1" {
+		s.t.Error("the fix took the limit away")
 	}
 }
 

@@ -41,6 +41,11 @@ func serverFindings() map[check.Code]finding {
 		}},
 		check.WALSendersLow: {check.WALSenders, check.Warned, []state{
 			{cause: "only this one", fix: sql, setup: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
+			{cause: "the slot's reader has the last one", fix: sql, setup: func(t *testing.T) *source {
+				s := fewWALSenders(t, "1")
+				startReading(s)
+				return s
+			}},
 		}},
 	}
 }

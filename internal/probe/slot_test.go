@@ -161,6 +161,7 @@ func slotWarningFindings() map[check.Code]finding {
 		}},
 		check.SlotAtRisk: {check.ReplicationSlot, check.Warned, []state{
 			{cause: "a small max_slot_wal_keep_size", fix: sql, minMajor: 13, setup: withSetting("max_slot_wal_keep_size", "200MB")},
+			{cause: "max_slot_wal_keep_size is 0", fix: sql, minMajor: 13, setup: withSetting("max_slot_wal_keep_size", "0")},
 			{cause: "three quarters of max_slot_wal_keep_size are reached", fix: sql, minMajor: 13, setup: func(t *testing.T) *source {
 				s := withSetting("max_slot_wal_keep_size", "1100MB")(t)
 				s.switchWAL(53)

@@ -41,7 +41,7 @@ func loginRejection(s server, f facts.Failure) check.Entry {
 		return fail(check.ConnectionNotPermitted, "role "+role+" lacks the CONNECT privilege on database "+db+", which the database's owner can grant",
 			"GRANT CONNECT ON DATABASE "+db+" TO "+role)
 	case m.SQLSTATE == pgerrcode.TooManyConnections:
-		return tooManyConnections(m, role, db)
+		return tooManyConnections(s, m, role, db)
 	case m.SQLSTATE == pgerrcode.ObjectNotInPrerequisiteState && m.Routine == routineDatabase:
 		return fail(check.ConnectionNotPermitted, "database "+db+" does not accept connections until its owner allows them",
 			"ALTER DATABASE "+db+" ALLOW_CONNECTIONS true -- in another database, such as postgres")
@@ -140,13 +140,24 @@ func admit(s server, role, db string) string {
 	return "add the line `" + line + "` to pg_hba.conf above the first line that matches the role, the database and the address, then reload the server"
 }
 
-func tooManyConnections(m facts.ServerMessage, role, db string) check.Entry {
+func tooManyConnections(s server, m facts.ServerMessage, role, db string) check.Entry {
 	message, fix := "the server has no connection left", "close idle connections, or raise max_connections and restart the server"
 	switch m.Routine {
 	case routineRole:
-		message, fix = "role "+role+" has reached its connection limit, which a superuser can raise", "ALTER ROLE "+role+" CONNECTION LIMIT -1"
+		message, fix = "role "+role+" has reached its connection limit, which a superuser can raise", raiseLimit("ROLE", "pg_roles", "rol", "usename", s.endpoint.Username)
 	case routineDatabase:
-		message, fix = "database "+db+" has reached its connection limit, which its owner can raise", "ALTER DATABASE "+db+" CONNECTION LIMIT -1"
+		message = "database " + db + " has reached its connection limit, which its owner can raise"
+		fix = annotate(raiseLimit("DATABASE", "pg_database", "dat", "datname", s.endpoint.Database), "in another database, such as postgres")
 	}
 	return check.Fail(check.Authentication, check.TooManyConnections, message, fix)
+}
+
+// raiseLimit returns a block that raises the connection limit of a role or a database,
+// which the server does not tell when it is reached, by enough for a consumer. Its
+// catalog has columns with this prefix, and pg_stat_activity has its name in column.
+func raiseLimit(kind, catalog, prefix, column, name string) string {
+	const room = "10"
+	limit := "GREATEST(c." + prefix + "connlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a." + column + " = c." + prefix + "name)) + " + room
+	return "DO " + quote.Literal("DECLARE statement text; BEGIN FOR statement IN SELECT pg_catalog.format("+quote.Literal("ALTER "+kind+" %I CONNECTION LIMIT %s")+
+		", c."+prefix+"name, "+limit+") FROM pg_catalog."+catalog+" c WHERE c."+prefix+"name = "+quote.Literal(name)+" AND c."+prefix+"connlimit >= 0 LOOP EXECUTE statement; END LOOP; END")
 }

@@ -110,13 +110,13 @@ func holdsBack(standby facts.StandbySlot) string {
 // walLimit reports that the slot is about to be lost for the WAL that it retains.
 func walLimit(s subject) []check.Entry {
 	slot, name := s.Facts.FoundSlot(), slotName(s.slot)
-	limit := int64(s.numberSetting("max_slot_wal_keep_size")) << 20
+	limit := int64(s.numberSetting("max_slot_wal_keep_size")) << 20 // negative for none; 0 keeps what wal_keep_size does
 	message := ""
 	switch {
 	case slot.WALStatus == "unreserved":
 		message = name + " retains more WAL than max_slot_wal_keep_size allows, and is lost at the next checkpoint"
-	case slot.SafeWALSize != nil && limit > 0 && (*slot.SafeWALSize < s.limits.minSafeBytes || *slot.SafeWALSize < limit/100*int64(s.limits.minSafePercent)):
-		message = name + " is lost once it retains more than max_slot_wal_keep_size (" + megabytes(limit) + "), which is " + megabytes(*slot.SafeWALSize) + " of WAL from now"
+	case slot.SafeWALSize != nil && s.Facts.Settings.Value("max_slot_wal_keep_size") != "" && near(*slot.SafeWALSize, limit, s.limits):
+		message = name + " is lost after another " + megabytes(*slot.SafeWALSize) + " of WAL that its consumer has not confirmed, because max_slot_wal_keep_size is " + megabytes(limit)
 	default:
 		return nil
 	}
@@ -127,6 +127,15 @@ func walLimit(s subject) []check.Entry {
 	raised := max(minLimit, 2*limit) >> 20
 	return []check.Entry{check.Warn(check.ReplicationSlot, check.SlotAtRisk, message,
 		s.setting("max_slot_wal_keep_size", strconv.FormatInt(raised, 10), "in MB, if the disk has room for it"))}
+}
+
+// near reports whether so little WAL is left before the slot is lost that it matters. A
+// share of no limit is none, so that a fixed size counts.
+func near(safe, limit int64, l limits) bool {
+	if limit == 0 {
+		return safe < registrationLimits().minSafeBytes
+	}
+	return safe < l.minSafeBytes || safe < limit/100*int64(l.minSafePercent)
 }
 
 // idleLimit reports that the slot is about to be lost because nothing reads it.

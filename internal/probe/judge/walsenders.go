@@ -26,11 +26,15 @@ func (s *server) maxWALSenders() (int, bool) {
 }
 
 // judgeWALSenders counts the walsenders in use. The probe's own is one of them, and
-// is free again afterwards.
+// is free again afterwards. Who reads the slot has one already.
 func judgeWALSenders(s subject) []check.Entry {
 	limit, known := s.maxWALSenders()
 	full := known && s.Facts.WALSenders != nil && *s.Facts.WALSenders >= limit
 	if s.rejectedWith(pgerrcode.TooManyConnections) || full && !s.IsWALSender() {
+		if slot := s.Facts.FoundSlot(); slot != nil && slot.Active && !slot.BeingCreated() && !s.wrongDatabase() {
+			return []check.Entry{check.Warn(check.WALSenders, check.WALSendersLow,
+				"the server has no walsender left besides that of the process that reads "+slotName(s.slot)+reader(slot), raiseWALSenders(s.server, limit))}
+		}
 		message := "the server has no walsender left"
 		if known {
 			message += " (max_wal_senders is " + strconv.Itoa(limit) + ")"
@@ -38,8 +42,12 @@ func judgeWALSenders(s subject) []check.Entry {
 		return []check.Entry{check.Fail(check.WALSenders, check.NoWALSenderAvailable, message, raiseWALSenders(s.server, limit))}
 	}
 	if full {
+		inUse := "all " + strconv.Itoa(limit) + " walsenders of the server are in use, including the one of this check"
+		if limit == 1 {
+			inUse = "this check uses the only walsender of the server"
+		}
 		return []check.Entry{check.Warn(check.WALSenders, check.WALSendersLow,
-			"all "+strconv.Itoa(limit)+" walsenders of the server are in use, including the one of this check", raiseWALSenders(s.server, limit))}
+			inUse, raiseWALSenders(s.server, limit))}
 	}
 	return nil
 }

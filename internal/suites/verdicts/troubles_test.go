@@ -115,6 +115,9 @@ func (o *observation) refusalCodes(e *pgconn.PgError) []check.Code {
 		return []check.Code{check.ReplicationNotPermitted}
 	case "53300":
 		if int64(o.facts.Senders) >= o.facts.number("max_wal_senders") {
+			if o.facts.Slot != nil && o.facts.Slot.Active { // its reader has one
+				return []check.Code{check.WALSendersLow}
+			}
 			return []check.Code{check.NoWALSenderAvailable}
 		}
 		return []check.Code{check.TooManyConnections}
