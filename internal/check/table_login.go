@@ -129,7 +129,7 @@ func authenticationCodes() []Definition {
 			Code: TooManyConnections, Status: Failed,
 			Meaning: "A consumer can't connect while the limit is reached.",
 			Cause:   "All of `max_connections` are in use, or the connection limit of the role or of the database is reached.",
-			Fix:     "Close idle connections, or raise the limit that the message names.",
+			Fix:     "Close idle connections, or raise the limit that the message names, and keep one.",
 		},
 		{
 			Code: ServerUnavailable, Status: Failed,

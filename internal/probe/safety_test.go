@@ -325,7 +325,9 @@ func (s *source) paste(sql string) {
 	program := filepath.Join(s.server.Installation().BinDir, "psql")
 	if _, err := os.Stat(program); err != nil {
 		if program, err = exec.LookPath("psql"); err != nil {
-			s.exec(sql)
+			for _, statement := range statements(sql) {
+				s.exec(statement)
+			}
 			return
 		}
 	}

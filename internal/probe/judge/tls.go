@@ -77,7 +77,7 @@ func tlsFindings(s server) []check.Entry {
 	switch f.Kind {
 	case facts.TLSNotOffered:
 		fail(check.TLSNotSupported, "the server does not offer TLS, which a superuser can turn on, and ssl is true",
-			annotate("ALTER SYSTEM SET ssl = on", s.where(), "with ssl_cert_file and ssl_key_file in place", "then SELECT pg_reload_conf()"))
+			annotate(setAndReload("ssl", "on"), s.where(), "with ssl_cert_file and ssl_key_file in place"))
 	case facts.RootsUnreadable:
 		fail(check.TLSCertificateInvalid, "the certificate authorities to verify the server with could not be read", "")
 	case facts.CertificateUnknownAuthority, facts.CertificateOtherHost, facts.CertificateExpired,
