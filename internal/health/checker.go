@@ -36,10 +36,10 @@ func (c *Checker) Check(ctx context.Context, e events.SQSEvent) (events.SQSEvent
 	defer cancel()
 	ctx = database.WithOrigin(ctx, database.Origin{RequestID: requestID(ctx)})
 	var (
-		response events.SQSEventResponse
 		refs     []database.Ref
 		messages []string // the message of each of refs
 	)
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // [] in JSON, not null
 	failed := map[string]bool{}
 	for _, record := range e.Records {
 		message, err := decode(record.Body)

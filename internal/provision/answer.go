@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/headgate/headgate/internal/apierror"
-	"github.com/headgate/headgate/internal/strictjson"
+	"github.com/headgate/headgate/internal/redact"
 )
 
 // RejectedType is the detail-type of the event for a request that was refused. A
@@ -30,12 +30,13 @@ func refusal(e *apierror.Error) apierror.Refusal {
 }
 
 // requestedName returns the name in a request that may be malformed, empty if there is
-// none.
+// none. A valid name is never cut, so that whoever requested it recognises it.
 func requestedName(detail json.RawMessage) string {
+	const maxBytes = 255 + len("…") // of a valid name, and what redact.Line ends a cut one with
 	var request struct {
 		Name any `json:"name"`
 	}
 	_ = json.Unmarshal(detail, &request) // the answer says what is wrong
 	name, _ := request.Name.(string)
-	return strictjson.Bounded(name)
+	return redact.Line(name, maxBytes)
 }

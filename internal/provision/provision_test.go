@@ -30,14 +30,15 @@ func (c *creator) Create(_ context.Context, account string, p database.Payload, 
 	return database.Created{}, err
 }
 
-// bus keeps the detail-types of what is put, and returns err.
+// bus keeps the detail-types of what is put and the last detail, and returns err.
 type bus struct {
-	put []string
-	err error
+	put    []string
+	detail any
+	err    error
 }
 
-func (b *bus) Put(_ context.Context, detailType string, _ any) error {
-	b.put = append(b.put, detailType)
+func (b *bus) Put(_ context.Context, detailType string, detail any) error {
+	b.put, b.detail = append(b.put, detailType), detail
 	return b.err
 }
 
@@ -112,6 +113,27 @@ func TestHandle(t *testing.T) {
 			t.Errorf("error %v, line %s", err, out.String())
 		}
 	})
+}
+
+func TestHandle_RejectedName(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("n", 255)
+	for name, tt := range map[string]struct{ sent, want string }{
+		"the longest valid name is whole": {`"` + longest + `"`, longest},
+		"a longer one is cut":             {`"` + longest + `n"`, longest + "…"},
+		"characters that can't be shown":  {`"a\u0000\u202eb"`, "a  b"},
+		"no text":                         {`["n"]`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &bus{}
+			h := provision.Handler{Service: &creator{}, Bus: b, Log: slog.New(slog.DiscardHandler)}
+			err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "event-1", Detail: json.RawMessage(`{"account_id":"acme","name":` + tt.sent + `}`)})
+			if r, ok := b.detail.(provision.Rejected); err != nil || !ok || r.Name != tt.want {
+				t.Errorf("put %+v, error %v", b.detail, err)
+			}
+		})
+	}
 }
 
 func parse(t *testing.T, line []byte) map[string]any {
