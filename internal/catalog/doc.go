@@ -17,8 +17,8 @@
 //	                                   last_used_on
 //
 // document is the database, or its health (database.HealthRecord), as JSON. A health's
-// change is another one whenever consumers have to be told; other writes keep it. The
-// document of a tombstone is the database with the change, the time and the
+// change is another one whenever consumers have to be told, and the document then has the
+// database object as it was checked; other writes keep the change. The document of a tombstone is the database with the change, the time and the
 // origin of the delete. publish-changes reads them there, because the record of a
 // deleted item in the table's stream only has the item as it was before. result is the database that a request with an
 // idempotency key created, also as JSON. The table holds no password, which the

@@ -119,7 +119,8 @@ func (s *Service) checkHealth(ctx context.Context, c *Checked, d Database, p Pas
 	}
 	next.Change, next.RequestID = previous.Change, previous.RequestID
 	if c.Changed {
-		next.Change, next.RequestID = uuid.NewString(), originOf(ctx).RequestID
+		object := d.Object()
+		next.Change, next.RequestID, next.Database = uuid.NewString(), originOf(ctx).RequestID, &object
 	}
 	err = s.Catalog.PutHealth(ctx, next, previous.Change)
 	switch {

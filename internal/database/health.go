@@ -106,7 +106,10 @@ type HealthRecord struct {
 	Change string `json:"change"`
 	// RequestID is that of the invocation that made the change.
 	RequestID string `json:"request_id"`
-	Health    Health `json:"health"`
+	// Database is the database that was checked, for whoever is told of the change. It is
+	// nil in writes that tell nobody.
+	Database *Object `json:"database,omitempty"`
+	Health   Health  `json:"health"`
 }
 
 // of returns r's health of d.

@@ -27,7 +27,7 @@ func (p *Publisher) change(ctx context.Context, r catalog.Record) (eventbus.Even
 	case r.New == nil && r.Old != nil:
 		return told(p.deleted(ctx, r))
 	case r.NewHealth != nil && (r.OldHealth == nil || r.NewHealth.Change != r.OldHealth.Change):
-		return p.healthChanged(ctx, r)
+		return told(healthChanged(r))
 	}
 	return eventbus.Event{}, false, nil
 }
@@ -69,24 +69,20 @@ func (p *Publisher) deleted(ctx context.Context, r catalog.Record) (eventbus.Eve
 	return event(DeletedType, detail(d))
 }
 
-// healthChanged returns the event of a changed health. That of a database that has been
-// deleted since is told to nobody.
-func (p *Publisher) healthChanged(ctx context.Context, r catalog.Record) (eventbus.Event, bool, error) {
-	d, err := p.Catalog.Get(ctx, r.Account, r.DatabaseID)
-	if apierror.KindOf(err) == apierror.NotFound {
-		return eventbus.Event{}, false, nil
-	}
-	if err != nil {
-		return eventbus.Event{}, false, temporary(fmt.Errorf("read database %s: %w", r.DatabaseID, err))
-	}
+// healthChanged returns the event of a changed health. The record has the database as it
+// was checked: it may have been changed or deleted since.
+func healthChanged(r catalog.Record) (eventbus.Event, error) {
 	h := r.NewHealth
+	if h.Database == nil {
+		return eventbus.Event{}, fmt.Errorf("health of database %s: the record has no database", r.DatabaseID)
+	}
 	changed := Detail{
-		Version: detailVersion, ID: h.Change, AccountID: d.Account, Database: d.Object(), Health: &h.Health, RequestID: h.RequestID,
+		Version: detailVersion, ID: h.Change, AccountID: r.Account, Database: *h.Database, Health: &h.Health, RequestID: h.RequestID,
 	}
 	if at := h.Health.CheckedAt; at != nil {
 		changed.OccurredAt = *at
 	}
-	return told(event(HealthChangedType, changed))
+	return event(HealthChangedType, changed)
 }
 
 // changedFields returns the paths of the fields of the database object that differ,

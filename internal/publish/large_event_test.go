@@ -42,8 +42,7 @@ func TestPublish_LargeEvent(t *testing.T) {
 	t.Run("without the checks of a health", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture()
-		f.stores.databases["id"] = sample("id", "c1")
-		health := map[string]any{"change": "h", "health": map[string]any{"status": "failing", "checks": []check.Entry{{Message: strings.Repeat("x", 300<<10)}}}}
+		health := map[string]any{"change": "h", "database": sample("id", "c1").Object(), "health": map[string]any{"status": "failing", "checks": []check.Entry{{Message: strings.Repeat("x", 300<<10)}}}}
 		if failed, err := f.publish(t, f.record("health#id", nil, health)); failed != "" || err != nil || len(f.bus.taken) != 1 {
 			t.Fatalf("failed at %q: %v", failed, err)
 		}

@@ -18,26 +18,18 @@ import (
 	"github.com/headgate/headgate/internal/publish"
 )
 
-// stores is a catalog that holds these databases, or returns err.
+// stores is a catalog with these deleted databases, or returns err.
 type stores struct {
-	databases, deleted map[string]database.Database
-	err                error
-}
-
-func find(from map[string]database.Database, id string, err error) (database.Database, error) {
-	d, ok := from[id]
-	if err == nil && !ok {
-		err = apierror.OfStore(apierror.NotFound, nil)
-	}
-	return d, err
-}
-
-func (s *stores) Get(_ context.Context, _, id string) (database.Database, error) {
-	return find(s.databases, id, s.err)
+	deleted map[string]database.Database
+	err     error
 }
 
 func (s *stores) Deleted(_ context.Context, _, id string) (database.Database, error) {
-	return find(s.deleted, id, s.err)
+	d, ok := s.deleted[id]
+	if s.err == nil && !ok {
+		return d, apierror.OfStore(apierror.NotFound, nil)
+	}
+	return d, s.err
 }
 
 // bus takes events, but not those whose request's ID is a key of refusals.
@@ -86,7 +78,7 @@ type fixture struct {
 
 func newFixture() *fixture {
 	return &fixture{
-		stores: stores{databases: map[string]database.Database{}, deleted: map[string]database.Database{}},
+		stores: stores{deleted: map[string]database.Database{}},
 		bus:    bus{refusals: map[string]error{}},
 	}
 }
@@ -172,7 +164,10 @@ func TestPublish_Changes(t *testing.T) {
 	old := sample("id", "c1")
 	removed := with("c9", func(d *database.Database) { d.Name = "last" })
 	health := func(change string) map[string]any {
-		return map[string]any{"change": change, "request_id": "request-" + change, "health": map[string]any{"status": "failing", "checked_at": now}}
+		return map[string]any{
+			"change": change, "request_id": "request-" + change, "database": old.Object(),
+			"health": map[string]any{"status": "failing", "checked_at": now},
+		}
 	}
 	for _, tt := range []struct {
 		name          string
@@ -195,18 +190,17 @@ func TestPublish_Changes(t *testing.T) {
 		{"a write by hand that is no change", "database#id", old, old, "", "", nil},
 		{"a delete", "database#deleted", old, nil, "Deleted", "c9", nil},
 		{"a delete by hand", "database#id", old, nil, "Deleted", "", nil},
-		{"a first health", "health#known", nil, health("h1"), "Health Changed", "h1", nil},
-		{"a changed health", "health#known", health("h1"), health("h2"), "Health Changed", "h2", nil},
-		{"an unchanged health", "health#known", health("h1"), health("h1"), "", "", nil},
-		{"a removed health", "health#known", health("h1"), nil, "", "", nil},
-		{"a health whose database is deleted", "health#gone", nil, health("h1"), "", "", nil},
+		{"a first health", "health#id", nil, health("h1"), "Health Changed", "h1", nil},
+		{"a changed health", "health#id", health("h1"), health("h2"), "Health Changed", "h2", nil},
+		{"an unchanged health", "health#id", health("h1"), health("h1"), "", "", nil},
+		{"a removed health", "health#id", health("h1"), nil, "", "", nil},
 		{"a guard", "name#orders", nil, nil, "", "", nil},
 		{"a tombstone", "deleted#id", nil, old, "", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture()
-			f.stores.databases["known"], f.stores.deleted["deleted"] = sample("known", "k1"), removed
+			f.stores.deleted["deleted"] = removed
 			if failed, err := f.publish(t, f.record(tt.sk, tt.before, tt.after)); failed != "" || err != nil || f.letters.sent != nil {
 				t.Fatalf("failed at %q, error %v, dead letters %v", failed, err, f.letters.sent)
 			}
@@ -233,7 +227,7 @@ func TestPublish_Changes(t *testing.T) {
 					t.Errorf("ID %s, request %s, want %s", d.ID, d.RequestID, tt.id)
 				}
 			}
-			if (d.Health != nil) != strings.HasPrefix(tt.sk, "health#") || d.Database.Name == "" {
+			if (d.Health != nil) != strings.HasPrefix(tt.sk, "health#") || d.Database.Name == "" || d.Database.ID != "id" {
 				t.Errorf("health %+v, database %+v", d.Health, d.Database)
 			}
 		})

@@ -19,9 +19,8 @@ import (
 // left comes again.
 const reserve = 15 * time.Second
 
-// Catalog has the databases that records refer to.
+// Catalog has the deleted databases that records refer to.
 type Catalog interface {
-	Get(ctx context.Context, account, id string) (database.Database, error)
 	Deleted(ctx context.Context, account, id string) (database.Database, error)
 }
 
