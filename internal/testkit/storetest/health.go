@@ -29,6 +29,7 @@ func Health(d database.Database) database.HealthRecord {
 	active, status, lsn, size := true, "extended", "A/1F", int64(5<<30)
 	return database.HealthRecord{
 		Account: d.Account, DatabaseID: d.ID, Target: "target", Change: ID(), RequestID: ID(),
+		Database: &database.Object{ID: d.ID, Name: d.Name, ReplicationSlots: []database.Slot{d.Slot}},
 		Health: database.Health{
 			Status: database.HealthDegraded, Since: &at, CheckedAt: &at,
 			Checks: check.Report{{Name: check.Address, Status: check.Passed}, check.Warn(check.ReplicationSlot, check.SlotLagging, "<&>\u2028", "fix")},
