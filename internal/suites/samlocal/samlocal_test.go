@@ -19,6 +19,9 @@ import (
 	"github.com/headgate/headgate/internal/testkit/mototest"
 )
 
+// hostName is this machine's name in a container. localhost is the container itself.
+const hostName = "host.docker.internal"
+
 // invokeTimeout includes the start of a container, which takes some seconds.
 const invokeTimeout = 2 * time.Minute
 
@@ -72,7 +75,7 @@ func TestSAMLocal_Events(t *testing.T) {
 	for _, step := range steps() {
 		t.Run(step.event, func(t *testing.T) {
 			began := time.Now()
-			response, _ := s.invoke(t, step.function, s.file(step.event), "")
+			response, _ := s.invoke(t, step.function, s.event(t, step.event))
 			status, body := read(t, response)
 			if status != step.status || !strings.Contains(body, step.want) {
 				t.Errorf("response %d %s, want %d with %s", status, body, step.status, step.want)
@@ -87,7 +90,7 @@ func TestSAMLocal_Events(t *testing.T) {
 // testKey creates, uses and revokes a key. The key and the ID in events/ do not
 // exist.
 func (s *sandbox) testKey(t *testing.T) {
-	response, _ := s.invoke(t, "CreateApiKeyFunction", s.file("create-api-key"), "")
+	response, _ := s.invoke(t, "CreateApiKeyFunction", s.event(t, "create-api-key"))
 	var created struct {
 		APIKey string `json:"api_key"`
 		ID     string
@@ -96,14 +99,14 @@ func (s *sandbox) testKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := s.event(t, "authorize-request", "hg_"+strings.Repeat("0", 43), created.APIKey)
-	if response, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(response), `"principalId":"local"`) {
+	if response, _ := s.invoke(t, "AuthorizeRequestFunction", request); !strings.Contains(string(response), `"principalId":"local"`) {
 		t.Error("the key is not authorized")
 	}
 	revocation := s.event(t, "revoke-api-key", "0123456789abcdef", created.ID)
-	if response, _ := s.invoke(t, "RevokeApiKeyFunction", "-", revocation); string(response) != `{"revoked":true}` {
+	if response, _ := s.invoke(t, "RevokeApiKeyFunction", revocation); string(response) != `{"revoked":true}` {
 		t.Errorf("response to the revocation %s", response)
 	}
-	if response, _ := s.invoke(t, "AuthorizeRequestFunction", "-", request); !strings.Contains(string(response), `"Unauthorized"`) {
+	if response, _ := s.invoke(t, "AuthorizeRequestFunction", request); !strings.Contains(string(response), `"Unauthorized"`) {
 		t.Error("the revoked key is authorized")
 	}
 }
@@ -112,11 +115,11 @@ func (s *sandbox) testKey(t *testing.T) {
 // one that does: a rejected event's ID can be used again.
 func (s *sandbox) testProvision(t *testing.T) {
 	const function, missing = "ProvisionDatabaseFunction", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:headgate-sample-AbCdEf"
-	if response, log := s.invoke(t, function, s.file("provision-database"), ""); string(response) != "null" || !strings.Contains(log, `"outcome":"rejected"`) {
+	if response, log := s.invoke(t, function, s.event(t, "provision-database")); string(response) != "null" || !strings.Contains(log, `"outcome":"rejected"`) {
 		t.Errorf("response without the secret %s\n%s", response, log)
 	}
 	request := s.event(t, "provision-database", missing, s.secret)
-	if response, log := s.invoke(t, function, "-", request); string(response) != "null" || !strings.Contains(log, `"outcome":"created"`) {
+	if response, log := s.invoke(t, function, request); string(response) != "null" || !strings.Contains(log, `"outcome":"created"`) {
 		t.Errorf("response with the secret %s\n%s", response, log)
 	}
 }
@@ -167,23 +170,23 @@ func newSandbox(t *testing.T) *sandbox {
 }
 
 // invoke runs `sam local invoke`. It returns the function's response as compact JSON,
-// and the log of SAM and the function. event is a file, or - for input.
-func (s *sandbox) invoke(t *testing.T, function, event, input string) (response []byte, log string) {
+// and the log of SAM and the function.
+func (s *sandbox) invoke(t *testing.T, function, event string) (response []byte, log string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), invokeTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.sam, "local", "invoke", function, "--event", event,
+	cmd := exec.CommandContext(ctx, s.sam, "local", "invoke", function, "--event", "-",
 		"--template", filepath.Join(s.root, ".cache/samlocal/template.yaml"),
 		"--env-vars", s.file("env"),
 		"--parameter-overrides", "Architecture="+s.architecture,
 		"--region", mototest.Region,
-		"--add-host", "localhost:host-gateway",
+		"--add-host", hostName+":host-gateway",
 		"--skip-pull-image", "--invoke-image", image+":"+imageTag)
 	cmd.Dir = s.root
 	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+s.engine.socket, "SAM_CLI_TELEMETRY=0",
 		"AWS_ACCESS_KEY_ID="+mototest.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+mototest.SecretAccessKey)
 	var stdout, stderr, compact bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(event), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
@@ -196,17 +199,20 @@ func (s *sandbox) invoke(t *testing.T, function, event, input string) (response 
 // file returns the path of a file of events/.
 func (s *sandbox) file(name string) string { return filepath.Join(s.root, "events", name+".json") }
 
-// event returns an event of events/ with one value replaced.
-func (s *sandbox) event(t *testing.T, name, old, value string) string {
+// event returns an event of events/ for a container, with values replaced: each old one
+// is followed by the new one.
+func (s *sandbox) event(t *testing.T, name string, oldNew ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(s.file(name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte(old)) {
-		t.Fatalf("%s does not contain %s", name, old)
+	for i := 0; i < len(oldNew); i += 2 {
+		if !bytes.Contains(text, []byte(oldNew[i])) {
+			t.Fatalf("%s does not contain %s", name, oldNew[i])
+		}
 	}
-	return strings.ReplaceAll(string(text), old, value)
+	return strings.NewReplacer(append(oldNew, "localhost", hostName)...).Replace(string(text))
 }
 
 // read returns the status and the body of an HTTP response, and 0 and everything of

@@ -103,7 +103,7 @@ func startAWS(t *testing.T) (address *url.URL, secret string) {
 	}
 	made, err := secretsmanager.NewFromConfig(server.Config()).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
 		Name:         aws.String("headgate-sample"),
-		SecretString: aws.String(`{"engine":"postgres","host":"localhost","username":"postgres","password":"postgres"}`),
+		SecretString: aws.String(`{"engine":"postgres","host":"` + hostName + `","username":"postgres","password":"postgres"}`),
 		Tags:         []types.Tag{{Key: aws.String("headgate:shared-with"), Value: aws.String("headgate/local")}},
 	})
 	if err != nil {
