@@ -35,7 +35,7 @@ MAJORS = 13 14 15 16 17 18
 FUZZTIME = 1m
 
 .PHONY: run
-run: ## the API over a local file, with a sample source: PORT, DATA_FILE, API_KEY, SAMPLE, EGRESS_ALLOW, LISTEN_ADDRESS
+run: ## the API over a local file, with a sample source; docs/local.md has its variables
 	@echo "Building bin/devserver; the first time that takes a minute or two."
 	@mkdir -p bin && $(GO_HOST) build -o bin/devserver ./internal/devserver/run && exec bin/devserver
 

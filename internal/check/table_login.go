@@ -81,7 +81,7 @@ func tlsCodes() []Definition {
 		{
 			Code: TLSCertificateInvalid, Status: Failed,
 			Meaning: "A consumer that verifies the server's certificate refuses to connect.",
-			Cause:   "With `ssl_mode` `verify-full`, the certificate expired, names another host, or comes from an authority that is neither public nor in `ssl_root_cert`.",
+			Cause:   "With `ssl_mode` `verify-full`, the certificate expired, names another host, or comes from an authority that is not in `ssl_root_cert` or, without that field, is neither public nor Amazon RDS's.",
 			Fix:     "Act on the reason in the message: renew the certificate, use a host name that it contains, or send its authority in `ssl_root_cert`.",
 		},
 		{
