@@ -65,10 +65,30 @@ func regionOf(endpoint bool, region string) string {
 	return region
 }
 
+const notPermitted = `must not be "rds_iam" for this account: whoever deploys headgate lists the accounts that may sign in as its role`
+
+func (i IAM) permits(account string) bool {
+	return i.Tokens != nil && slices.Contains(i.Accounts, account)
+}
+
+// refusal returns the error of a target that the account may not sign in to by IAM.
+func (i IAM) refusal(account string, t Target) error {
+	faults := apierror.FieldErrors{}
+	if !i.permits(account) {
+		if t.Endpoint.ByIAM() {
+			faults.Add("authentication", notPermitted)
+		}
+		if t.Primary != nil && t.Primary.ByIAM() {
+			faults.Add("primary.authentication", notPermitted)
+		}
+	}
+	return faults.AsError()
+}
+
 // signIn replaces the password by a new token.
 func (s *Service) signIn(ctx context.Context, account string, e Endpoint, p *Password, prefix string, faults apierror.FieldErrors) error {
-	if s.IAM.Tokens == nil || !slices.Contains(s.IAM.Accounts, account) {
-		faults.Add(prefix+"authentication", `must not be "rds_iam" for this account: whoever deploys headgate lists the accounts that may sign in as its role`)
+	if !s.IAM.permits(account) {
+		faults.Add(prefix+"authentication", notPermitted)
 		return nil
 	}
 	token, err := s.IAM.Tokens.Token(ctx, e, rdsRegion(e.Hostname))

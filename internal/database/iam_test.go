@@ -125,6 +125,46 @@ func TestUpdate_IAM(t *testing.T) {
 	}
 }
 
+func TestUpdate_IAMUnverified(t *testing.T) {
+	t.Parallel()
+	primary := map[string]any{"hostname": rdsHost, "database": "d", "username": "u", "password": "w"}
+	onRDS := with(with(base(), "hostname", rdsHost), "primary", primary)
+	for _, tt := range []struct {
+		name, body string
+		accounts   []string
+		from       map[string]any
+		faults     []string
+	}{
+		{"an account that is not listed", `{"authentication":"rds_iam"}`, []string{"other"}, onRDS, []string{"authentication"}},
+		{"its primary", `{"primary":{"authentication":"rds_iam"}}`, []string{"other"}, onRDS, []string{"primary.authentication"}},
+		{"both", `{"authentication":"rds_iam","primary":{"authentication":"rds_iam"}}`, nil, onRDS, []string{"authentication", "primary.authentication"}},
+		{"another host with it", `{"hostname":"` + rdsHost + `","authentication":"rds_iam"}`, nil, base(), []string{"authentication"}},
+		{"an account that is no longer listed, on another port", `{"port":5433}`, nil, byIAM(), []string{"authentication"}},
+		{"an account that is no longer listed, with another name", `{"name":"renamed"}`, nil, byIAM(), nil},
+		{"an account that is no longer listed, with a password", `{"authentication":"password","password":"new"}`, nil, byIAM(), nil},
+		{"an account that is listed", `{"authentication":"rds_iam"}`, []string{"acme"}, onRDS, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.service.IAM = database.IAM{Tokens: token("a token"), Accounts: []string{"acme"}}
+			old := f.create(tt.from)
+			f.service.IAM.Accounts = tt.accounts
+			_, err := f.update(old.ID, tt.body, false)
+			if tt.faults == nil && err == nil {
+				return
+			}
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || !slices.Equal(slices.Sorted(maps.Keys(e.Fields)), tt.faults) {
+				t.Errorf("error %v, want the fields %v", err, tt.faults)
+			}
+			if kept, err := f.service.Get(t.Context(), "acme", old.ID); err != nil || kept.Version != old.Version || f.passwords(kept) != f.passwords(old) {
+				t.Errorf("the database has changed, error %v", err)
+			}
+		})
+	}
+}
+
 // token is the token of every login.
 type token database.Password
 

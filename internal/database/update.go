@@ -174,6 +174,9 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		return nameFree(ctx)
 	}
 	if !verify {
+		if err := s.IAM.refusal(u.next.Account, u.target()); err != nil {
+			return err
+		}
 		u.next.Warnings, u.next.Known = nil, nil // those of the old target
 		if u.movesHost() {
 			u.next.Source = Source{}
