@@ -48,6 +48,9 @@ type Error struct {
 	cause   error
 }
 
+// NoDatabase is the summary of a database that does not exist.
+const NoDatabase = "there is no such database"
+
 // New returns an error that wraps cause, which may be nil.
 func New(k Kind, summary string, cause error) *Error {
 	return &Error{Kind: k, Summary: summary, cause: cause}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,21 +30,31 @@ const maxReason = 1 << 10
 var errForeignURL = errors.New("the response URL is not of CloudFormation's bucket")
 
 // checkURL returns errForeignURL unless the URL leads to the bucket of S3 in which
-// CloudFormation waits for answers: cloudformation-custom-resource-response-<region>
-// (AWS CloudFormation User Guide, "VPC endpoints and custom resources").
-func checkURL(responseURL string) error {
+// CloudFormation waits for answers in that region (AWS CloudFormation User Guide, "VPC
+// endpoints and custom resources"). The bucket of a region that does not exist could be
+// anybody's.
+func checkURL(responseURL, region string) error {
 	u, err := url.Parse(responseURL)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" {
-		return errForeignURL
-	}
-	bucket, domain, _ := strings.Cut(strings.ToLower(u.Hostname()), ".")
-	service, ok := strings.CutSuffix(strings.TrimSuffix(domain, ".cn"), "amazonaws.com")
-	named := strings.HasPrefix(bucket, "cloudformation-custom-resource-response-")
-	ofS3 := strings.HasPrefix(service, "s3.") || strings.HasPrefix(service, "s3-")
-	if !ok || !named || !ofS3 || !strings.HasSuffix(service, ".") {
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" ||
+		region == "" || !slices.Contains(answerHosts(region), strings.ToLower(u.Hostname())) {
 		return errForeignURL
 	}
 	return nil
+}
+
+// answerHosts returns the names of that bucket at S3's endpoints of the region.
+func answerHosts(region string) []string {
+	bucket := "cloudformation-custom-resource-response-" + strings.ReplaceAll(region, "-", "")
+	domain := ".amazonaws.com"
+	if strings.HasPrefix(region, "cn-") {
+		domain += ".cn"
+	}
+	return []string{
+		bucket + ".s3" + domain,
+		bucket + ".s3." + region + domain,
+		bucket + ".s3-" + region + domain,
+		bucket + ".s3.dualstack." + region + domain,
+	}
 }
 
 // send sends an answer to the presigned URL, several times if necessary: without an

@@ -6,4 +6,8 @@
 // delivered twice registers one database. The physical ID of the resource is the
 // database's ID. A create that fails has another physical ID, which leads the
 // delete that follows to whatever the create may have registered.
+//
+// A stack that fails is rolled back by an update from the properties that failed to
+// those of before. A database of another account remembers which one it replaces, so
+// that the way back leads to that one and registers no third.
 package customresource

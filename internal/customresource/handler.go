@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -29,20 +27,13 @@ const (
 	notHeard = "answer not delivered"
 )
 
-const (
-	// Budget is how long a request may take before it is answered. It is longer
-	// than [database.ClaimTime], which a delete may have to wait for.
-	Budget = 90 * time.Second
-	// attemptPause is the pause before an operation is tried again.
-	attemptPause = time.Second
-)
-
 // Service has the operations that a resource needs.
 type Service interface {
 	Create(ctx context.Context, account string, p database.Payload, key string) (database.Created, error)
 	Update(ctx context.Context, account, ref string, p database.Patch, verify bool) (database.Updated, error)
 	Delete(ctx context.Context, account, ref string, o database.DeleteOptions) (database.Deleted, error)
 	Forget(ctx context.Context, account, key string) error
+	Get(ctx context.Context, account, ref string) (database.Database, error)
 }
 
 // Handler handles CloudFormation's requests.
@@ -72,7 +63,7 @@ func (h *Handler) Handle(ctx context.Context, e cfn.Event) error {
 		entry.Account = ""
 	}
 	defer func() { entry.Write(ctx, h.Log, h.Namespace) }()
-	if entry.Err = checkURL(e.ResponseURL); entry.Err != nil {
+	if entry.Err = checkURL(e.ResponseURL, region(ctx, e.StackID)); entry.Err != nil {
 		entry.Outcome = notOurs
 		return nil
 	}
@@ -110,7 +101,9 @@ func (h *Handler) answer(ctx context.Context, e cfn.Event, r *cfn.Response) erro
 	if e.RequestType == cfn.RequestCreate {
 		r.PhysicalResourceID = unregistered + e.RequestID
 	}
-	d, err := h.do(ctx, e)
+	work, cancel := withoutAnswerTime(ctx)
+	defer cancel()
+	d, err := h.do(work, e)
 	if err != nil {
 		r.Status, r.Reason = cfn.StatusFailed, reason(explain(err))
 		return err
@@ -130,8 +123,11 @@ func attributes(d database.Database) map[string]any {
 // explain returns the reason of a failure, which holds nothing internal.
 func explain(err error) string {
 	e, ok := errors.AsType[*apierror.Error](err)
-	if !ok || e.Kind == apierror.Internal {
+	switch {
+	case !ok || e.Kind == apierror.Internal:
 		return "headgate failed; its log has the cause under the request's ID"
+	case e.Kind == apierror.NotFound:
+		return apierror.NoDatabase
 	}
 	return apierror.Shown(e.Summary)
 }
@@ -139,131 +135,24 @@ func explain(err error) string {
 // do makes the request's change. It returns the database, empty after a delete.
 func (h *Handler) do(ctx context.Context, e cfn.Event) (database.Database, error) {
 	if err := sameOwner(ctx, e.StackID); err != nil {
+		if e.RequestType == cfn.RequestDelete && !database.IsUUID(e.PhysicalResourceID) {
+			err = nil // their create was refused
+		}
 		return database.Database{}, err
 	}
 	name, err := account(e.ResourceProperties)
-	if e.RequestType == cfn.RequestDelete {
+	switch e.RequestType {
+	case cfn.RequestDelete:
 		if err != nil {
 			return database.Database{}, nil // nothing can have been registered
 		}
 		return database.Database{}, h.remove(ctx, name, e.PhysicalResourceID)
-	}
-	body, encodeErr := encode(fields(e.ResourceProperties))
-	if encodeErr != nil {
-		return database.Database{}, encodeErr
-	}
-	switch {
-	case e.RequestType == cfn.RequestCreate:
-		return h.create(ctx, name, err, body, e.RequestID)
-	case e.RequestType == cfn.RequestUpdate && err == nil && name != e.OldResourceProperties[accountID]:
-		return h.replace(ctx, name, body, e.RequestID)
-	case e.RequestType == cfn.RequestUpdate:
+	case cfn.RequestCreate:
+		return h.create(ctx, name, err, e)
+	case cfn.RequestUpdate:
 		return h.update(ctx, name, err, e)
 	}
 	return database.Database{}, apierror.New(apierror.Invalid, "the request type is not Create, Update or Delete", nil)
-}
-
-func (h *Handler) create(ctx context.Context, account string, accountErr error, body []byte, requestID string) (database.Database, error) {
-	p, err := database.ParseTemplate(body)
-	if err = join(accountErr, err); err != nil {
-		return database.Database{}, err
-	}
-	var made database.Created
-	err = h.retry(ctx, func(ctx context.Context) (err error) {
-		made, err = h.Service.Create(ctx, account, p, key(requestID))
-		return err
-	})
-	return made.Database, err
-}
-
-// replace registers the database in another account, because it can't move there.
-// CloudFormation deletes the old one afterwards. After a failure it keeps the old one
-// and knows of no other, so what may have been registered is deleted here.
-func (h *Handler) replace(ctx context.Context, account string, body []byte, requestID string) (database.Database, error) {
-	d, err := h.create(ctx, account, nil, body, requestID)
-	if err != nil && apierror.KindOf(err) == apierror.UnknownOutcome {
-		err = errors.Join(err, h.remove(ctx, account, unregistered+requestID))
-	}
-	return d, err
-}
-
-func (h *Handler) update(ctx context.Context, account string, accountErr error, e cfn.Event) (database.Database, error) {
-	body, err := encode(patch(e.ResourceProperties, e.OldResourceProperties))
-	if err != nil {
-		return database.Database{}, err
-	}
-	p, err := database.ParseTemplatePatch(body)
-	if err = join(accountErr, err); err != nil {
-		return database.Database{}, err
-	}
-	if !database.IsUUID(e.PhysicalResourceID) {
-		return database.Database{}, apierror.New(apierror.NotFound, "the resource was not registered by headgate", nil)
-	}
-	var updated database.Updated
-	err = h.retry(ctx, func(ctx context.Context) (err error) {
-		updated, err = h.Service.Update(ctx, account, e.PhysicalResourceID, p, true)
-		return err
-	})
-	return updated.Database, err
-}
-
-// remove deletes the database with that physical ID, or what a failed create may
-// have registered. What is gone, or was never ours, is deleted.
-func (h *Handler) remove(ctx context.Context, account, physicalID string) error {
-	requestID, unregisteredID := strings.CutPrefix(physicalID, unregistered)
-	err := h.retry(ctx, func(ctx context.Context) error {
-		switch {
-		case database.IsUUID(physicalID):
-			_, err := h.Service.Delete(ctx, account, physicalID, database.DeleteOptions{})
-			return err
-		case unregisteredID:
-			return h.Service.Forget(ctx, account, key(requestID))
-		}
-		return nil
-	})
-	if apierror.KindOf(err) == apierror.NotFound && err != nil {
-		return nil
-	}
-	return err
-}
-
-// unregistered begins the physical ID of a resource whose create failed.
-const unregistered = "unregistered-"
-
-// key returns the idempotency key of a create.
-func key(requestID string) string { return "cloudformation:" + requestID }
-
-// retry calls do until it succeeds, fails for good, or the budget has ended.
-func (h *Handler) retry(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, Budget)
-	defer cancel()
-	for {
-		err := func() error {
-			attempt, cancel := database.WithBudget(ctx)
-			defer cancel()
-			return do(attempt)
-		}()
-		e, ok := errors.AsType[*apierror.Error](err)
-		if !ok || !transient(e) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(attemptPause):
-		}
-	}
-}
-
-// transient reports whether a retry of the same operation may succeed.
-func transient(e *apierror.Error) bool {
-	switch e.Kind {
-	case apierror.Throttled, apierror.Unavailable, apierror.UnknownOutcome:
-		return true
-	case apierror.Conflict:
-		return e.Code == apierror.RequestInProgress || e.Code == apierror.VersionConflict
-	}
-	return false
 }
 
 // join returns the faults of the account and of the payload as one error.
@@ -288,4 +177,16 @@ func sameOwner(ctx context.Context, stackID string) error {
 		return apierror.New(apierror.Invalid, fmt.Sprintf("only stacks of the AWS account of this headgate may use it, not %s", stackID), nil)
 	}
 	return nil
+}
+
+// region returns the Region of the function, which CloudFormation invokes only for
+// stacks of the same one. Outside of Lambda it is the stack's. It is empty if the ARN
+// can't be read.
+func region(ctx context.Context, stackID string) string {
+	text := stackID
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		text = lc.InvokedFunctionArn
+	}
+	a, _ := arn.Parse(text) // the zero ARN has no region
+	return a.Region
 }

@@ -45,7 +45,11 @@ func fields(properties map[string]any) map[string]any {
 func typedValue(name string, value any) any {
 	switch v := value.(type) {
 	case map[string]any:
-		return fields(v)
+		inner := make(map[string]any, len(v))
+		for name, value := range v {
+			inner[name] = typedValue(name, value)
+		}
+		return inner
 	case []any:
 		list := make([]any, len(v))
 		for i, element := range v {
@@ -63,7 +67,7 @@ func typedValue(name string, value any) any {
 func typedString(name, s string) any {
 	switch name {
 	case "port":
-		if n, err := strconv.Atoi(s); err == nil {
+		if n, err := strconv.Atoi(s); err == nil && strconv.Itoa(n) == s { // not +5432
 			return n
 		}
 	case "ssl", "ipv6", "use_local_tunnel", "create_if_not_exists", "publish_via_partition_root":
@@ -74,57 +78,31 @@ func typedString(name, s string) any {
 	return s
 }
 
-// patch returns the body of the update from the properties of before. An update
-// sets the fields that are sent; a template states all of them. So a property that
-// was removed is sent with its default.
-func patch(properties, before map[string]any) map[string]any {
-	next, old := fields(properties), fields(before)
-	restore(next, old, map[string]any{
-		"port": database.DefaultPort, "ssl": true, "ipv6": false, "primary": nil, "annotations": map[string]any{},
-	})
-	restoreMode(next, old)
-	if primary, was := object(next["primary"]), object(old["primary"]); primary != nil && was != nil {
-		restore(primary, was, map[string]any{"port": database.DefaultPort, "ssl": true, "ipv6": false})
-		restoreMode(primary, was)
+// payload returns what a create with those properties registers.
+func payload(properties map[string]any) (database.Payload, error) {
+	body, err := encode(properties)
+	if err != nil {
+		return database.Payload{}, err
 	}
-	if slot, was := firstSlot(next), firstSlot(old); slot != nil && was != nil {
-		restore(slot, was, map[string]any{"status": database.SlotActive})
-	}
-	return next
+	return database.ParseTemplate(body)
 }
 
-// restore adds to next the defaults of the fields that only old has.
-func restore(next, old, defaults map[string]any) {
-	for name, value := range defaults {
-		_, had := old[name]
-		if _, has := next[name]; had && !has {
-			next[name] = value
-		}
+// patch returns the update from the properties of before.
+func patch(properties, before map[string]any) (database.Patch, error) {
+	body, err := encode(properties)
+	if err != nil {
+		return database.Patch{}, err
 	}
-}
-
-// restoreMode restores ssl_mode, which must not be sent where TLS is off.
-func restoreMode(next, old map[string]any) {
-	if next["ssl"] != false {
-		restore(next, old, map[string]any{"ssl_mode": database.SSLModeRequire})
+	old, err := encode(before)
+	if err != nil {
+		return database.Patch{}, err
 	}
+	return database.ParseTemplatePatch(body, old)
 }
 
-func object(value any) map[string]any {
-	o, _ := value.(map[string]any)
-	return o
-}
-
-func firstSlot(fields map[string]any) map[string]any {
-	if slots, ok := fields["replication_slots"].([]any); ok && len(slots) > 0 {
-		return object(slots[0])
-	}
-	return nil
-}
-
-// encode returns the body of a request with those fields.
-func encode(fields map[string]any) ([]byte, error) {
-	body, err := json.Marshal(fields)
+// encode returns the body of a request with the fields that properties have.
+func encode(properties map[string]any) ([]byte, error) {
+	body, err := json.Marshal(fields(properties))
 	if err != nil {
 		return nil, fmt.Errorf("encode properties: %w", err)
 	}

@@ -63,6 +63,10 @@ func set[T any](field *T, sent *T) {
 	}
 }
 
+// given reports whether a string was sent that is not empty. An empty one removes the
+// field; requests can't send it, because no rule accepts it.
+func given(s *string) bool { return s != nil && *s != "" }
+
 // require notes that path is required if it is missing and nothing else is wrong
 // with it.
 func require(faults apierror.FieldErrors, path string, missing bool) {
@@ -81,7 +85,9 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.Field
 	set(&base.Hostname, e.hostname)
 	set(&base.Port, e.port)
 	set(&base.Database, e.database)
-	set(&base.Username, e.username)
+	if given(e.username) {
+		base.Username = *e.username
+	}
 	set(&base.SSL, e.ssl)
 	set(&base.IPv6, e.ipv6)
 	set(&base.SSLMode, e.sslMode)
@@ -92,13 +98,13 @@ func (e endpointPatch) apply(base Endpoint, prefix string, faults apierror.Field
 		return base
 	}
 	if !base.SSL {
-		if e.sslMode != nil {
+		if given(e.sslMode) {
 			faults.Add(prefix+"ssl_mode", "must not be given where ssl is false")
 		}
 		base.SSLMode = ""
 	}
 	if base.SSLMode != SSLModeVerifyFull {
-		if e.sslRootCert != nil {
+		if given(e.sslRootCert) {
 			faults.Add(prefix+"ssl_root_cert", `must be given only with ssl_mode "verify-full"`)
 		}
 		base.SSLRootCert = ""
@@ -125,7 +131,8 @@ func (e endpointPatch) requireAll(prefix string, faults apierror.FieldErrors) {
 }
 
 // applySecretARN replaces a password by a reference or a reference by a password.
-// A reference without a user name takes it from the secret.
+// A reference without a user name takes it from the secret, and shows the one before
+// until it is read.
 func (e endpointPatch) applySecretARN(base *Endpoint) {
 	switch {
 	case e.secretARN != nil:
@@ -133,9 +140,10 @@ func (e endpointPatch) applySecretARN(base *Endpoint) {
 	case e.password != nil:
 		base.PasswordSecretARN = ""
 	}
-	if base.PasswordSecretARN == "" || e.username != nil {
+	switch {
+	case base.PasswordSecretARN == "" || given(e.username):
 		base.UsernameFromSecret = false
-	} else if base.Username == "" {
+	case base.Username == "" || e.username != nil:
 		base.UsernameFromSecret = true
 	}
 }

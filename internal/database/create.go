@@ -261,8 +261,8 @@ func (s *Service) draft(account string, p Payload, x Examination, by Origin) (Da
 	d := Database{
 		ID: id, Account: account, Name: p.Name,
 		Endpoint: p.Target.Endpoint, Primary: p.Target.Primary, Slot: p.Target.Slot,
-		Annotations: p.Annotations,
-		Version:     1, Change: id, ChangedBy: by, CreatedAt: now, UpdatedAt: now,
+		Annotations: p.Annotations, Replaces: p.Replaces,
+		Version: 1, Change: id, ChangedBy: by, CreatedAt: now, UpdatedAt: now,
 	}
 	d.Slot.ID = slotID
 	d.examined(x)

@@ -73,6 +73,10 @@ type Database struct {
 	// claim only.
 	Created []string `json:"created,omitempty"`
 
+	// Replaces is the ID of the database of another account that this one was registered
+	// in place of, or empty.
+	Replaces string `json:"replaces,omitempty"`
+
 	// Version counts the writes from 1, for optimistic locking.
 	Version int64 `json:"version"`
 	// Change identifies the last write, so that its retry recognises it. It is also the

@@ -16,7 +16,7 @@ func (s *Service) Get(ctx context.Context, account, ref string) (Database, error
 	id := strings.ToLower(ref)
 	if !IsUUID(ref) {
 		if nameRule(ref) != "" {
-			return Database{}, apierror.New(apierror.NotFound, "there is no such database", nil)
+			return Database{}, apierror.New(apierror.NotFound, apierror.NoDatabase, nil)
 		}
 		var err error
 		if id, err = s.Catalog.NameOwner(ctx, account, ref); err != nil {

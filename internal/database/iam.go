@@ -127,7 +127,7 @@ func (e endpointPatch) applyAuthentication(base *Endpoint, prefix string, faults
 	if e.sslMode != nil && *e.sslMode == SSLModeRequire {
 		faults.Add(prefix+"ssl_mode", `must be "verify-full" with authentication "rds_iam"`)
 	}
-	if e.sslRootCert != nil {
+	if given(e.sslRootCert) {
 		faults.Add(prefix+"ssl_root_cert", `must not be given with authentication "rds_iam": tokens are sent only to servers that Amazon RDS's authorities verify`)
 	}
 	if base.Hostname != "" && rdsRegion(base.Hostname) == "" {

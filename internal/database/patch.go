@@ -10,6 +10,9 @@ type Patch struct {
 	removePrimary bool
 	slot          *slotPatch
 	annotations   *string
+	// sameCreation says that what may be made on the target counts only if the target
+	// changes.
+	sameCreation bool
 
 	// faults are reported together with those that only show when the patch is
 	// applied.

@@ -6,6 +6,9 @@ type Payload struct {
 	Target Target
 	// Annotations is the text of a JSON object, or empty.
 	Annotations string
+	// Replaces is the ID of the database of another account that this one takes the
+	// place of, or empty.
+	Replaces string
 }
 
 // ParsePayload reads the body of a create. The error's kind is Malformed where
@@ -36,25 +39,4 @@ func ParseEvent(detail []byte) (account string, p Payload, err error) {
 	}
 	p, err = r.patch().apply(Payload{})
 	return account, p, err
-}
-
-// ParseTemplate is ParsePayload for the properties of a CloudFormation template,
-// which are visible, so that a password is a bad field.
-func ParseTemplate(properties []byte) (Payload, error) {
-	r, err := newReader(properties)
-	if err != nil {
-		return Payload{}, err
-	}
-	r.passwordFault = passwordInTemplate
-	return r.patch().apply(Payload{})
-}
-
-// ParseTemplatePatch is ParsePatch for the properties of a CloudFormation template.
-func ParseTemplatePatch(properties []byte) (Patch, error) {
-	r, err := newReader(properties)
-	if err != nil {
-		return Patch{}, err
-	}
-	r.update, r.passwordFault = true, passwordInTemplate
-	return r.patch(), nil
 }

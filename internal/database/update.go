@@ -146,6 +146,9 @@ func (s *Service) prepareUpdate(ctx context.Context, account, ref string, p Patc
 	u.next.ChangedBy, u.next.ChangedPasswords = originOf(ctx), nil
 	u.next.Name, u.next.Annotations = next.Name, next.Annotations
 	u.next.setTarget(next.Target)
+	if p.sameCreation && sameTarget(u.old, u.next) {
+		u.creation = Creation{}
+	}
 	if !p.sendsPassword() && sameTarget(u.old, u.next) && !u.creation.wanted() {
 		return u, nil
 	}

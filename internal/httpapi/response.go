@@ -97,7 +97,7 @@ func failure(err error, method string) Response {
 	case apierror.Invalid:
 		return Response{Status: http.StatusUnprocessableEntity, Body: e.Refusal(), Code: e.Code, Findings: e.Checks.Codes()}
 	case apierror.NotFound:
-		return problem(http.StatusNotFound, "there is no such database")
+		return problem(http.StatusNotFound, apierror.NoDatabase)
 	case apierror.Conflict:
 		return Response{Status: http.StatusConflict, Body: summaryBody{Summary: e.Summary, Code: e.Code}, Code: e.Code}
 	case apierror.Throttled:

@@ -18,8 +18,8 @@ import (
 )
 
 // bucketHost is the host name of the bucket in which CloudFormation waits for answers
-// in eu-west-1.
-const bucketHost = "cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com"
+// in the Region of the functions.
+const bucketHost = "cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
 
 // bucket takes the answers to CloudFormation. A function reaches it by its real name
 // through a proxy, with the bucket's own authority as AWS_CA_BUNDLE.

@@ -27,7 +27,7 @@ func newCloudFormation(t *testing.T) *cloudFormation {
 	return c
 }
 
-const stackID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/sources/5b918d10-cd98-11ea-90d5-0a9cd3354c10"
+const stackID = "arn:aws:cloudformation:us-east-1:123456789012:stack/sources/5b918d10-cd98-11ea-90d5-0a9cd3354c10"
 
 // properties returns the properties that register a payload: its password by
 // reference, and every number and boolean as a string.
@@ -74,7 +74,7 @@ func request(kind cfn.RequestType, physicalID string, properties, before map[str
 	return cfn.Event{
 		RequestType: kind, RequestID: uuid.NewString(), ResponseURL: "https://" + bucketHost + "/answer?X-Amz-Signature=presigned",
 		ResourceType: "Custom::PostgresDatabase", LogicalResourceID: "Orders", StackID: stackID, PhysicalResourceID: physicalID,
-		ResourceProperties:    with(properties, "ServiceToken", "arn:aws:lambda:eu-west-1:123456789012:function:provision-resource"),
+		ResourceProperties:    with(properties, "ServiceToken", "arn:aws:lambda:us-east-1:123456789012:function:provision-resource"),
 		OldResourceProperties: before,
 	}
 }
@@ -230,11 +230,11 @@ func TestResource_OfSomebodyElse(t *testing.T) {
 	properties := c.properties(newSource(t, "orders"))
 	for name, url := range map[string]string{
 		"another host":         "https://example.com/answer",
-		"another bucket":       "https://mine.s3.eu-west-1.amazonaws.com/answer",
-		"a name that ends so":  "https://cloudformation-custom-resource-response-euwest1.s3.example.com/?.amazonaws.com",
-		"a longer domain":      "https://cloudformation-custom-resource-response-euwest1.s3.notamazonaws.com/answer",
-		"a longer domain, -":   "https://cloudformation-custom-resource-response-euwest1.s3-notamazonaws.com/answer",
-		"another AWS service":  "https://cloudformation-custom-resource-response-x.execute-api.eu-west-1.amazonaws.com/",
+		"another bucket":       "https://mine.s3.us-east-1.amazonaws.com/answer",
+		"a name that ends so":  "https://cloudformation-custom-resource-response-useast1.s3.example.com/?.amazonaws.com",
+		"a longer domain":      "https://cloudformation-custom-resource-response-useast1.s3.notamazonaws.com/answer",
+		"a longer domain, -":   "https://cloudformation-custom-resource-response-useast1.s3-notamazonaws.com/answer",
+		"another AWS service":  "https://cloudformation-custom-resource-response-x.execute-api.us-east-1.amazonaws.com/",
 		"without TLS":          "http://" + bucketHost + "/answer",
 		"another port":         "https://" + bucketHost + ":8443/answer",
 		"a name that is a URL": "https://user@" + bucketHost + "/answer",

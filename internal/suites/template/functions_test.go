@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/headgate/headgate/internal/customresource"
 )
 
 // checkFunctions checks that each function has a directory, and a deployment that
@@ -25,6 +27,9 @@ func checkFunctions(t template, programs map[string]program) []string {
 		deployer := t.properties(named(textAt(f.properties, "DeploymentPreference", "Role")))
 		if !strings.Contains(text(deployer["Policies"]), `"${`+f.id+`Function.Arn}*"`) {
 			found = append(found, "the deployment role may not move the alias of "+f.name)
+		}
+		if timeout, _ := strconv.Atoi(textAt(f.properties, "Timeout")); f.name == "provision-resource" && timeout < int(customresource.Timeout.Seconds()) {
+			found = append(found, fmt.Sprintf("%s runs for up to %d s, and needs %s", f.name, timeout, customresource.Timeout))
 		}
 		found = append(found, t.checkAlarmsOf(f)...)
 	}

@@ -266,6 +266,10 @@ func resourceMutations() map[string]mutation {
 		"a timeout does not match its alarm": {func(t template) {
 			t.properties("DescribeApiFunction")["Timeout"] = "10"
 		}, []string{"DescribeApiDuration rings at 4500 ms, want 90 % of 10 s"}},
+		"a resource's answer comes too late": {func(t template) {
+			t.properties("ProvisionResourceFunction")["Timeout"] = "120"
+			t.properties("ProvisionResourceDuration")["Threshold"] = "108000"
+		}, []string{"provision-resource runs for up to 120 s, and needs 3m12s"}},
 		"an alias does not move with every change": {func(t template) {
 			t.properties("NotFoundFunction")["AutoPublishAliasAllProperties"] = "false"
 		}, []string{"not-found has no alias that every change moves"}},
