@@ -141,7 +141,7 @@ func TestMake_Halves(t *testing.T) {
 	t.Parallel()
 	s := bare(newSource(t, shared))
 	x := s.examine()
-	s.exec("DO $$ BEGIN EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', (SELECT oid::regprocedure FROM pg_proc WHERE proname = 'pg_create_logical_replication_slot')); END $$")
+	s.exec(revokeSlots)
 	made, report := prober(t).Make(t.Context(), s.target, x.Missing)
 	if _, ok := entry(report, check.SlotCreateDenied); !ok || made != (database.Making{}) || s.rest() != (database.Making{}) {
 		t.Errorf("made %v, there is %v:%s", made, s.rest(), describe(report))

@@ -58,9 +58,7 @@ func creationFindings() map[check.Code]finding {
 			}), repair: func(s *source) { s.exec("ALTER TABLE derived DROP COLUMN twice, ADD PRIMARY KEY (id)") }},
 		}},
 		check.SlotCreateDenied: {check.ReplicationSlot, check.Failed, []state{
-			{cause: "EXECUTE is revoked", fix: sql, setup: bareWith(func(s *source) {
-				s.exec("DO $$ BEGIN EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', (SELECT oid::regprocedure FROM pg_proc WHERE proname = 'pg_create_logical_replication_slot')); END $$")
-			})},
+			{cause: "EXECUTE is revoked", fix: sql, setup: bareWith(func(s *source) { s.exec(revokeSlots) })},
 		}},
 		check.SlotCreateBlocked: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "a transaction that has written is open", fix: advice, setup: func(t *testing.T) *source {

@@ -15,8 +15,9 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
-// altered puts the order of the publication and the slot in doubt.
-const altered = "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate')"
+// altered puts the order of the publication and the slot in doubt: as much WAL could
+// create a publication.
+const altered = "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate'); SELECT pg_logical_emit_message(true, '', repeat('x', 500))"
 
 // spilled counts the files that decoding left for the slot.
 const spilled = "SELECT count(*) FROM pg_ls_dir('pg_replslot/' || %[3]s) f WHERE f LIKE '%.spill'"

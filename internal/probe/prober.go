@@ -34,7 +34,7 @@ func New(policy egress.Policy) *Prober { return &Prober{Client: ask.New(policy)}
 func (p *Prober) Probe(ctx context.Context, t database.Target) database.Examination {
 	target, primary := p.ask(ctx, t, ask.Request{
 		Endpoint: t.Endpoint, Password: t.Passwords.Main, Slot: t.Slot, Publication: t.Creation.Publication,
-		Session: facts.WALSender, Parts: append(facts.TargetParts(), creationParts(t)...),
+		Session: facts.WALSender, Parts: append(facts.TargetParts(), publicationParts(t)...),
 	})
 	return examination(t, target, primary)
 }
@@ -78,14 +78,8 @@ func (p *Prober) ask(ctx context.Context, t database.Target, request ask.Request
 	return host.Evidence, &primary.Evidence
 }
 
-// creationParts returns what is asked in addition if t's Creation may make something.
-func creationParts(t database.Target) []facts.Part {
-	if t.Creation.Slot {
-		return append(publicationParts(t), facts.PartNewSlot)
-	}
-	return publicationParts(t)
-}
-
+// publicationParts returns what is asked in addition if t's Creation may make the
+// publication.
 func publicationParts(t database.Target) []facts.Part {
 	if t.Creation.Publication == nil {
 		return nil

@@ -1,10 +1,13 @@
 package probe_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // publicationFindings returns the codes of the publication check.
@@ -89,16 +92,16 @@ func orderFindings() map[check.Code]finding {
 		check.PublicationAfterSlotSuspected: {check.PublicationOrder, check.Warned, []state{
 			{cause: "changed while the slot is being read", setup: sourceWith(func(s *source) {
 				startReading(s)
-				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+				s.exec(s.sql(altered))
 			})},
 			{cause: "a pooler on the way", otherFailures: true, setup: func(t *testing.T) *source {
 				s := pooled(poolerParameters)(t)
-				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+				s.exec(s.sql(altered))
 				return s
 			}},
 			{cause: "a role that may not read the slot", otherFailures: true, setup: sourceWith(func(s *source) {
 				s.admin("ALTER ROLE " + s.role() + " NOREPLICATION")
-				s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+				s.exec(s.sql(altered))
 			})},
 		}},
 	}
@@ -136,6 +139,15 @@ func TestProbe_HarmlessOrder(t *testing.T) {
 		"recreated with no change between": afterStatements("INSERT INTO t VALUES (1)", "DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR TABLE t"),
 		"made after with no change before": afterStatements("SELECT pg_drop_replication_slot(%[3]s)", "DROP PUBLICATION %[1]s",
 			"SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')", "CREATE PUBLICATION %[1]s FOR TABLE t", "INSERT INTO t VALUES (1)"),
+		"another slot lags, and this one is being read": func(t *testing.T) *source {
+			s := newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"autovacuum": "off"}}))
+			s.exec("SELECT pg_create_logical_replication_slot('lagging', 'pgoutput')")
+			for _, sql := range []string{dropSlot, "DROP PUBLICATION %[1]s", "INSERT INTO t VALUES (1)", "CREATE PUBLICATION %[1]s FOR TABLE t", "SELECT pg_create_logical_replication_slot(%[3]s, 'pgoutput')"} {
+				s.exec(s.sql(sql))
+			}
+			startReading(s)
+			return s
+		},
 		"changed after": afterStatements("INSERT INTO t VALUES (1)", "ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate')", "INSERT INTO t VALUES (2)"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,4 +169,19 @@ func TestProbe_HarmlessOrder(t *testing.T) {
 // advance restart_lsn, but not beyond that position.
 func (s *source) confirmed() string {
 	return s.admin("SELECT confirmed_flush_lsn, active FROM pg_replication_slots WHERE slot_name = " + s.slot())
+}
+
+// TestPostgres_WALOfAPublication holds what the order is judged by: how much WAL the
+// creation of a publication takes at the least.
+func TestPostgres_WALOfAPublication(t *testing.T) {
+	t.Parallel()
+	const least = 256
+	s := newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"full_page_writes": "off", "autovacuum": "off"}}))
+	before := s.exec("SELECT pg_current_wal_insert_lsn()")
+	s.exec("CREATE PUBLICATION p FOR ALL TABLES")
+	size, err := strconv.Atoi(s.exec("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '" + before + "')"))
+	if err != nil || size < least {
+		t.Errorf("%d bytes, %v", size, err)
+	}
+	t.Log(size)
 }

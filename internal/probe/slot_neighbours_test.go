@@ -105,7 +105,7 @@ func setRole(s *source) {
 	s.admin("GRANT " + group + " TO " + s.role())
 	s.admin("ALTER ROLE " + s.role() + " SET role = " + literal(s.target.Endpoint.Username+" group"))
 	s.exec("GRANT SELECT ON t TO " + group)
-	s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+	s.exec(s.sql(altered))
 }
 
 // promotedSource is a source whose slot was synced to a standby that was promoted.
@@ -176,7 +176,7 @@ func TestProbe_HeldBackOrder(t *testing.T) {
 		return
 	}
 	s := heldBackBy("SELECT pg_create_physical_replication_slot('sb1', true)")(t)
-	s.exec("ALTER PUBLICATION " + s.publication() + " SET (publish = 'insert, update, delete, truncate')")
+	s.exec(s.sql(altered))
 	report := s.probe()
 	held, ok := entry(report, check.SlotHeldBack)
 	if !ok || !strings.Contains(held.Message, `"sb1" (is inactive)`) || held.Objects != `"sb1"` {

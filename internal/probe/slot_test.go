@@ -8,6 +8,9 @@ import (
 	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
+// revokeSlots takes the right to make slots from all roles but superusers.
+const revokeSlots = "DO $$ BEGIN EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', (SELECT oid::regprocedure FROM pg_proc WHERE proname = 'pg_create_logical_replication_slot')); END $$"
+
 const dropSlot = "SELECT pg_drop_replication_slot(%[3]s)"
 
 // slotFailureFindings returns the codes of slots that can't be used.
@@ -18,6 +21,7 @@ func slotFailureFindings() map[check.Code]finding {
 		}},
 		check.SlotNotFound: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "it was never made", fix: sql, setup: afterStatements(dropSlot)},
+			{cause: "it was never made, and the role may not execute the function", fix: sql, setup: afterStatements(dropSlot, revokeSlots)},
 		}},
 		check.SlotWrongDatabase: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "of another database", fix: sql, setup: slotElsewhere},

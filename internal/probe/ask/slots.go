@@ -21,6 +21,7 @@ const maxSimilar = 3
 func slotSQL(name string) string {
 	return `pg_catalog.jsonb_build_object('found', (SELECT pg_catalog.to_jsonb(s) || pg_catalog.jsonb_build_object(
 'age', pg_catalog.age(s.catalog_xmin),
+'pending', pg_catalog.pg_wal_lsn_diff(` + currentLSN + `, s.confirmed_flush_lsn)::bigint,
 'retained', pg_catalog.pg_wal_lsn_diff(` + currentLSN + `, s.restart_lsn)::bigint,
 'idle', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - (pg_catalog.to_jsonb(s) ->> 'inactive_since')::timestamptz)::bigint,
 'waits_for', CASE WHEN s.slot_type = 'logical' AND s.confirmed_flush_lsn IS NULL AND s.active_pid IS NOT NULL

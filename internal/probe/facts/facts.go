@@ -26,12 +26,12 @@ const (
 
 // TargetParts returns the parts that are asked of a target.
 func TargetParts() []Part {
-	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters}
+	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartRowFilters, PartNewSlot}
 }
 
 // HealthParts returns the parts that are asked of a target that is registered.
 func HealthParts() []Part {
-	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots}
+	return []Part{PartServer, PartSettings, PartPublication, PartSlot, PartIdentity, PartWALSenders, PartTables, PartSlots, PartNewSlot}
 }
 
 // PrimaryParts returns the parts that show which cluster a primary belongs to.

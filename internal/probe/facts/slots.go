@@ -1,8 +1,8 @@
 package facts
 
-// Slot is a row of pg_replication_slots. Age is the age of its catalog_xmin, Retained
-// is the WAL from its restart_lsn on, in bytes, and Idle is the time since
-// inactive_since, in seconds.
+// Slot is a row of pg_replication_slots. Age is the age of its catalog_xmin. Retained is
+// the WAL from its restart_lsn on, and Pending that from its confirmed_flush_lsn on, in
+// bytes. Idle is the time since inactive_since, in seconds.
 type Slot struct {
 	Plugin             string  `json:"plugin"`
 	SlotType           string  `json:"slot_type"`
@@ -21,6 +21,7 @@ type Slot struct {
 	Synced             bool    `json:"synced"`              // from 17
 	Age                *int64  `json:"age"`
 	Retained           *int64  `json:"retained"`
+	Pending            *int64  `json:"pending"`
 	Idle               *int64  `json:"idle"`           // from 17
 	InactiveSince      *string `json:"inactive_since"` // from 17
 	// WaitsFor has the first processes that the creation of the slot waits for. A

@@ -266,11 +266,11 @@ func named(objects []facts.Object, total int) string {
 // newSlot says whether the slot, which is missing, can be made.
 func newSlot(s subject) []check.Entry {
 	findings := noSlotAvailable(s)
-	if n := s.Facts.NewSlot; n != nil && !n.May && s.Facts.Server != nil {
+	if s.slotsDenied() && s.Facts.Server != nil {
 		role := quote.Identifier(s.Facts.Server.SessionRole)
 		findings = append(findings, check.Fail(check.ReplicationSlot, check.SlotCreateDenied,
 			slotName(s.slot)+" can't be made by role "+role+", which may not execute the function for that",
-			grantExecute(s, n.Function, role)))
+			grantExecute(s, s.Facts.NewSlot.Function, role)))
 	}
 	if !s.canCreateSlots() {
 		findings = append(findings, slotMissing(s))

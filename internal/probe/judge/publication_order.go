@@ -48,11 +48,19 @@ func orderKnown(s subject) bool {
 // orderSuspected reports whether the publication may have been made after the slot.
 // No time of creation is stored, but a publication whose row is older than the
 // oldest transaction that the slot keeps catalog rows for existed before the slot.
-// Otherwise the order is open: a publication that was altered, or a slot that
-// lags, looks the same as one made too late.
+// A new slot takes that transaction over from the other slots. So did one whose
+// creation does not fit into the WAL that the slot has yet to send. Otherwise the order
+// is open: a publication that was altered, or a slot that lags, looks the same as one
+// made too late.
 func orderSuspected(f facts.Facts) bool {
-	slot := f.FoundSlot()
-	return slot.Age != nil && f.FoundPublication().Age <= *slot.Age
+	// minCreation is less WAL than the creation of a publication takes, and
+	// minTransaction than any transaction with an ID, in bytes.
+	const minCreation, minTransaction = 256, 24
+	slot, age := f.FoundSlot(), f.FoundPublication().Age
+	if slot.Pending != nil && *slot.Pending < max(minCreation, age*minTransaction) {
+		return false
+	}
+	return slot.Age != nil && age <= *slot.Age
 }
 
 // unread returns why the session can't read the slot on trial, empty if it can: the

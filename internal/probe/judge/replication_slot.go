@@ -34,6 +34,9 @@ func slotMissing(s subject) check.Entry {
 		}
 		message += ", where this database has " + strings.Join(names, ", ")
 	}
+	if s.slotsDenied() && s.Facts.Server != nil {
+		message += ". Role " + quote.Identifier(s.Facts.Server.SessionRole) + " may not execute the function that creates it, and a superuser may"
+	}
 	fix := s.createSlot(s.slot.SlotName)
 	if !s.canCreateSlots() {
 		message, fix = message+", and can't be created before the failure above is mended", ""

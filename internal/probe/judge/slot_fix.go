@@ -15,6 +15,9 @@ func (s *subject) canCreateSlots() bool {
 	return len(judgeWALLevel(*s)) == 0 && (!s.inRecovery() || s.Facts.Server.Major() >= minStandbyMajor)
 }
 
+// slotsDenied reports whether the role is known to lack the privilege to create slots.
+func (s *subject) slotsDenied() bool { return s.Facts.NewSlot != nil && !s.Facts.NewSlot.May }
+
 // createSlot returns how to create a slot that can be used here.
 func (s *subject) createSlot(name string, notes ...string) string {
 	return annotate("SELECT "+createSlotCall(name, false), append(notes, s.slotNotes()...)...)
@@ -53,7 +56,11 @@ func createSlotCall(name string, failover bool) string {
 // slotNotes returns where the functions for slots are run, and by whom.
 func (s *subject) slotNotes() []string {
 	var notes []string
-	if server := s.Facts.Server; server != nil && server.Role != server.SessionRole && !server.MayUseSlots {
+	server := s.Facts.Server
+	switch {
+	case s.slotsDenied():
+		notes = append(notes, "as a superuser")
+	case server != nil && server.Role != server.SessionRole && !server.MayUseSlots:
 		notes = append(notes, "after SET ROLE NONE")
 	}
 	if s.inRecovery() {
