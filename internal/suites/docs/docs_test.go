@@ -172,3 +172,18 @@ func (r repository) has(name string) bool {
 	}
 	return true
 }
+
+// TestEvents holds that each function has an event to try it with, as docs/local.md says.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	_, r := open(t)
+	for _, file := range r.files {
+		function, ok := strings.CutPrefix(path.Dir(file), "functions/")
+		if !ok {
+			continue
+		}
+		if !slices.ContainsFunc(r.files, func(f string) bool { return strings.HasPrefix(f, "events/"+function) }) {
+			t.Errorf("%s has no event in events/", function)
+		}
+	}
+}
