@@ -239,6 +239,16 @@ func slotToken(token string, slots []slotChange) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(text)).String()
 }
 
+// SlotUsers returns the recorded users of a slot. The error's kind is Throttled,
+// Unavailable or Internal.
+func (c *Catalog) SlotUsers(ctx context.Context, key string) ([]database.SlotUser, error) {
+	stored, err := c.get(ctx, slotItemKey(key))
+	if apierror.KindOf(err) == apierror.NotFound {
+		return nil, nil
+	}
+	return stored.slotUsers(), err
+}
+
 // HoldSlot keeps a slot from being registered, as database.Catalog says.
 func (c *Catalog) HoldSlot(ctx context.Context, h database.SlotHold) error {
 	users, values := unused, item{":now": fixedTimestamp(h.Since), ":until": fixedTimestamp(h.Until()), ":holder": text(h.Holder)}

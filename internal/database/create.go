@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,7 +58,11 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 // DryRunCreate does what Create does before it keeps anything.
 func (s *Service) DryRunCreate(ctx context.Context, account string, p Payload) (check.Report, error) {
 	x, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
-	return x.Report, err
+	if err != nil {
+		return nil, err
+	}
+	d := Database{Account: account, Endpoint: p.Target.Endpoint, Slot: p.Target.Slot}
+	return s.sharedReport(ctx, s.startShared(ctx, d), x)
 }
 
 // register checks and keeps a new database, under a claim if there is one. work
@@ -150,13 +153,6 @@ func (s *Service) writeSharing(ctx context.Context, d *Database, write func(...W
 		return apierror.New(apierror.UnknownOutcome, "an earlier attempt may still be in progress", errors.Join(err, first))
 	}
 	return err
-}
-
-// sharing returns up to 2 of the recorded users of d's slot that are other databases of
-// d's account. Those of other accounts are not told, so they are not read.
-func (s *Service) sharing(ctx context.Context, d Database, recorded []SlotUser) ([]SlotUser, error) {
-	mine := slices.DeleteFunc(slices.Clone(recorded), func(u SlotUser) bool { return u.Account != d.Account })
-	return s.existing(ctx, d, Database.SlotKey, mine, []SlotUser{d.user()}, 2)
 }
 
 // insertRefused returns the error of a create whose insert returned err.

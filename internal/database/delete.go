@@ -26,7 +26,7 @@ type Deleted struct {
 	ID string
 	// LeftOnTarget is nil where the slot was dropped.
 	LeftOnTarget *LeftOnTarget
-	// Dropped has the objects that are no longer on the target.
+	// Dropped has the objects that were dropped on the target.
 	Dropped []string
 	// Refused has a failed check where something could not be dropped. Nothing was
 	// deleted then, here or there.
@@ -66,12 +66,13 @@ func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (
 		return Deleted{}, err
 	}
 	d.ChangedBy, d.UpdatedAt = originOf(ctx), s.Now().UTC()
+	left := func() *LeftOnTarget { return nil }
 	if o.DropSlot {
-		release, refused, err := s.dropOnTarget(ctx, &d, o)
+		dropped, release, refused, err := s.dropOnTarget(ctx, &d, o)
 		if err != nil || refused != nil {
 			return Deleted{ID: d.ID, Refused: refused}, err
 		}
-		deleted.Dropped = o.making().names()
+		deleted.Dropped = dropped.names()
 		slices.Reverse(deleted.Dropped) // the slot comes first
 		defer func() {
 			if deleted.ID == "" { // the delete removes the hold
@@ -79,9 +80,11 @@ func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (
 			}
 		}()
 	} else {
-		deleted.LeftOnTarget = &LeftOnTarget{d.Slot.SlotName, d.Slot.PublicationName, s.Maker.DropStatements(d.target(Passwords{}))}
+		left = s.startLeft(ctx, d)
 	}
-	if err := s.Catalog.Delete(ctx, d); err != nil {
+	err = s.Catalog.Delete(ctx, d)
+	deleted.LeftOnTarget = left()
+	if err != nil {
 		return Deleted{}, fmt.Errorf("delete database %s: %w", d.ID, err)
 	}
 	if d.SecretVersion == "" {
@@ -97,32 +100,32 @@ func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (
 
 // dropOnTarget drops what o says and keeps the slot from being registered until release
 // is called. refused has a failed check where something may not be dropped; nothing was
-// dropped then. Where the server of d was not known, dropOnTarget sets it.
-func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions) (release func(), refused check.Report, err error) {
+// dropped then. dropped is what existed. Where the server of d was not known, dropOnTarget sets it.
+func (s *Service) dropOnTarget(ctx context.Context, d *Database, o DeleteOptions) (dropped Making, release func(), refused check.Report, err error) {
 	t, refused, err := s.targetOf(ctx, *d)
 	if err != nil || refused != nil {
-		return nil, refused, err
+		return Making{}, nil, refused, err
 	}
 	if d.Source == (Source{}) {
 		x := s.Prober.Probe(ctx, t)
 		if err := x.busy(); err != nil {
-			return nil, nil, err
+			return Making{}, nil, nil, err
 		}
 		if _, failed := x.Report.FirstFailure(); failed && x.Source == (Source{}) {
-			return nil, x.Report, nil
+			return Making{}, nil, x.Report, nil
 		}
 		d.Source = x.Source
 	}
 	release, refused, err = s.holdDropped(ctx, *d, o)
 	if err != nil || refused != nil {
-		return nil, refused, err
+		return Making{}, nil, refused, err
 	}
-	_, report := s.Maker.Drop(ctx, t, d.Source, o.making())
+	dropped, report := s.Maker.Drop(ctx, t, d.Source, o.making())
 	if _, failed := report.FirstFailure(); failed {
 		release()
-		return nil, onlyChecks(report...), nil
+		return Making{}, nil, onlyChecks(report...), nil
 	}
-	return release, nil, nil
+	return dropped, release, nil, nil
 }
 
 // holdDropped holds what o says that is dropped. refused has a failed check where another
@@ -149,11 +152,7 @@ func (s *Service) holdDropped(ctx context.Context, d Database, o DeleteOptions) 
 // slotInUse returns the report of a slot that may not be dropped because other databases
 // have it.
 func slotInUse(d Database, others []SlotUser) check.Report {
-	message := fmt.Sprintf("slot %q is registered for another database: it is not dropped", d.Slot.SlotName)
-	if w, ok := slotShared(d, others); ok {
-		message = w.Message
-	}
-	return onlyChecks(check.Fail(check.ReplicationSlot, check.SlotShared, message, ""))
+	return onlyChecks(check.Fail(check.ReplicationSlot, check.SlotShared, slotKept(d, others), ""))
 }
 
 // publicationInUse is slotInUse for a publication, nil if others has none.
@@ -180,7 +179,7 @@ func onlyChecks(part ...check.Entry) check.Report {
 
 // leftBy returns what u has left on the target, nil unless it moved to a slot that it
 // was asked to make where it was missing.
-func (s *Service) leftBy(u update) *LeftOnTarget {
+func (s *Service) leftBy(ctx context.Context, u update) *LeftOnTarget {
 	before, after := u.old.SlotKey(), u.next.SlotKey()
 	same := before == after
 	if before == "" || after == "" {
@@ -189,13 +188,11 @@ func (s *Service) leftBy(u update) *LeftOnTarget {
 	if !u.creation.Slot || same {
 		return nil
 	}
-	t := u.old.target(Passwords{})
-	left := &LeftOnTarget{SlotName: t.Slot.SlotName, PublicationName: t.Slot.PublicationName}
-	if t.Slot.PublicationName == u.next.Slot.PublicationName {
-		t.Slot.PublicationName = "" // the new slot is read with it
+	publication := u.old.Slot.PublicationName
+	if publication == u.next.Slot.PublicationName {
+		publication = "" // the new slot is read with it
 	}
-	left.Fix = s.Maker.DropStatements(t)
-	return left
+	return s.leftOn(ctx, u.old, publication)
 }
 
 // targetOf returns the target of d as it is dialled. Where a password is in a secret that

@@ -16,17 +16,20 @@ func TestDelete_Drop(t *testing.T) {
 	all := database.DeleteOptions{DropSlot: true, DropPublication: true}
 	for name, tt := range map[string]struct {
 		options database.DeleteOptions
+		exists  database.Making
 		dropped []string
 		left    bool
 	}{
-		"without options the target is not dialled": {database.DeleteOptions{}, nil, true},
-		"the slot": {database.DeleteOptions{DropSlot: true}, []string{"replication_slot"}, false},
-		"both":     {all, []string{"replication_slot", "publication"}, false},
+		"without options the target is not dialled": {database.DeleteOptions{}, both, nil, true},
+		"the slot":                       {database.DeleteOptions{DropSlot: true}, both, []string{"replication_slot"}, false},
+		"both":                           {all, both, []string{"replication_slot", "publication"}, false},
+		"both, of which one is gone":     {all, database.Making{Publication: true}, []string{"publication"}, false},
+		"both, of which nothing is left": {all, database.Making{}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := makingFixture(t)
-			f.maker.exists = both
+			f.maker.exists = tt.exists
 			d := f.create(base())
 			deleted, err := f.service.Delete(t.Context(), "acme", d.ID, tt.options)
 			if err != nil || deleted.ID != d.ID || !slices.Equal(deleted.Dropped, tt.dropped) || (deleted.LeftOnTarget != nil) != tt.left {
@@ -60,7 +63,7 @@ func TestDelete_Drop(t *testing.T) {
 	})
 	t.Run("a slot that another database has deletes nothing", func(t *testing.T) {
 		t.Parallel()
-		for _, account := range []string{"acme", "other"} {
+		for account, who := range map[string]string{"acme": `database "second"`, "other": "another database"} {
 			f := makingFixture(t)
 			d := f.create(base())
 			if _, err := f.service.Create(t.Context(), account, f.payload(with(base(), "name", "second")), ""); err != nil {
@@ -68,7 +71,8 @@ func TestDelete_Drop(t *testing.T) {
 			}
 			deleted, err := f.service.Delete(t.Context(), "acme", d.ID, all)
 			first, failed := deleted.Refused.FirstFailure()
-			if err != nil || !failed || first.Code != check.SlotShared || len(f.maker.dropped) > 0 {
+			kept := `replication slot "sequin_slot" is registered for ` + who + ` too: it is not dropped`
+			if err != nil || !failed || first.Code != check.SlotShared || first.Message != kept || len(f.maker.dropped) > 0 {
 				t.Errorf("%+v, dropped %v, error %v", deleted, f.maker.dropped, err)
 			}
 			if len(deleted.Refused) != len(check.Names()) {

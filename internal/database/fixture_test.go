@@ -89,8 +89,9 @@ func (m *maker) Drop(_ context.Context, _ database.Target, _ database.Source, wa
 		return database.Making{}, m.refuseDrop
 	}
 	m.dropped = append(m.dropped, want)
+	dropped := database.Making{Publication: m.exists.Publication && want.Publication, Slot: m.exists.Slot && want.Slot}
 	m.exists = database.Making{Publication: m.exists.Publication && !want.Publication, Slot: m.exists.Slot && !want.Slot}
-	return want, nil
+	return dropped, nil
 }
 
 func (m *maker) DropStatements(t database.Target) string {

@@ -62,11 +62,12 @@ type Maker interface {
 	Make(ctx context.Context, t Target, m Making) (made Making, report check.Report)
 	// Drop drops what m selects, or nothing if one of it may not be dropped: the slot
 	// only if it is an inactive one of t's database with the plugin pgoutput and the
-	// server is source, the publication only by its owner. What does not exist counts as
-	// dropped. Drop ends within 10 seconds.
+	// server is source, the publication only by its owner. What does not exist is no
+	// failure, and not in dropped. Drop ends within 10 seconds.
 	Drop(ctx context.Context, t Target, source Source, m Making) (dropped Making, report check.Report)
-	// DropStatements returns the SQL that drops t's slot, and in its comment the statement
-	// that drops the publication, unless t has none.
+	// DropStatements returns the SQL that drops t's slot, if that is an inactive one of t's
+	// database with the plugin pgoutput, and in its comment the statement that drops the
+	// publication, unless t has none.
 	DropStatements(t Target) string
 }
 
@@ -148,6 +149,9 @@ type Catalog interface {
 	// It is eventually consistent, and ends with its first error.
 	ToCheck(ctx context.Context, shard int) iter.Seq2[Ref, error]
 
+	// SlotUsers returns the recorded users of the slot, or of the publication, with that
+	// key.
+	SlotUsers(ctx context.Context, key string) ([]SlotUser, error)
 	// HoldSlot keeps the slot, or the publication, from being registered, by an insert or an update, until
 	// the hold lapses or is released. The error is a *SlotSharedError if the recorded
 	// users are not h.Expected, and ErrSlotHeld while somebody else holds the slot. It is

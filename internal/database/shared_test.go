@@ -100,3 +100,116 @@ func TestCreate_SharedByMany(t *testing.T) {
 		t.Errorf("warnings %v after %d reads, want no more than the warning needs", d.Warnings, reads.gets)
 	}
 }
+
+// reported returns how many warnings about a shared slot a report has. A check with one
+// has not passed.
+func reported(t *testing.T, report check.Report, err error) int {
+	t.Helper()
+	n := 0
+	for _, e := range report {
+		if e.Name == check.ReplicationSlot && e.Status == check.Passed {
+			t.Errorf("%+v", e)
+		}
+		if e.Code == check.SlotShared {
+			n++
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// TestSharedSlot_Reports looks for the warning in the checks that keep nothing, and after
+// updates of what is not the slot.
+func TestSharedSlot_Reports(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		account string // of the other database
+		slot    string
+		known   bool // whether the server is known when the database is registered
+		want    int
+	}{
+		"another database of the account":    {"acme", "sequin_slot", true, 1},
+		"a server that was not known before": {"acme", "sequin_slot", false, 1},
+		"a database of another account":      {"other", "sequin_slot", true, 0},
+		"another database with another slot": {"acme", "another", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := makingFixture(t)
+			source := f.prober.source
+			if !tt.known {
+				f.prober.source = ""
+			}
+			d := f.create(base())
+			f.prober.source = source
+			if _, err := f.service.Create(t.Context(), tt.account, f.payload(with(slotWith("slot_name", tt.slot), "name", "second")), ""); err != nil {
+				t.Fatal(err)
+			}
+			report, err := f.service.DryRunCreate(t.Context(), "acme", f.payload(with(base(), "name", "third")))
+			want := tt.want
+			if tt.known && tt.slot == "sequin_slot" || tt.slot != "sequin_slot" {
+				want = 1 // the first database has it
+			}
+			if got := reported(t, report, err); got != want {
+				t.Errorf("a dry run of a create: %d warnings, want %d", got, want)
+			}
+			report, err = f.dryRunUpdate(d.ID, `{}`)
+			if got := reported(t, report, err); got != tt.want {
+				t.Errorf("a dry run of an update: %d warnings, want %d", got, tt.want)
+			}
+			for range 2 {
+				report, err = f.service.TestConnection(t.Context(), "acme", d.ID)
+				if got := reported(t, report, err); got != tt.want {
+					t.Errorf("test_connection: %d warnings, want %d", got, tt.want)
+				}
+			}
+			for _, password := range []string{"next", "another"} {
+				u, err := f.update(d.ID, `{"password":"`+password+`"}`, true)
+				n := 0
+				for _, w := range u.Database.Warnings {
+					if w.Code == check.SlotShared {
+						n++
+					}
+				}
+				if err != nil || n != tt.want {
+					t.Errorf("an update: warnings %v, error %v", u.Database.Warnings, err)
+				}
+			}
+		})
+	}
+}
+
+// TestSharedSlot_Left deletes, and moves, a database whose slot another one has: no
+// statement to drop it is printed.
+func TestSharedSlot_Left(t *testing.T) {
+	t.Parallel()
+	for account, who := range map[string]string{"acme": `database "second"`, "other": "another database"} {
+		f := makingFixture(t)
+		f.maker.exists = both
+		d := f.create(base())
+		if _, err := f.service.Create(t.Context(), account, f.payload(with(base(), "name", "second")), ""); err != nil {
+			t.Fatal(err)
+		}
+		want := database.LeftOnTarget{
+			SlotName: "sequin_slot", PublicationName: "sequin_pub",
+			Fix: `replication slot "sequin_slot" is registered for ` + who + ` too: it is not dropped`,
+		}
+		u, err := f.update(d.ID, `{"replication_slots":[{"slot_name":"new_slot","create_if_not_exists":true}]}`, true)
+		if err != nil || u.LeftOnTarget == nil || *u.LeftOnTarget != want {
+			t.Errorf("the update: %+v, error %v", u.LeftOnTarget, err)
+		}
+		if _, err = f.update(d.ID, `{"replication_slots":[{"slot_name":"sequin_slot"}]}`, true); err != nil {
+			t.Fatal(err)
+		}
+		deleted, err := f.service.Delete(t.Context(), "acme", d.ID, database.DeleteOptions{})
+		if err != nil || deleted.LeftOnTarget == nil || *deleted.LeftOnTarget != want {
+			t.Errorf("the delete: %+v, error %v", deleted.LeftOnTarget, err)
+		}
+		deleted, err = f.service.Delete(t.Context(), account, "second", database.DeleteOptions{})
+		if err != nil || deleted.LeftOnTarget == nil || deleted.LeftOnTarget.Fix != "DROP sequin_slot sequin_pub" {
+			t.Errorf("the last one: %+v, error %v", deleted.LeftOnTarget, err)
+		}
+	}
+}

@@ -1,11 +1,8 @@
 package database
 
 import (
-	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/headgate/headgate/internal/check"
 )
 
 const (
@@ -65,27 +62,4 @@ type SlotSharedError struct{ Users []SlotUser }
 // Error returns how many have it.
 func (e *SlotSharedError) Error() string {
 	return "the replication slot has " + strconv.Itoa(len(e.Users)) + " registered databases"
-}
-
-// slotShared returns the warning that databases of d's account have d's slot too, and
-// whether there are any. Those of other accounts are not told.
-func slotShared(d Database, users []SlotUser) (check.Warning, bool) {
-	var names []string
-	for _, u := range users {
-		if u.Account == d.Account && u.DatabaseID != d.ID {
-			names = append(names, u.Name)
-		}
-	}
-	if len(names) == 0 {
-		return check.Warning{}, false
-	}
-	others := fmt.Sprintf("database %q", names[0])
-	if len(names) > 1 {
-		others += " and at least one more of this account"
-	}
-	return check.Warning{
-		Name: check.ReplicationSlot, Code: check.SlotShared,
-		Message: fmt.Sprintf("slot %q is registered for %s too: a slot sends each change to one consumer only", d.Slot.SlotName, others),
-		Fix:     "create a slot of its own for this database and send its name as slot_name, or delete the registration that is not needed",
-	}, true
 }

@@ -22,9 +22,14 @@ func (s *Service) TestConnection(ctx context.Context, account, ref string) (chec
 	if err != nil || report != nil {
 		return report, err
 	}
+	shared := s.startShared(ctx, d)
 	x := s.Prober.Probe(ctx, t)
+	report, err = s.sharedReport(ctx, shared, x)
 	s.noteSource(ctx, d, x.Source)
-	return x.Report, x.busy()
+	if busy := x.busy(); busy != nil {
+		return report, busy
+	}
+	return report, err
 }
 
 // noteSource records the server of a database that was registered when it was not

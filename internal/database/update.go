@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (s *Service) Update(ctx context.Context, account, ref string, p Patch, veri
 		}
 		err = s.commit(ctx, work, &u)
 		if err == nil {
-			return Updated{u.next, u.passwords, s.leftBy(u)}, nil
+			return Updated{u.next, u.passwords, s.leftBy(ctx, u)}, nil
 		}
 		if !errors.Is(err, ErrSlotHeld) || apierror.KindOf(err) == apierror.UnknownOutcome {
 			return Updated{}, err
@@ -76,8 +77,10 @@ func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch
 			return nil, err
 		}
 	}
+	shared := s.startShared(ctx, u.next)
 	x, _, err := s.examine(ctx, account, u.target(), s.newNameFree(u))
-	return x.Report, err
+	report, sharedErr := s.sharedReport(ctx, shared, x)
+	return report, cmp.Or(err, sharedErr)
 }
 
 // update is a change of a database.
@@ -93,6 +96,8 @@ type update struct {
 	// are empty where it was not looked at.
 	found   Examination
 	dialled Target
+	// shared has the warning that other databases have the slot.
+	shared []check.Warning
 }
 
 // target returns what a probe of next needs.
@@ -187,13 +192,26 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		return nameFree(ctx)
 	}
 	t := u.target()
+	shared := s.startShared(ctx, u.next)
 	var err error
-	if u.found, u.dialled, err = s.examine(ctx, u.next.Account, t, nameFree); err != nil {
+	u.found, u.dialled, err = s.examine(ctx, u.next.Account, t, nameFree)
+	warnings, sharedErr := s.ofSource(ctx, shared, u.found.Source)
+	if err = cmp.Or(err, sharedErr); err != nil {
 		return err
 	}
 	u.next.setTarget(t.withUsernames(u.dialled))
-	u.next.examined(u.found)
+	u.shared = warnings
+	u.examined(u.found)
 	return nil
+}
+
+// examined takes over what an examination found. A write that moves to another slot finds
+// out itself who else has it.
+func (u *update) examined(x Examination) {
+	u.next.examined(x)
+	if u.next.SlotKey() == u.old.SlotKey() {
+		u.next.Warnings = check.BoundedWarnings(append(u.next.Warnings, u.shared...))
+	}
 }
 
 // commit writes the change. New passwords are added as a version of the secret
@@ -255,7 +273,7 @@ func (s *Service) write(ctx, work context.Context, u *update) error {
 		if err != nil {
 			return err
 		}
-		u.next.examined(after)
+		u.examined(after)
 		u.next.Created = pending.Making.names()
 		options = append(options, CompletePending(pending))
 	}

@@ -101,6 +101,16 @@ func freeSlot(tx *bolt.Tx, key string, d database.Database) error {
 	return s.store(tx, key)
 }
 
+// SlotUsers returns the recorded users of a slot, as database.Catalog says.
+func (c *Catalog) SlotUsers(ctx context.Context, key string) (users []database.SlotUser, err error) {
+	err = c.store.view(ctx, func(tx *bolt.Tx) error {
+		s, err := readSlot(tx, key)
+		users = s.Users
+		return err
+	})
+	return users, err
+}
+
 // HoldSlot keeps a slot from being registered, as database.Catalog says.
 func (c *Catalog) HoldSlot(ctx context.Context, h database.SlotHold) error {
 	return c.store.update(ctx, func(tx *bolt.Tx) error {

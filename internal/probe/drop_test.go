@@ -106,6 +106,46 @@ func TestDrop_Statements(t *testing.T) {
 	}
 }
 
+// TestDrop_StatementsKeep runs what is printed where the slot of that name may be
+// somebody else's.
+func TestDrop_StatementsKeep(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*source){
+		"the slot is in use":              startReading,
+		"the slot has another plugin":     func(s *source) { s.remake("'test_decoding'") },
+		"the slot is physical":            func(s *source) { s.remakePhysical() },
+		"the slot is of another database": func(s *source) { s.remakeElsewhere() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t, shared)
+			change(s)
+			s.exec(prober(t).DropStatements(s.target))
+			if !s.rest().Slot {
+				t.Error("the slot is gone")
+			}
+		})
+	}
+}
+
+// TestDrop_Gone drops what does not exist, wholly or in part.
+func TestDrop_Gone(t *testing.T) {
+	t.Parallel()
+	both := database.Making{Publication: true, Slot: true}
+	s := newSource(t, shared)
+	s.exec(s.sql("ALTER PUBLICATION %[1]s OWNER TO %[2]s"))
+	source := s.examine().Source
+	for _, want := range []database.Making{{Slot: true}, {Publication: true}, {}} {
+		m := both
+		if want.Slot {
+			m = want
+		}
+		if dropped, report := s.drop(source, m); dropped != want || len(report) > 0 {
+			t.Errorf("dropped %v, want %v:%s", dropped, want, describe(report))
+		}
+	}
+}
+
 // TestProbe_Source has roles to which the function for the system identifier is closed.
 func TestProbe_Source(t *testing.T) {
 	t.Parallel()

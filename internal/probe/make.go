@@ -125,6 +125,6 @@ func (p *Prober) undo(ctx context.Context, s *site) database.Making {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	dropped, _ := p.Drop(ctx, s.target, source, left)
-	return database.Making{Publication: left.Publication && !dropped.Publication, Slot: left.Slot && !dropped.Slot}
+	gone, _, _ := p.drop(ctx, s.target, source, left)
+	return database.Making{Publication: left.Publication && !gone.Publication, Slot: left.Slot && !gone.Slot}
 }

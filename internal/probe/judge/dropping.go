@@ -108,9 +108,11 @@ func publicationNotDropped(s subject, f facts.Failure) check.Entry {
 }
 
 // DropStatements returns the SQL that drops t's slot, and in its comment the statement
-// that drops the publication, unless t has none.
+// that drops the publication, unless t has none. A slot of that name that is in use or may
+// be somebody else's is not dropped by it.
 func DropStatements(t database.Target) string {
-	slot := "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = " + quote.Literal(t.Slot.SlotName)
+	slot := "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = " + quote.Literal(t.Slot.SlotName) +
+		" AND database = current_database() AND plugin = 'pgoutput' AND NOT active"
 	if t.Slot.PublicationName == "" {
 		return slot
 	}

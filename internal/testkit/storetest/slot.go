@@ -29,6 +29,7 @@ func slotTests() map[string]func(*testing.T, database.Catalog) {
 		"a hold is released by its holder only":    holdIsReleased,
 		"a slot with unexpected users is not held": usedIsNotHeld,
 		"a delete removes the hold":                deleteRemovesHold,
+		"the users of a slot are read":             usersAreRead,
 	}
 }
 
@@ -277,4 +278,23 @@ func deleteRemovesHold(t *testing.T, c database.Catalog) {
 	must(t, c.HoldSlot(ctx, hold(d, d)))
 	must(t, c.Delete(ctx, d))
 	must(t, c.Insert(ctx, withSlot(d.Account, d.Source.SystemIdentifier), nil))
+}
+
+func usersAreRead(t *testing.T, c database.Catalog) {
+	ctx, first := Context(t), insertWithSlot(t, c)
+	second := withSlot(Account(), first.Source.SystemIdentifier)
+	read := func(key string) error {
+		users, err := c.SlotUsers(ctx, key)
+		must(t, err)
+		return &database.SlotSharedError{Users: users}
+	}
+	wantShared(t, read(first.SlotKey()), first)
+	must(t, c.Insert(ctx, second, nil, database.ShareSlot()))
+	wantShared(t, read(first.SlotKey()), first, second)
+	wantShared(t, read(first.PublicationKey()), first, second)
+	must(t, c.Delete(ctx, first))
+	must(t, c.Delete(ctx, second))
+	wantShared(t, read(first.SlotKey()))
+	must(t, c.HoldSlot(ctx, hold(first)))
+	wantShared(t, read(first.SlotKey()))
 }
