@@ -109,8 +109,8 @@ func publicationCodes() []Definition {
 		{
 			Code: PublicationEmpty, Status: Warned,
 			Meaning: "A consumer receives no changes.",
-			Cause:   "The publication contains no tables.",
-			Fix:     "`ALTER PUBLICATION … ADD TABLE …`, with tables that have a primary key. Unlogged and temporary tables can't be published.",
+			Cause:   "The publication contains no tables, or only partitioned tables without partitions, or is of all tables where there is none.",
+			Fix:     "`ALTER PUBLICATION … ADD TABLE …`, with tables that have a replica identity, which a primary key is by default. Unlogged and temporary tables can't be published.",
 		},
 		{
 			Code: PublicationOperationsMissing, Status: Warned,

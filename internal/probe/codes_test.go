@@ -24,6 +24,8 @@ type state struct {
 	repair func(s *source)
 	// otherFailures is true if other checks fail too, and still do after the repair.
 	otherFailures bool
+	// says is in the finding, as its message or its fix.
+	says string
 	// keeps fails the test if the fix has taken something away. It may be nil.
 	keeps func(s *source)
 	// minMajor is the first major version that has such a state.
@@ -93,6 +95,9 @@ func testState(t *testing.T, code check.Code, f finding, st state) {
 	c, ok := entry(report, code)
 	if !ok {
 		t.Fatalf("no %s in%s", code, describe(report))
+	}
+	if !strings.Contains(c.Message+c.Fix, st.says) {
+		t.Errorf("got %q with the fix %q, want %q in it", c.Message, c.Fix, st.says)
 	}
 	if f.check != check.Any && c.Name != f.check || c.Status != f.status || c.Message == "" {
 		t.Errorf("got %+v, want check %s to have the status %s and a message", c, f.check, f.status)

@@ -34,10 +34,29 @@ func publicationFindings() map[check.Code]finding {
 		}},
 		check.PublicationEmpty: {check.Publication, check.Warned, []state{
 			{cause: "it has no tables", fix: sql, setup: afterSQL("ALTER PUBLICATION %[1]s DROP TABLE t")},
-			{cause: "it has no tables, and none has a primary key", fix: advice, setup: afterSQL("DROP TABLE t; CREATE TABLE t (id int); GRANT SELECT ON t TO %[2]s"), repair: func(s *source) {
+			{cause: "it has no tables, and none has a primary key", fix: advice, says: "lacks a replica identity", setup: afterSQL("DROP TABLE t; CREATE TABLE t (id int); GRANT SELECT ON t TO %[2]s"), repair: func(s *source) {
 				s.exec("ALTER TABLE t ADD PRIMARY KEY (id)")
 				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
 			}},
+			{cause: "it has no tables, and the only one is unlogged", fix: advice, says: "SET LOGGED", setup: afterSQL("ALTER PUBLICATION %[1]s DROP TABLE t; ALTER TABLE t SET UNLOGGED"), repair: func(s *source) {
+				s.exec("ALTER TABLE t SET LOGGED")
+				s.exec("ALTER PUBLICATION " + s.publication() + " ADD TABLE t")
+			}},
+			{
+				cause: "its table has no partitions", fix: advice, minMajor: 13, says: "CREATE TABLE … PARTITION OF", setup: afterSQL(
+					"CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); GRANT SELECT ON parted TO %[2]s; ALTER PUBLICATION %[1]s SET TABLE parted"),
+				repair: func(s *source) {
+					s.exec(s.sql("CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10); GRANT SELECT ON part TO %[2]s"))
+				},
+			},
+			{
+				cause: "it has all tables, and there is none", fix: advice, setup: afterSQL("DROP TABLE t; DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES"),
+				repair: func(s *source) { s.exec("CREATE TABLE t (id int PRIMARY KEY)") },
+			},
+			{
+				cause: "it has all tables, and they are unlogged", fix: advice, says: "SET LOGGED", setup: afterSQL("DROP PUBLICATION %[1]s; ALTER TABLE t SET UNLOGGED; CREATE PUBLICATION %[1]s FOR ALL TABLES"),
+				repair: func(s *source) { s.exec("ALTER TABLE t SET LOGGED") },
+			},
 			{cause: "its schema has no tables", fix: sql, minMajor: 15, setup: afterSQL(
 				"CREATE SCHEMA bare; ALTER PUBLICATION %[1]s DROP TABLE t; ALTER PUBLICATION %[1]s ADD TABLES IN SCHEMA bare")},
 		}},

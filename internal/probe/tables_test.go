@@ -35,6 +35,12 @@ GRANT SELECT ON generated TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE generated`
 		check.RowSecurityActive: {check.Tables, check.Warned, []state{
 			{cause: "no policy", fix: sql, setup: afterSQL("ALTER TABLE t ENABLE ROW LEVEL SECURITY")},
 			{cause: "a policy that shows some rows", fix: sql, setup: afterSQL("ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO %[2]s USING (id > 1)")},
+			{cause: "a policy of the name that the fix would take", fix: sql, setup: sourceWith(func(s *source) {
+				s.exec("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+				for _, suffix := range []string{"", " 2"} {
+					s.exec("CREATE POLICY " + identifier("all rows for "+s.target.Endpoint.Username+suffix) + " ON t TO " + s.role() + " USING (id > 5)")
+				}
+			})},
 			{cause: "a policy for another role", fix: sql, setup: afterSQL("ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO postgres USING (true)")},
 			{cause: "a restrictive policy", fix: sql, setup: afterSQL(`ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true);
 CREATE POLICY r ON t AS RESTRICTIVE USING (id > 1)`)},

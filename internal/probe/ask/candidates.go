@@ -41,5 +41,6 @@ SELECT pg_catalog.jsonb_build_object('total', (SELECT pg_catalog.count(*) FROM c
 'owner_may', pg_catalog.has_database_privilege(x.relowner, d.oid, 'CREATE')) ORDER BY x.n) FROM candidate x CROSS JOIN database d WHERE x.n <= ` + limit + `),
 'may', (SELECT pg_catalog.has_database_privilege(d.oid, 'CREATE') FROM database d),
 'database_owner', (SELECT pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),
+'troubled', (SELECT pg_catalog.count(DISTINCT t.root) FROM troubled t),
 'unlogged', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND c.oid >= 16384))::text`
 }

@@ -1,6 +1,11 @@
 package ask
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/headgate/headgate/internal/probe/facts"
+	"github.com/headgate/headgate/internal/probe/quote"
+)
 
 const (
 	// maxTroubles bounds the tables that are listed for each kind of trouble.
@@ -22,7 +27,8 @@ SELECT pg_catalog.jsonb_build_object('tables', pg_catalog.jsonb_build_object(
 FROM (SELECT n.nspname, n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid IN (SELECT t.relnamespace FROM sent t) AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1 LIMIT ` + limit + `) x),
 'unreadable', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('columns', CASE WHEN pg_catalog.jsonb_array_length(x.columns) > ` + strconv.Itoa(maxColumns) + ` THEN '[]' ELSE ` + columnsSQL("x.oid", "x.columns") + ` END))
 FROM (SELECT * FROM sent WHERE NOT readable ORDER BY nspname, relname LIMIT ` + limit + `) x),
-'secured', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('restricted', ` + policySQL("NOT y.polpermissive") + `))
+'secured', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('restricted', ` + policySQL("NOT y.polpermissive") + `,
+'policies', (SELECT pg_catalog.jsonb_agg(y.polname) FROM (SELECT y.polname FROM pg_catalog.pg_policy y WHERE y.polrelid = x.oid AND pg_catalog.starts_with(y.polname::text, ` + quote.Literal(facts.PolicyPrefix) + `) LIMIT ` + limit + `) y)))
 FROM (SELECT * FROM secured ORDER BY nspname, relname LIMIT ` + troubles + `) x),
 'row_security', pg_catalog.current_setting('row_security'),
 'troubles', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('kind', x.kind, 'identity', x.relreplident, 'oids', pg_catalog.jsonb_build_object(

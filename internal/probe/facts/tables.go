@@ -70,12 +70,16 @@ type UnreadableTable struct {
 	Columns []string `json:"columns"`
 }
 
+// PolicyPrefix starts the name of the policy that a fix makes.
+const PolicyPrefix = "all rows for "
+
 // SecuredTable is a table with row-level security. Restricted is true if a restrictive
-// policy applies to the role.
+// policy applies to the role. Policies are those whose names start with PolicyPrefix.
 type SecuredTable struct {
 	Object
 
-	Restricted bool `json:"restricted"`
+	Restricted bool     `json:"restricted"`
+	Policies   []string `json:"policies"`
 }
 
 // TroubleKind is why updates and deletes of a table fail while it is published.
@@ -146,6 +150,8 @@ type Candidates struct {
 	DatabaseOwner string `json:"database_owner"`
 	// Unlogged is the number of tables that can't be published because they are unlogged.
 	Unlogged int `json:"unlogged"`
+	// Troubled is the number of tables whose updates and deletes would fail.
+	Troubled int `json:"troubled"`
 }
 
 // Candidate is a table that could be published. OwnerMay is whether its owner may make

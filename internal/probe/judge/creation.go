@@ -212,6 +212,9 @@ func deniedPublication(s subject, c facts.Creation, name string) []check.Entry {
 
 // instead says which tables the role could name.
 func instead(c facts.Creation, role string) string {
+	if len(c.Misnamed)+len(c.MisnamedSchemas) > 0 {
+		return "" // the tables that were looked at are not those that are meant
+	}
 	if len(c.Owned) == 0 {
 		return ". Role " + role + " owns no table that it could name in their place"
 	}
@@ -235,24 +238,36 @@ func unsafePublication(s subject, c facts.Creation, name string) []check.Entry {
 	}
 	var objects []facts.Object
 	var r remedy
+	generated := false
 	complete := c.UnsafeTotal == len(c.Unsafe)
 	for _, t := range c.Unsafe {
 		objects = append(objects, t.Object)
-		if t.Kind != facts.IdentityMissing {
-			complete = false
-			continue
+		var m remedy
+		switch {
+		case t.Kind == facts.IdentityMissing:
+			m = mend(s, t)
+		case t.Remedy != nil: // another key, because there is no publication to change yet
+			m, generated = mendIdentity(s, t), true
 		}
-		m := mend(s, t)
 		complete = complete && len(m.statements) > 0
 		r.statements, r.objects = append(r.statements, m.statements...), append(r.objects, m.objects...)
 	}
 	fix, who := r.fix(s.onPrimary())
 	if !complete || fix == "" {
-		fix, who = "give these tables primary keys, or name the tables to publish without them", ""
+		fix, who = "give these tables "+wanted(generated)+", or name the tables to publish without them", ""
 	}
 	return []check.Entry{check.Fail(check.Publication, check.PublicationCreateUnsafe,
 		"publication "+name+" would make updates and deletes fail on the server, because these tables have no replica identity that is published: "+
 			named(objects, c.UnsafeTotal)+who, fix)}
+}
+
+// wanted returns what tables lack whose updates would fail. generated is true if the
+// replica identity of one of them has generated columns.
+func wanted(generated bool) string {
+	if generated {
+		return "replica identities without generated columns: unique indexes on columns that can't be null"
+	}
+	return "primary keys"
 }
 
 // named returns the names of objects, of which there are total.

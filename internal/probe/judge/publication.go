@@ -28,9 +28,9 @@ func judgePublication(s subject) []check.Entry {
 		}
 		findings = append(findings, check.Warn(check.Publication, code, "publication "+name+message+who, fix).About(0, objects...))
 	}
-	if !p.AllTables && tables != nil && tables.Count == 0 {
-		message, r := emptyPublication(s, name)
-		warn(check.PublicationEmpty, message, r, "give a table a primary key, and add it with ALTER PUBLICATION "+name+" ADD TABLE …")
+	if tables != nil && tables.Count == 0 {
+		message, r, advice := emptyPublication(s, name)
+		warn(check.PublicationEmpty, message, r, advice)
 	}
 	if missing := missingOperations(p); len(missing) > 0 {
 		warn(check.PublicationOperationsMissing, " leaves out "+strings.Join(missing, ", "), publishOperations(s, name, missing),
@@ -68,7 +68,7 @@ func publicationMissingFinding(s subject, name string) check.Entry {
 		message += more(s.Candidates.Total - len(tables))
 	} else {
 		r.add(statement)
-		message += ", and no table here can be published before it has a primary key"
+		message += "; " + noCandidate(*s.Candidates)
 	}
 	fix, who := r.fix(s.onPrimary())
 	if who != asSuperuser && fix != "" {
@@ -79,6 +79,24 @@ func publicationMissingFinding(s subject, name string) check.Entry {
 	}
 	return check.Fail(check.Publication, check.PublicationNotFound, message+who, fix)
 }
+
+// noCandidate says why no table can be published as it is.
+func noCandidate(c facts.Candidates) string {
+	const unlogged = "unlogged tables can't be published before ALTER TABLE … SET LOGGED"
+	switch {
+	case c.Troubled > 0 && c.Unlogged > 0:
+		return noIdentity + ", and " + unlogged
+	case c.Troubled > 0:
+		return noIdentity
+	case c.Unlogged > 0:
+		return unlogged
+	}
+	return "there is no table here that can be published"
+}
+
+// noIdentity is about tables that have neither a primary key nor a replica identity
+// besides, or a REPLICA IDENTITY that sets the key aside.
+const noIdentity = "every table here lacks a replica identity (a primary key, unless its REPLICA IDENTITY says otherwise), so that publishing it would make its updates and deletes fail"
 
 // creator says which role can make a publication of the candidates, if their owners, who
 // are given by owner, are the only condition besides CREATE on the database.
@@ -153,22 +171,29 @@ func nearPublication(s subject) string {
 	return strictjson.Nearest(name, near)
 }
 
-// emptyPublication says what an empty publication means, and how to fill it.
-func emptyPublication(s subject, name string) (string, remedy) {
-	var r remedy
-	message := " has no tables: no changes would be sent"
+// emptyPublication says what an empty publication means, and how to fill it: by a
+// statement, or else as advice says.
+func emptyPublication(s subject, name string) (message string, r remedy, advice string) {
+	const sent = ": no changes would be sent"
+	message, advice = " has no tables"+sent, "add a table that has a replica identity with ALTER PUBLICATION "+name+" ADD TABLE …"
 	c := s.Candidates
-	if c == nil {
-		return message, r
-	}
-	if c.Unlogged > 0 {
+	switch {
+	case s.Facts.Tables.Partitioned > 0:
+		return " has only partitioned tables, without a partition that can be published" + sent, r, "create partitions with CREATE TABLE … PARTITION OF …"
+	case s.Facts.FoundPublication().AllTables:
+		return message + " before there is a table that is not unlogged", r, "create the tables, or make them logged with ALTER TABLE … SET LOGGED"
+	case c == nil:
+		return message, r, advice
+	case len(c.Tables) == 0:
+		message += "; " + noCandidate(*c)
+	case c.Unlogged > 0:
 		message += "; unlogged tables can't be published"
 	}
 	if tables := candidateObjects(*c); len(tables) > 0 {
 		r.add("ALTER PUBLICATION "+name+" ADD TABLE "+candidateList(*c), append(tables, s.publicationObject())...)
 		message += "; the fix lists tables whose updates and deletes go on working: leave out what the consumer does not need" + more(c.Total-len(tables))
 	}
-	return message, r
+	return message, r, advice
 }
 
 // publishOperations publishes the operations that are missing. Tables whose updates and

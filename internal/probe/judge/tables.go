@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,7 +107,7 @@ func secured(s subject) []check.Entry {
 			r.add("ALTER ROLE " + s.role() + " BYPASSRLS")
 			who = asSuperuser
 		} else {
-			r.add("CREATE POLICY "+quote.Identifier(policyName(s.roleName()))+" ON "+name+" FOR SELECT TO "+s.role()+" USING (true)", table.Object)
+			r.add("CREATE POLICY "+quote.Identifier(policyName(s.roleName(), table.Policies))+" ON "+name+" FOR SELECT TO "+s.role()+" USING (true)", table.Object)
 		}
 		if t.RowSecurity == "off" {
 			message = "row-level security of table " + name + " applies to role " + s.role() +
@@ -120,15 +121,19 @@ func secured(s subject) []check.Entry {
 	return findings
 }
 
-// policyName returns the name of a policy that shows role every row, cut to the length
-// of names.
-func policyName(role string) string {
+// policyName returns a name for a policy that shows role every row, cut to the length of
+// names. It is none of taken.
+func policyName(role string, taken []string) string {
 	const maxRole = 47
 	for len(role) > maxRole {
 		runes := []rune(role)
 		role = string(runes[:len(runes)-1])
 	}
-	return "all rows for " + role
+	name := facts.PolicyPrefix + role
+	for i := 2; slices.Contains(taken, name); i++ {
+		name = facts.PolicyPrefix + role + " " + strconv.Itoa(i)
+	}
+	return name
 }
 
 // roleName returns the name of the role whose privileges count.
