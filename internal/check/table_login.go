@@ -76,7 +76,7 @@ func tlsCodes() []Definition {
 			Code: TLSFailed, Status: Failed,
 			Meaning: "No encrypted connection can be made.",
 			Cause:   "The handshake failed, for example because the server offers only protocol versions before TLS 1.2.",
-			Fix:     "Act on the reason in the message; `ssl_min_protocol_version` and `ssl_ciphers` decide what the server offers.",
+			Fix:     "Act on the reason in the message; `ssl_min_protocol_version`, `ssl_max_protocol_version` and `ssl_ciphers` decide what the server offers.",
 		},
 		{
 			Code: TLSCertificateInvalid, Status: Failed,

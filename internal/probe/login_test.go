@@ -40,9 +40,12 @@ func tlsFindings() map[check.Code]finding {
 			}},
 		}},
 		check.TLSFailed: {check.TLS, check.Failed, []state{
-			{cause: "only TLS 1.1", setup: func(t *testing.T) *source {
+			{cause: "only TLS 1.1", fix: sql, setup: func(t *testing.T) *source {
+				return newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"ssl_min_protocol_version": "TLSv1", "ssl_max_protocol_version": "TLSv1.1"}}))
+			}},
+			{cause: "no cipher in common", says: "the server ended it with the alert", setup: func(t *testing.T) *source {
 				config := serverTLS(t)
-				config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+				config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}
 				return newTargetSource(t, (&standIn{tls: config, serve: discardInput}).start(t).port)
 			}},
 		}},
@@ -127,9 +130,24 @@ func loginFindings() map[check.Code]finding {
 			{cause: "another service rejects the password", fix: advice, setup: withHBA(radiusAll), repair: func(s *source) {
 				setHBA(s.t, s.server, "host all all 127.0.0.1/32 scram-sha-256")
 			}},
+			{cause: "a pooler rejects the password", says: "connection pooler", setup: func(t *testing.T) *source {
+				s := pooled("")(t)
+				s.target.Passwords.Main = "wrong"
+				return s
+			}},
+			{cause: "a pooler has no such role", says: "connection pooler", setup: func(t *testing.T) *source {
+				s := pooled("")(t)
+				s.target.Endpoint.Username = "nobody"
+				return s
+			}},
 			{cause: "too many iterations of SCRAM", setup: servedBy(requestingSCRAM(",i=5000000"))},
 		}},
 		check.DatabaseNotFound: {check.Authentication, check.Failed, []state{
+			{cause: "no such database behind a pooler", says: "connection pooler", setup: func(t *testing.T) *source {
+				s := pooled("")(t)
+				s.target.Endpoint.Database = "absent"
+				return s
+			}},
 			{cause: "no such database", setup: sourceWith(func(s *source) { s.target.Endpoint.Database = "absent" })},
 		}},
 		check.ConnectionNotPermitted: {check.Authentication, check.Failed, []state{

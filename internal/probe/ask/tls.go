@@ -94,6 +94,7 @@ func requestTLS(w *wire) *facts.Failure {
 // Alerts of TLS (RFC 8446).
 const (
 	alertHandshakeFailure    = 40
+	alertProtocolVersion     = 70
 	alertCertificateRequired = 116
 )
 
@@ -157,7 +158,20 @@ func handshakeFailure(err error) *facts.Failure {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return &facts.Failure{Kind: facts.NotPostgres} // its first byte was an S, as of SSH
 	}
-	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: err.Error()}
+	// An older server answers with its version, and Go has no type for that error.
+	if isAlert(err, alertProtocolVersion) || strings.Contains(err.Error(), "unsupported protocol version") {
+		return &facts.Failure{Kind: facts.TLSTooOld}
+	}
+	return &facts.Failure{Kind: facts.HandshakeFailed, Detail: handshakeDetail(err)}
+}
+
+// handshakeDetail returns what went wrong in a handshake, without Go's prefixes.
+func handshakeDetail(err error) string {
+	text := err.Error()
+	if alert, ok := strings.CutPrefix(text, "remote error: "); ok {
+		return "the server ended it with the alert " + strings.TrimPrefix(alert, "tls: ")
+	}
+	return strings.TrimPrefix(text, "tls: ")
 }
 
 // certificateFailure returns why the server's certificate could not be verified.

@@ -73,6 +73,7 @@ const (
 	CertificateExpired          // Detail is the date
 	CertificateNotYetValid      // Detail is the date
 	CertificateNotVerified      // Detail; for another reason
+	TLSTooOld                   // the server has no version of TLS from 1.2 on
 	HandshakeFailed             // Detail
 	CleartextWithoutTLS         // the password was requested in cleartext, and ssl is false
 	CleartextNoTLS              // the same of a server that does not offer TLS

@@ -48,10 +48,30 @@ func loginRejection(s server, f facts.Failure) check.Entry {
 	case m.SQLSTATE == pgerrcode.ReadOnlySQLTransaction: // nothing else writes at a login
 		return fail(check.ServerError, "a login trigger of database "+db+" writes, and transactions there are read-only for this session, as they are on a standby: the server rejects the session with SQLSTATE "+
 			m.SQLSTATE+": "+m.Message, "let the function of the login trigger write only where current_setting('transaction_read_only') is off")
+	case m.SQLSTATE == pgerrcode.ProtocolViolation && m.Routine == "":
+		return poolerRejection(m, role, db)
 	case unavailable(m.SQLSTATE):
 		return fail(check.ServerUnavailable, "the server accepts no sessions at the moment: "+m.Message, "")
 	}
-	return fail(check.ServerError, "the server rejected the session with SQLSTATE "+m.SQLSTATE+": "+m.Message, "")
+	return rejected(m)
+}
+
+func rejected(m facts.ServerMessage) check.Entry {
+	return check.Fail(check.Authentication, check.ServerError, "the server rejected the session with SQLSTATE "+m.SQLSTATE+": "+m.Message, "")
+}
+
+// poolerRejection returns what a rejection by PgBouncer means, which up to 1.22 has the
+// same SQLSTATE for all reasons. Its messages are in English only.
+func poolerRejection(m facts.ServerMessage, role, db string) check.Entry {
+	const through = ". Replication does not pass through a pooler: the server itself is needed"
+	switch {
+	case strings.Contains(m.Message, "authentication failed"), strings.Contains(m.Message, "auth failed"), strings.Contains(m.Message, "no such user"):
+		return check.Fail(check.Authentication, check.AuthenticationFailed,
+			"a connection pooler answers, and does not accept this password for role "+role+", or has no such role"+through, "")
+	case strings.Contains(m.Message, "database") && strings.Contains(m.Message, "does not exist"), strings.Contains(m.Message, "no such database"):
+		return check.Fail(check.Authentication, check.DatabaseNotFound, "a connection pooler answers, and has no database "+db+through, "")
+	}
+	return rejected(m)
 }
 
 // unavailable reports whether a SQLSTATE is of class 53, insufficient resources, or

@@ -87,10 +87,21 @@ func tlsFindings(s server) []check.Entry {
 		fail(check.TLSRequired, cleartext, s.send(`"ssl": true`))
 	case facts.CleartextNoTLS:
 		fail(check.TLSRequired, cleartext, "set the method scram-sha-256 in pg_hba.conf in place of password, or turn TLS on, on the server")
+	case facts.TLSTooOld:
+		fail(check.TLSFailed, "the server offers only versions of TLS before 1.2, which are insecure and not supported here", newerTLS(s))
 	default: // facts.HandshakeFailed
 		fail(check.TLSFailed, "the TLS handshake failed: "+f.Detail, "")
 	}
 	return findings
+}
+
+// newerTLS returns how to let the server use newer versions of TLS.
+func newerTLS(s server) string {
+	const name = "ssl_max_protocol_version"
+	if s.provider() != selfHosted {
+		return s.setting(name, "TLSv1.3")
+	}
+	return annotate(setAndReload(name, "'TLSv1.3'"), "as a superuser", s.where())
 }
 
 // invalidCertificate returns the finding about a certificate that could not be

@@ -105,6 +105,9 @@ func (o *observation) refusalCodes(e *pgconn.PgError) []check.Code {
 		}
 		return []check.Code{check.ConnectionNotPermitted}
 	case "08P01":
+		if strings.Contains(e.Message, "authentication failed") {
+			return []check.Code{check.AuthenticationFailed}
+		}
 		return []check.Code{check.ConnectionPooler}
 	case "3D000":
 		return []check.Code{check.DatabaseNotFound}
