@@ -80,3 +80,26 @@ func TestShow_SwitchedOff(t *testing.T) {
 		t.Errorf("%d %.100s, want 404", answer.StatusCode, answer.Body)
 	}
 }
+
+func TestShow_OtherMethods(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		endpoints map[httpapi.Operation]httpapi.Endpoint
+		status    int
+		allow     string
+	}{
+		"a page has the method GET only":       {map[httpapi.Operation]httpapi.Endpoint{httpapi.ShowReference: apireference.Show()}, http.StatusMethodNotAllowed, http.MethodGet},
+		"a page that is switched off has none": {nil, http.StatusNotFound, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := httpapi.Handler{Endpoints: tt.endpoints, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+			e := events.APIGatewayProxyRequest{HTTPMethod: http.MethodPost, Path: "/api/reference"}
+			e.RequestContext.Authorizer = map[string]any{"account_id": "acme"}
+			answer, err := h.Handle(t.Context(), e)
+			if err != nil || answer.StatusCode != tt.status || answer.Headers["Allow"] != tt.allow {
+				t.Errorf("%d, headers %v, error %v, want %d", answer.StatusCode, answer.Headers, err, tt.status)
+			}
+		})
+	}
+}

@@ -70,7 +70,7 @@ func (h *Handler) Handle(ctx context.Context, e events.APIGatewayProxyRequest) (
 
 // respond authenticates the caller before it looks at anything else.
 func (h *Handler) respond(ctx context.Context, e *events.APIGatewayProxyRequest, entry *requestlog.Entry) Response {
-	route, params, methods := match(e)
+	route, params, methods := h.match(e)
 	if route.Path != "" {
 		entry.Route, entry.Operation = route.Method+" "+route.Path, string(route.Operation)
 	}

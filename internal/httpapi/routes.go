@@ -85,10 +85,15 @@ func Pages() []Route {
 }
 
 // match returns the route of an event and the parameters of its path. If the path
-// has only other methods, it returns those.
-func match(e *events.APIGatewayProxyRequest) (route Route, params map[string]string, methods []string) {
-	path := pathOf(e)
-	for _, r := range slices.Concat(Routes(), Pages()) {
+// has only other methods, it returns those, but not those of a page without an endpoint.
+func (h *Handler) match(e *events.APIGatewayProxyRequest) (route Route, params map[string]string, methods []string) {
+	path, routes := pathOf(e), Routes()
+	for _, page := range Pages() {
+		if h.Endpoints[page.Operation] != nil || page.Method == e.HTTPMethod {
+			routes = append(routes, page)
+		}
+	}
+	for _, r := range routes {
 		p, ok := matchPath(r.Path, path)
 		if !ok {
 			continue

@@ -51,12 +51,17 @@ func checkRoutes(t template, _ map[string]program) []string {
 }
 
 // codeRoutes returns the routes of the code, and whether they need no key. All
-// other methods and paths are routes of not-found.
+// other methods and paths are routes of not-found, but the methods of a page are its
+// function's, which knows whether there is one.
 func codeRoutes() map[route]bool {
 	routes := map[route]bool{}
-	for _, r := range slices.Concat(httpapi.Routes(), httpapi.Pages()) {
+	for _, r := range httpapi.Routes() {
 		routes[route{strings.ToLower(r.Method), r.Path, r.Operation.Function()}] = r.Public
 		routes[route{"any", r.Path, "not-found"}] = false
+	}
+	for _, r := range httpapi.Pages() {
+		routes[route{strings.ToLower(r.Method), r.Path, r.Operation.Function()}] = r.Public
+		routes[route{"any", r.Path, r.Operation.Function()}] = false
 	}
 	for _, path := range []string{"/", "/{proxy+}"} {
 		routes[route{"any", path, "not-found"}] = false

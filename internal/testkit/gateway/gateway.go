@@ -5,7 +5,6 @@ package gateway
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -78,8 +77,14 @@ func Header(response events.APIGatewayProxyResponse) http.Header {
 // route ignores a trailing slash, as API Gateway does: /x/ leads to the resource /x,
 // and only the event's path keeps the slash.
 func route(method, path string) (function, resource string, parameters map[string]string) {
-	for _, r := range slices.Concat(httpapi.Routes(), httpapi.Pages()) {
-		if parameters, ok := match(r.Path, strings.TrimSuffix(path, "/")); ok && r.Method == method {
+	path = strings.TrimSuffix(path, "/")
+	for _, r := range httpapi.Routes() {
+		if parameters, ok := match(r.Path, path); ok && r.Method == method {
+			return r.Operation.Function(), r.Path, parameters
+		}
+	}
+	for _, r := range httpapi.Pages() { // the function has all methods
+		if parameters, ok := match(r.Path, path); ok {
 			return r.Operation.Function(), r.Path, parameters
 		}
 	}
