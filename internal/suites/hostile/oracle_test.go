@@ -7,6 +7,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,13 +88,23 @@ func (o *oracle) login(startup map[string]string) [][]byte {
 	return encode(append(messages, &pgproto3.BackendKeyData{ProcessID: session.PID, SecretKey: []byte{1, 2, 3, 4}}, &pgproto3.ReadyForQuery{TxStatus: 'I'})...)
 }
 
-// answer returns the messages that answer a statement in a session of that start-up.
-func (o *oracle) answer(startup map[string]string, sql string) ([][]byte, error) {
+// makesSlot and dropsSlot report whether a statement changes what others are answered.
+func makesSlot(sql string) bool {
+	return strings.HasPrefix(sql, "SELECT pg_catalog.pg_create_logical_replication_slot(")
+}
+
+func dropsSlot(sql string) bool {
+	return strings.HasPrefix(sql, "SELECT pg_catalog.pg_drop_replication_slot(")
+}
+
+// answer returns the messages that answer a statement in a session of that start-up,
+// before and after the slot was made.
+func (o *oracle) answer(startup map[string]string, made bool, sql string) ([][]byte, error) {
 	if ofTransaction(sql) {
 		return encode(&pgproto3.CommandComplete{CommandTag: []byte("BEGIN")}, &pgproto3.ReadyForQuery{TxStatus: 'T'}), nil
 	}
 	// The time that is left is in some statements.
-	key := startup["replication"] + regexp.MustCompile(`\d+`).ReplaceAllString(sql, "0")
+	key := startup["replication"] + strconv.FormatBool(made) + regexp.MustCompile(`\d+`).ReplaceAllString(sql, "0")
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if answer, known := o.answers[key]; known {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -61,6 +62,8 @@ type pretender struct {
 	open     map[net.Conn]bool
 	// heard is what clients sent, before TLS.
 	heard []byte
+	// made is whether it was asked to make a slot, and not to drop it since.
+	made atomic.Bool
 }
 
 // start listens until the test ends or stop is called.
@@ -139,9 +142,15 @@ func (p *pretender) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		honest, err := p.oracle.answer(c.startup, sql)
+		honest, err := p.oracle.answer(c.startup, p.made.Load(), sql)
 		if err != nil {
 			return
+		}
+		switch {
+		case makesSlot(sql):
+			p.made.Store(true)
+		case dropsSlot(sql):
+			p.made.Store(false)
 		}
 		m := moment{stage: onQuery, sql: sql}
 		if !ofTransaction(sql) {

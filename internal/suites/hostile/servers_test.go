@@ -100,9 +100,9 @@ func TestServers_Honest(t *testing.T) {
 		switch {
 		case listsTables(m):
 			lists.Add(1)
-		case strings.HasPrefix(m.sql, "SELECT pg_catalog.pg_create_logical_replication_slot("):
+		case makesSlot(m.sql):
 			made.Add(1)
-		case strings.HasPrefix(m.sql, "SELECT pg_catalog.pg_drop_replication_slot("):
+		case dropsSlot(m.sql):
 			dropped.Add(1)
 		}
 		return reply{messages: honest}
