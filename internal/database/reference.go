@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,29 @@ func (s *Service) resolve(ctx context.Context, account string, t Target) (Target
 		}
 	}
 	return t, faults.AsError()
+}
+
+// openNew opens the secrets that u's database did not name before. A password that is
+// stored would be gone for one that can't be read.
+func (s *Service) openNew(ctx context.Context, u *update) error {
+	faults := apierror.FieldErrors{}
+	open := func(old, next *Endpoint, prefix string) error {
+		var password Password
+		if next == nil || next.PasswordSecretARN == "" || old != nil && old.PasswordSecretARN == next.PasswordSecretARN {
+			return nil
+		}
+		return s.open(ctx, u.next.Account, next, &password, prefix, faults)
+	}
+	t := u.target()
+	if t.Primary != nil {
+		primary := *t.Primary
+		t.Primary = &primary
+	}
+	if err := cmp.Or(open(&u.old.Endpoint, &t.Endpoint, ""), open(u.old.Primary, t.Primary, "primary."), faults.AsError()); err != nil {
+		return err
+	}
+	u.next.setTarget(t) // the user names may be from the secrets
+	return nil
 }
 
 func (s *Service) open(ctx context.Context, account string, e *Endpoint, p *Password, prefix string, faults apierror.FieldErrors) error {

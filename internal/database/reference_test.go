@@ -96,6 +96,60 @@ func TestService_PasswordByReference(t *testing.T) {
 	})
 }
 
+// TestUpdate_ReferenceUnverified replaces a stored password with verify=false: a secret
+// that can't be read must not take its place.
+func TestUpdate_ReferenceUnverified(t *testing.T) {
+	t.Parallel()
+	const others = arn + "2"
+	byReference := `{"password_secret_arn":"` + arn + `"}`
+	primaryByReference := `{"primary":{"hostname":"db.example.com","database":"d","password_secret_arn":"` + arn + `"}}`
+	good := database.Referenced{Username: "theirs", Password: "p", Host: "db.example.com", Port: 5432}
+	elsewhere := good
+	elsewhere.Host = "other.example.com"
+	for _, tt := range []struct {
+		name    string
+		from    map[string]any
+		secrets references
+		body    string
+		fault   string
+	}{
+		{"a secret that can be read", base(), references{arn: good}, byReference, ""},
+		{"no such secret", base(), references{}, byReference, "password_secret_arn"},
+		{"a secret of another form", base(), references{arn: {}}, byReference, "password_secret_arn"},
+		{"a secret of another host", base(), references{arn: elsewhere}, byReference, "password_secret_arn"},
+		{"a primary's that can be read", base(), references{arn: good}, primaryByReference, ""},
+		{"a primary's that can't", base(), references{}, primaryByReference, "primary.password_secret_arn"},
+		{"the primary's stored password", withPrimary(), references{}, `{"primary":{"password_secret_arn":"` + arn + `"}}`, "primary.password_secret_arn"},
+		{"one reference for another", with(referencing(), "password_secret_arn", others), references{others: good}, byReference, "password_secret_arn"},
+		{"the same reference, which is not read again", with(referencing(), "password_secret_arn", others), references{others: good}, `{"port":5433}`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.service.References = tt.secrets
+			old := f.create(tt.from)
+			probes := len(f.prober.probed())
+			u, err := f.update(old.ID, tt.body, false)
+			if len(f.prober.probed()) != probes {
+				t.Error("the target was dialled")
+			}
+			if tt.fault == "" {
+				if err != nil || u.Database.Primary != nil && u.Database.Primary.Username != "theirs" {
+					t.Errorf("%+v, error %v", u.Database.Primary, err)
+				}
+				return
+			}
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || len(e.Fields) != 1 || len(e.Fields[tt.fault]) != 1 {
+				t.Errorf("error %v, want the field %s", err, tt.fault)
+			}
+			if kept, err := f.service.Get(t.Context(), "acme", old.ID); err != nil || kept.Version != old.Version || f.passwords(kept) != f.passwords(old) {
+				t.Errorf("the database has changed, error %v", err)
+			}
+		})
+	}
+}
+
 func TestTestConnection_SecretsThatCantBeRead(t *testing.T) {
 	t.Parallel()
 	t.Run("are reported in the order of their fields", func(t *testing.T) {

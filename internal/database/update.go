@@ -189,7 +189,7 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 		if u.movesHost() {
 			u.next.Source = Source{}
 		}
-		return nameFree(ctx)
+		return cmp.Or(nameFree(ctx), s.openNew(ctx, u))
 	}
 	t := u.target()
 	shared := s.startShared(ctx, u.next)

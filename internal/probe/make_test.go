@@ -163,6 +163,13 @@ func TestMake_OpenTransaction(t *testing.T) {
 	reader := openSession(t, server, s.target.Endpoint.Database, nil)
 	mustDo(t, reader, "BEGIN; SELECT 1")
 	mustDo(t, openSession(t, server, s.target.Endpoint.Database, nil), `BEGIN; CREATE TABLE prepared (id int); PREPARE TRANSACTION 'the "prepared" one'`)
+	pid, readerPID := fmt.Sprintf("PID %d", writer.PID()), fmt.Sprintf("PID %d", reader.PID())
+	predicted := s.examine()
+	if says := entryOf(predicted.Report, check.ReplicationSlot).Message; !predicted.Missing.Slot || len(predicted.Report.Codes()) > 0 ||
+		!strings.Contains(says, pid) || !strings.Contains(says, "prepared transaction") || !strings.Contains(says, "replication_slot_create_blocked") ||
+		strings.Contains(says, readerPID) || strings.Contains(says, "secret_of_the_writer") {
+		t.Errorf("before it is made, missing %v: %s%s", predicted.Missing, says, describe(predicted.Report))
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
 	started := time.Now()
@@ -174,9 +181,8 @@ func TestMake_OpenTransaction(t *testing.T) {
 		t.Errorf("made %v, there is %v", made, s.rest())
 	}
 	found, ok := entry(report, check.SlotCreateBlocked)
-	pid := fmt.Sprintf("PID %d", writer.PID())
 	if !ok || !strings.Contains(found.Message, pid) || !strings.Contains(found.Message, `"postgres"`) || !strings.Contains(found.Message, `prepared transaction`) ||
-		!strings.Contains(found.Fix, pid) || strings.Contains(found.Message, fmt.Sprintf("PID %d", reader.PID())) || strings.Contains(found.Message, "secret_of_the_writer") {
+		!strings.Contains(found.Fix, pid) || strings.Contains(found.Message, readerPID) || strings.Contains(found.Message, "secret_of_the_writer") {
 		t.Errorf("%s", describe(report))
 	}
 	t.Log(describe(report))

@@ -44,6 +44,9 @@ func bounded(f *facts.Facts) bool {
 	if p := f.Publication; p != nil && len(p.Near) > maxListed {
 		return false
 	}
+	if n := f.NewSlot; n != nil && n.Blockers != nil && len(n.Blockers.Holders) > maxBlockers {
+		return false
+	}
 	return tablesBounded(f.Tables) && creationBounded(f.Creation)
 }
 

@@ -262,8 +262,10 @@ UNION ALL SELECT NULL, p.owner, p.prepared, p.gid FROM pg_catalog.pg_prepared_xa
 }
 
 // newSlotSQL selects whether the role that logged in may execute the function that makes
-// a slot. Everybody may, unless an administrator has revoked it.
-func newSlotSQL() string {
-	return `(SELECT pg_catalog.jsonb_build_object('may', pg_catalog.has_function_privilege(session_user, p.oid, 'EXECUTE'), 'function', p.oid::regprocedure::text)
+// a slot, and what a slot that does not exist would wait for. Everybody may, unless an
+// administrator has revoked it.
+func newSlotSQL(name string) string {
+	return `(SELECT pg_catalog.jsonb_build_object('may', pg_catalog.has_function_privilege(session_user, p.oid, 'EXECUTE'), 'function', p.oid::regprocedure::text,
+'blockers', CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = ` + quote.Literal(name) + `) THEN (` + blockersSQL("") + `)::jsonb END)
 FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'pg_create_logical_replication_slot')`
 }

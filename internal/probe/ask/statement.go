@@ -39,7 +39,7 @@ func partSQL(p facts.Part, slot database.Slot) string {
 		return rowFiltersSQL(slot.PublicationName)
 	}
 	if p == facts.PartNewSlot {
-		return newSlotSQL()
+		return newSlotSQL(slot.SlotName)
 	}
 	return "NULL"
 }

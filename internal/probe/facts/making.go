@@ -28,6 +28,8 @@ type Creation struct {
 type NewSlot struct {
 	May      bool   `json:"may"`
 	Function string `json:"function"`
+	// Blockers are what the creation of a slot that does not exist would wait for now.
+	Blockers *Blockers `json:"blockers"`
 }
 
 // Misnamed is an element of a list of the request, by its index.
@@ -69,7 +71,7 @@ const (
 )
 
 // Blockers are the transactions that the creation of a slot waits for: those that have
-// written, and are open since before it began.
+// written, and are open when it begins.
 type Blockers struct {
 	Total   int       `json:"total"`
 	Holders []Blocker `json:"holders"`

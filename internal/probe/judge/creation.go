@@ -293,7 +293,26 @@ func newSlot(s subject) []check.Entry {
 	if len(findings) > 0 {
 		return findings
 	}
-	return []check.Entry{wouldBeMade(check.ReplicationSlot, slotName(s.slot), "")}
+	return []check.Entry{wouldBeMade(check.ReplicationSlot, slotName(s.slot), wouldWait(s))}
+}
+
+// wouldWait names the transactions that the creation of the slot would wait for. That is
+// no failure: they may end in time. Those of a standby's primary are not known here.
+func wouldWait(s subject) string {
+	if s.Facts.NewSlot == nil || s.Facts.NewSlot.Blockers == nil || s.inRecovery() {
+		return ""
+	}
+	b := s.Facts.NewSlot.Blockers
+	if b.Total == 0 {
+		return ""
+	}
+	var holders []string
+	for _, h := range b.Holders {
+		holder, _ := describeBlocker(h)
+		holders = append(holders, holder)
+	}
+	return ", but only when all transactions that have written and are open now have ended: " + strings.Join(holders, ", ") + more(b.Total-len(holders)) +
+		". With one that stays open for 10 seconds, the create is refused with replication_slot_create_blocked"
 }
 
 // grantExecute returns the statement that lets the role make slots. The function is as the
