@@ -22,7 +22,7 @@ func replicationSlotCodes() []Definition {
 		},
 		{
 			Code: SlotCreateBlocked, Status: Failed,
-			Meaning: "The slot could not be made in time. Nothing is left of it.",
+			Meaning: "The slot could not be made in time. Nothing is left of it. A dry run can't wait, so that it never fails with this: where such transactions are open, its passed check names them.",
 			Cause:   "The creation of a slot waits for every transaction on the server that has written and is still open, in any database; on a standby, also for the primary to log its running transactions.",
 			Fix:     "End the transactions whose PIDs the message names, or repeat the request when they have ended. On a standby, let the role of the primary execute `pg_log_standby_snapshot()`.",
 		},
