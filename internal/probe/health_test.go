@@ -11,6 +11,7 @@ import (
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 	"github.com/headgate/headgate/internal/probe"
+	"github.com/headgate/headgate/internal/probe/quote"
 	"github.com/headgate/headgate/internal/testkit/link"
 	"github.com/headgate/headgate/internal/testkit/pgserver"
 	"github.com/headgate/headgate/internal/testkit/pgtest"
@@ -76,6 +77,27 @@ func TestCheckHealth_Findings(t *testing.T) {
 			s.exec(c.sql(s))
 			if report, _ := s.health(database.DefaultHealthLimits()); !slices.Contains(report.Codes(), c.code) {
 				t.Errorf("codes %v, want %s", report.Codes(), c.code)
+			}
+		})
+	}
+}
+
+// TestCheckHealth_HiddenCatalogs has what some servers hide from most roles.
+func TestCheckHealth_HiddenCatalogs(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []string{"pg_roles", "pg_database"} {
+		t.Run(hidden, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t, shared)
+			s.exec("REVOKE SELECT ON " + hidden + " FROM PUBLIC")
+			if report, _ := s.health(database.DefaultHealthLimits()); len(report.Codes()) > 0 {
+				t.Errorf("found%s", describe(report))
+			}
+			s.exec("ALTER ROLE " + quote.Identifier(s.target.Endpoint.Username) + " NOREPLICATION")
+			// A login that may not replicate has an ordinary session too.
+			report := s.probe()
+			if found, _ := entry(report, check.ReplicationNotPermitted); found.Fix == "" || slices.Contains(report.Codes(), check.NotChecked) {
+				t.Errorf("without REPLICATION, found%s", describe(report))
 			}
 		})
 	}

@@ -101,7 +101,7 @@ func (s *Session) askForPart(p facts.Part, cause error) error {
 	case p == facts.PartPublication && s.unencodable(err):
 		s.host.Evidence.Facts.Publication = &facts.Lookup[facts.Publication]{Unencodable: true}
 		return nil
-	case p == facts.PartServer && s.kind == facts.WALSender && !s.conn.IsClosed() && s.askAlone(p, walSenderSQL()) == nil:
+	case p == facts.PartServer && !s.conn.IsClosed() && s.askAlone(p, plainServerSQL(s.kind)) == nil:
 		return nil
 	}
 	if err != nil && !s.conn.IsClosed() {

@@ -125,18 +125,26 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l
 WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user AND l.rolname = session_user)`
 }
 
-// walSenderSQL is serverSQL without the catalogs of roles and databases, which some
-// servers hide from most roles. What it says of the role is what a walsender proves.
-func walSenderSQL() string {
+// plainServerSQL is serverSQL without pg_roles and pg_database, which some servers hide
+// from most roles. What a walsender may do is proven by its login; of another session's
+// role pg_user tells, if it is one that can log in.
+func plainServerSQL(kind facts.SessionKind) string {
+	attributes := `'may_use_slots', current_user = session_user, 'replication', true,
+'superuser', pg_catalog.current_setting('is_superuser') = 'on' AND current_user = session_user,`
+	from := `pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a`
+	if kind != facts.WALSender {
+		from += `, pg_catalog.pg_user l WHERE l.usename = session_user`
+		attributes = `'may_use_slots', EXISTS (SELECT FROM pg_catalog.pg_user u WHERE u.usename = current_user AND (u.usesuper OR u.userepl)),
+'superuser', l.usesuper, 'replication', l.userepl,
+'rds_replication', COALESCE(pg_catalog.pg_has_role(session_user, pg_catalog.to_regrole('rds_replication'), 'member'), false),`
+	}
 	return `(SELECT pg_catalog.jsonb_build_object(
 'version', pg_catalog.current_setting('server_version_num')::int,
 'in_recovery', pg_catalog.pg_is_in_recovery(),
 'database', pg_catalog.current_database(), 'database_oid', a.datid::bigint,
 'pid', a.pid, 'backend_type', a.backend_type,
-'role', current_user, 'may_use_slots', current_user = session_user,
-'session_role', session_user, 'superuser', pg_catalog.current_setting('is_superuser') = 'on' AND current_user = session_user, 'replication', true,
-'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
-FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a)`
+'role', current_user, 'session_role', session_user, ` + attributes + `
+'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL) FROM ` + from + `)`
 }
 
 // publicationSQL selects the publication. If there is none, it selects the names of

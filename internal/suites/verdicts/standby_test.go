@@ -71,7 +71,8 @@ func startStandby(ctx context.Context, primary *pgserver.Server, settings map[st
 			continue
 		}
 		options.PrimarySlot = keptSlot
-		options.Settings["primary_conninfo"] = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres",
+		// Without TLS: libpq cannot bind a login to an Ed25519 certificate.
+		options.Settings["primary_conninfo"] = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres sslmode=disable",
 			primary.Port(), primary.SuperuserPassword())
 	}
 	return pgserver.StartStandby(ctx, primary, options)

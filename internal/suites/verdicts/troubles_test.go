@@ -276,15 +276,20 @@ func (o *observation) tableTroubles(t tableObservation) []trouble {
 		case c.err != nil && strings.Contains(c.err.Error(), "row-level security"), c.err == nil && c.rows < c.want:
 			add("a copy of "+c.relation+" lacks rows", rowSecurityActive)
 		case stateOf(c.err) == "42501" && strings.Contains(c.err.Error(), "schema public"): // said once for all tables
-			all = append(all, trouble{what: "a copy of " + c.relation + " fails: " + c.err.Error(), codes: []check.Code{check.TablesUnreadable}})
+			all = append(all, trouble{what: "a copy of " + c.relation + " fails: " + c.err.Error(), codes: []check.Code{check.TablesUnreadable}}, uncounted(c.relation, t.tag))
 		case stateOf(c.err) == "42501":
 			add("a copy of "+c.relation+" fails: "+c.err.Error(), check.TablesUnreadable)
-			all = append(all, trouble{what: "a copy of " + c.relation + " could not be counted", codes: []check.Code{rowSecurityActive}, table: t.tag, optional: true})
+			all = append(all, uncounted(c.relation, t.tag))
 		case c.err != nil:
 			all = append(all, trouble{what: "a copy fails: " + c.err.Error(), codes: []check.Code{check.DecodingFailed}, optional: true})
 		}
 	}
 	return all
+}
+
+// uncounted is what may be wrong with a copy that was not allowed.
+func uncounted(relation, tag string) trouble {
+	return trouble{what: "a copy of " + relation + " could not be counted", codes: []check.Code{rowSecurityActive}, table: tag, optional: true}
 }
 
 func statementCodes(err error) []check.Code {
