@@ -5,8 +5,8 @@ func tablesCodes() []Definition {
 		{
 			Code: TablesUnreadable, Status: Warned,
 			Meaning: "Changes are replicated, but a backfill of these tables fails.",
-			Cause:   "The role lacks `USAGE` on a schema, or `SELECT` on a table of the publication or on the columns that the publication sends.",
-			Fix:     "`GRANT USAGE ON SCHEMA …` and `GRANT SELECT ON TABLE …` to the role, or `GRANT SELECT (…)` of the columns in the publication's column list.",
+			Cause:   "The role lacks `USAGE` on a schema, or `SELECT` on a table of the publication or on the columns that the publication sends. Or it may open no ordinary session, because its connection limit or the database's is 0, which walsenders don't count for.",
+			Fix:     "`GRANT USAGE ON SCHEMA …` and `GRANT SELECT ON TABLE …` to the role, or `GRANT SELECT (…)` of the columns in the publication's column list. Or raise the connection limit.",
 		},
 		{
 			Code: ReplicaIdentityMissing, Status: Warned,

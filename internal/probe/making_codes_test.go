@@ -66,7 +66,7 @@ func creationFindings() map[check.Code]finding {
 			{cause: "EXECUTE is revoked", fix: sql, setup: bareWith(func(s *source) { s.exec(revokeSlots) })},
 		}},
 		check.SlotCreateBlocked: {check.ReplicationSlot, check.Failed, []state{
-			{cause: "a transaction that has written is open", fix: advice, setup: func(t *testing.T) *source {
+			{cause: "a transaction that has written is open", fix: advice, says: "it waits for an open transaction that has written: PID ", setup: func(t *testing.T) *source {
 				s := bare(newSource(t, pgtest.Start(t, pgserver.Options{})))
 				writer := openSession(t, s.server, "postgres", nil)
 				mustDo(t, writer, "BEGIN; CREATE TABLE in_another_database (id int)")

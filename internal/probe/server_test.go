@@ -40,7 +40,7 @@ func serverFindings() map[check.Code]finding {
 			{cause: "there are none", fix: sql, setup: func(t *testing.T) *source { return fewWALSenders(t, "0") }},
 		}},
 		check.WALSendersLow: {check.WALSenders, check.Warned, []state{
-			{cause: "only this one", fix: sql, setup: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
+			{cause: "only this one", fix: sql, says: "the only walsender", setup: func(t *testing.T) *source { return fewWALSenders(t, "1") }},
 			{cause: "the slot's reader has the last one", fix: sql, setup: func(t *testing.T) *source {
 				s := fewWALSenders(t, "1")
 				startReading(s)

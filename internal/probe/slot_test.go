@@ -54,7 +54,7 @@ func slotFailureFindings() map[check.Code]finding {
 			{cause: "a standby's copy", fix: sql, setup: syncedSlot},
 		}},
 		check.SlotBeingCreated: {check.ReplicationSlot, check.Failed, []state{
-			{cause: "a transaction has written", fix: advice, setup: sourceWith(startCreating), repair: endTransactions},
+			{cause: "a transaction has written", fix: advice, says: "end the transaction of PID ", setup: sourceWith(startCreating), repair: endTransactions},
 			{cause: "a transaction is prepared", fix: advice, setup: func(t *testing.T) *source {
 				s := newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_prepared_transactions": "5"}}))
 				s.dropSlot()
@@ -164,7 +164,7 @@ func slotWarningFindings() map[check.Code]finding {
 			}},
 		}},
 		check.SlotAtRisk: {check.ReplicationSlot, check.Warned, []state{
-			{cause: "a small max_slot_wal_keep_size", fix: sql, minMajor: 13, setup: withSetting("max_slot_wal_keep_size", "200MB")},
+			{cause: "a small max_slot_wal_keep_size", fix: sql, minMajor: 13, says: "not confirmed, because max_slot_wal_keep_size is 200 MB", setup: withSetting("max_slot_wal_keep_size", "200MB")},
 			{cause: "max_slot_wal_keep_size is 0", fix: sql, minMajor: 13, setup: withSetting("max_slot_wal_keep_size", "0")},
 			{cause: "three quarters of max_slot_wal_keep_size are reached", fix: sql, minMajor: 13, setup: func(t *testing.T) *source {
 				s := withSetting("max_slot_wal_keep_size", "1100MB")(t)

@@ -11,6 +11,10 @@ import (
 func tableFindings() map[check.Code]finding {
 	return map[check.Code]finding{
 		check.TablesUnreadable: {check.Tables, check.Warned, []state{
+			{cause: "a role without ordinary sessions", fix: sql, says: "the role is 0", keeps: limited, setup: afterSQL("ALTER ROLE %[2]s CONNECTION LIMIT 0")},
+			{cause: "a database without ordinary sessions", fix: sql, says: "the database is 0", keeps: limited, setup: sourceWith(func(s *source) {
+				s.admin("ALTER DATABASE " + s.database() + " CONNECTION LIMIT 0")
+			})},
 			{cause: "no SELECT", fix: sql, setup: afterSQL("REVOKE SELECT ON t FROM %[2]s")},
 			{cause: "no SELECT on a column", fix: sql, setup: afterSQL("REVOKE SELECT ON t FROM %[2]s; ALTER TABLE t ADD COLUMN v int; GRANT SELECT (id) ON t TO %[2]s")},
 			{cause: "no SELECT on a column in the list", fix: sql, minMajor: 15, setup: afterStatements(columns,
@@ -20,6 +24,8 @@ DO $$ BEGIN FOR i IN 10..30 LOOP EXECUTE format('CREATE TABLE %I (id int PRIMARY
 DROP PUBLICATION %[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`)},
 			{cause: "no USAGE of the schema", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo;sed"; CREATE TABLE "clo;sed".x (id int PRIMARY KEY);
 GRANT SELECT ON "clo;sed".x TO %[2]s; ALTER PUBLICATION %[1]s ADD TABLE "clo;sed".x`)},
+			{cause: "no USAGE of two schemas", fix: sql, says: `may not use schemas "a", "b": a backfill of their tables`, setup: afterSQL(`CREATE SCHEMA a; CREATE SCHEMA b;
+CREATE TABLE a.x (id int PRIMARY KEY); CREATE TABLE b.x (id int PRIMARY KEY); GRANT SELECT ON a.x, b.x TO PUBLIC; ALTER PUBLICATION %[1]s ADD TABLE a.x, b.x`)},
 			{cause: "no USAGE of the schema public", fix: sql, setup: afterSQL("REVOKE ALL ON SCHEMA public FROM PUBLIC")},
 			{cause: "neither of the two", fix: sql, setup: afterSQL(`CREATE SCHEMA "clo--sed"; CREATE TABLE "clo--sed"."/*" (id int PRIMARY KEY);
 ALTER PUBLICATION %[1]s ADD TABLE "clo--sed"."/*"`)},

@@ -118,7 +118,7 @@ func serverSQL() string {
 'pid', pg_catalog.pg_backend_pid(),
 'backend_type', (SELECT a.backend_type FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a),
 'role', r.rolname, 'may_use_slots', r.rolsuper OR r.rolreplication,
-'session_role', l.rolname, 'superuser', l.rolsuper, 'replication', l.rolreplication,
+'session_role', l.rolname, 'superuser', l.rolsuper, 'replication', l.rolreplication, 'role_limit', l.rolconnlimit, 'database_limit', d.datconnlimit,
 'rds_replication', EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(l.oid, g.oid, 'member')),
 'aurora', pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l

@@ -145,6 +145,10 @@ type Server struct {
 	Superuser      bool   `json:"superuser"`
 	Replication    bool   `json:"replication"`
 	RDSReplication bool   `json:"rds_replication"`
+	// RoleLimit and DatabaseLimit are how many ordinary sessions SessionRole and the
+	// database may have, negative without a limit.
+	RoleLimit     *int `json:"role_limit"`
+	DatabaseLimit *int `json:"database_limit"`
 }
 
 // Settings are settings of the server by name.

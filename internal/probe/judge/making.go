@@ -120,8 +120,7 @@ func slotRefused(s subject, f facts.Failure) check.Entry {
 		return slotBlocked(s)
 	case f.Server.SQLSTATE == pgerrcode.ConfigurationLimitExceeded:
 		limit := s.numberSetting("max_replication_slots")
-		return check.Fail(check.ReplicationSlot, check.NoSlotAvailable, name+" can't be made: all "+strconv.Itoa(limit)+" replication slots of "+s.noun()+
-			" (max_replication_slots) are taken", s.setting("max_replication_slots", strconv.Itoa(max(1, 2*limit))))
+		return check.Fail(check.ReplicationSlot, check.NoSlotAvailable, name+" can't be made: "+slotsTaken(s, limit), s.setting("max_replication_slots", strconv.Itoa(max(1, 2*limit))))
 	}
 	return check.Fail(check.ReplicationSlot, check.SlotCreateDenied, name+" can't be made by role "+
 		quote.Identifier(s.Facts.Server.SessionRole)+": "+refusedBecause(*f.Server), "")
@@ -130,7 +129,8 @@ func slotRefused(s subject, f facts.Failure) check.Entry {
 // slotBlocked names the transactions that the creation of the slot waits for, and never
 // what they do. On a standby they are the primary's.
 func slotBlocked(s subject) check.Entry {
-	message := slotName(s.slot) + " could not be made in time, and was given up: it waits for open transactions that have written"
+	given := slotName(s.slot) + " could not be made in time, and was given up: it waits for "
+	message := given + "open transactions that have written"
 	blocked := func(message, fix string) check.Entry {
 		return check.Fail(check.ReplicationSlot, check.SlotCreateBlocked, message, fix)
 	}
@@ -147,6 +147,9 @@ func slotBlocked(s subject) check.Entry {
 	for _, h := range b.Holders {
 		holder, end := describeBlocker(h)
 		holders, ends = append(holders, holder), append(ends, end)
+	}
+	if b.Total == 1 && len(holders) == 1 {
+		return blocked(given+"an open transaction that has written: "+holders[0], "end "+ends[0]+", or repeat the request when it has ended")
 	}
 	return blocked(message+": "+strings.Join(holders, ", ")+more(b.Total-len(holders)),
 		"end "+strings.Join(ends, ", ")+", or repeat the request when they have ended")

@@ -54,9 +54,19 @@ func noSlotAvailable(s subject) []check.Entry {
 		return nil
 	}
 	const defaultLimit = 10
-	return []check.Entry{check.Fail(check.ReplicationSlot, check.NoSlotAvailable,
-		"all "+strconv.Itoa(limit)+" replication slots of "+s.noun()+" (max_replication_slots) are taken: another one can't be made before one that nobody needs is dropped or the limit is raised",
+	return []check.Entry{check.Fail(check.ReplicationSlot, check.NoSlotAvailable, slotsTaken(s, limit),
 		s.setting("max_replication_slots", strconv.Itoa(max(defaultLimit, 2*limit))))}
+}
+
+// slotsTaken says that no slot is left of limit.
+func slotsTaken(s subject, limit int) string {
+	switch limit {
+	case 0:
+		return s.noun() + " has no replication slots: max_replication_slots is 0"
+	case 1:
+		return "the only replication slot that " + s.noun() + " may have (max_replication_slots is 1) is taken: another one can't be made before it is dropped, if nobody needs it, or the limit is raised"
+	}
+	return "all " + strconv.Itoa(limit) + " replication slots of " + s.noun() + " (max_replication_slots) are taken: another one can't be made before one that nobody needs is dropped or the limit is raised"
 }
 
 // slotFailures returns why the slot, which exists, can't be used. One fix mends all of
@@ -134,9 +144,11 @@ func slotBeingCreated(s subject) check.Entry {
 	}
 	switch {
 	case len(pids) > 0:
-		waits := strings.Join(pids, ", ")
-		return check.Fail(check.ReplicationSlot, check.SlotBeingCreated, message+": it waits for open transactions that have written",
-			"end the transactions of "+waits+", or wait until they end")
+		fix := "end the transaction of " + pids[0] + ", or wait until it ends"
+		if len(pids) > 1 {
+			fix = "end the transactions of " + strings.Join(pids, ", ") + ", or wait until they end"
+		}
+		return check.Fail(check.ReplicationSlot, check.SlotBeingCreated, message+": it waits for open transactions that have written", fix)
 	case prepared:
 		return check.Fail(check.ReplicationSlot, check.SlotBeingCreated, message+": it waits for a prepared transaction",
 			"commit or roll back the transactions in pg_prepared_xacts")

@@ -18,13 +18,37 @@ func judgeTables(s subject) []check.Entry {
 	if s.Facts.Tables.Count == 0 {
 		return nil
 	}
-	findings := append(closed(s), unreadable(s)...)
+	findings := append(append(sessionless(s), closed(s)...), unreadable(s)...)
 	findings = append(findings, secured(s)...)
 	if p := s.Facts.FoundPublication(); p.Update || p.Delete {
 		findings = append(findings, troubled(s)...)
 	}
 	return findings
 }
+
+// sessionless reports the limits that leave the role a walsender, and no ordinary session
+// for a backfill.
+func sessionless(s subject) []check.Entry {
+	const meaning = ": changes are replicated, but a backfill in such a session will fail"
+	var findings []check.Entry
+	warn := func(limit *int, whose, fix string) {
+		if limit != nil && *limit == 0 {
+			findings = append(findings, check.Warn(check.Tables, check.TablesUnreadable, "role "+s.sessionRole()+
+				" may open no ordinary session, because the connection limit of "+whose+" is 0"+meaning+asSuperuser, fix).About(0, "limit of "+whose))
+		}
+	}
+	server := s.Facts.Server
+	if server == nil || server.Superuser {
+		return nil
+	}
+	const limit = " CONNECTION LIMIT 10"
+	warn(server.RoleLimit, "the role", "ALTER ROLE "+s.sessionRole()+limit+s.onPrimary())
+	warn(server.DatabaseLimit, "the database", "ALTER DATABASE "+quote.Identifier(server.Database)+limit+s.onPrimary())
+	return findings
+}
+
+// sessionRole returns the role that logs in, as an SQL identifier.
+func (s *subject) sessionRole() string { return quote.Identifier(s.Facts.Server.SessionRole) }
 
 // closed reports the schemas that the role may not use.
 func closed(s subject) []check.Entry {
@@ -35,8 +59,11 @@ func closed(s subject) []check.Entry {
 	var r remedy
 	r.add("GRANT USAGE ON SCHEMA "+list(schemas)+" TO "+s.role(), schemas...)
 	fix, who := r.fix(s.onPrimary())
-	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable,
-		"role "+s.role()+" may not use schema "+list(schemas)+": a backfill of its tables will fail"+who, fix).
+	message := "role " + s.role() + " may not use schema " + list(schemas) + ": a backfill of its tables will fail"
+	if len(schemas) > 1 {
+		message = "role " + s.role() + " may not use schemas " + list(schemas) + ": a backfill of their tables will fail"
+	}
+	return []check.Entry{check.Warn(check.Tables, check.TablesUnreadable, message+who, fix).
 		About(0, qualified(schemas)...)}
 }
 

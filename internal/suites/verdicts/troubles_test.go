@@ -49,6 +49,10 @@ func (w *world) troubles(o *observation) []trouble {
 	for _, t := range o.tables {
 		all = append(all, o.tableTroubles(t)...)
 	}
+	// A copy over a walsender would still work.
+	if o.login == nil && stateOf(o.ordinary) == "53300" {
+		all = append(all, trouble{what: "no ordinary session: " + o.ordinary.Error(), codes: []check.Code{check.TablesUnreadable}, optional: true})
+	}
 	for _, name := range o.unreadable {
 		all = append(all, trouble{what: "a copy of " + name + " fails", codes: []check.Code{check.TablesUnreadable}})
 	}
