@@ -79,8 +79,8 @@ func walsendersCodes() []Definition {
 		},
 		{
 			Code: WALSendersLow, Status: Warned,
-			Meaning: "The consumer has or gets the last walsender, and the next one gets none.",
-			Cause:   "All of `max_wal_senders` are in use, by this check's own session or by the reader of the slot among others.",
+			Meaning: "The consumer gets the last walsender, and the next one gets none.",
+			Cause:   "All of `max_wal_senders` are in use, this check's own session included.",
 			Fix:     "Raise `max_wal_senders` and restart the server.",
 		},
 	}

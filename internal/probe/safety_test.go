@@ -325,9 +325,7 @@ func (s *source) paste(sql string) {
 	program := filepath.Join(s.server.Installation().BinDir, "psql")
 	if _, err := os.Stat(program); err != nil {
 		if program, err = exec.LookPath("psql"); err != nil {
-			for _, statement := range statements(sql) {
-				s.exec(statement)
-			}
+			s.exec(sql)
 			return
 		}
 	}

@@ -82,37 +82,7 @@ func TestProbe_SettingFixOfSuperuser(t *testing.T) {
 	}
 	owner := openSession(t, s.server, "postgres", nil)
 	mustDo(t, owner, "SET SESSION AUTHORIZATION "+s.role())
-	for _, statement := range statements(c.Fix) {
-		mustDo(t, owner, statement)
-	}
-}
-
-// TestProbe_SettingFixInPsql pastes fixes as they are printed, and does nothing else.
-func TestProbe_SettingFixInPsql(t *testing.T) {
-	t.Parallel()
-	if major() < 13 {
-		return // max_slot_wal_keep_size is of version 13
-	}
-	s := newSource(t, pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_slot_wal_keep_size": "200MB", "max_wal_senders": "1"}}))
-	for _, c := range []struct {
-		code check.Code
-		// then is how the fix starts afterwards, empty if the finding is gone.
-		then string
-	}{
-		{check.SlotAtRisk, ""},
-		{check.WALSendersLow, "restart the server"},
-	} {
-		found, ok := entry(s.probe(), c.code)
-		if !ok {
-			t.Fatalf("no %s", c.code)
-		}
-		if err := s.server.AfterReload(t.Context(), func() error { s.paste(found.Fix); return nil }); err != nil {
-			t.Fatalf("%s: %v", found.Fix, err)
-		}
-		if after, still := entry(s.probe(), c.code); still != (c.then != "") || !strings.HasPrefix(after.Fix, c.then) {
-			t.Errorf("after %q: %s, fix %q", found.Fix, after.Message, after.Fix)
-		}
-	}
+	mustDo(t, owner, c.Fix)
 }
 
 func TestProbe_WALLevelOfPrimary(t *testing.T) {

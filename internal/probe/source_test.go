@@ -181,25 +181,15 @@ func (s *source) apply(fix string) {
 	if strings.Contains(comment, "on the primary") && !strings.Contains(comment, "on the standby") || strings.HasPrefix(fix, "restart the primary") {
 		server = s.primary
 	}
-	var err error
-	switch {
-	case strings.HasPrefix(fix, "restart "):
-	case strings.HasPrefix(fix, "ALTER SYSTEM "):
-		err = server.AfterReload(s.t.Context(), func() error {
-			for _, statement := range statements(fix) {
-				s.applySQL(server, statement, comment)
-			}
-			return nil
-		})
-	default:
+	if !strings.HasPrefix(fix, "restart ") {
 		s.applySQL(server, fix, comment)
 	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	var err error
 	switch {
 	case strings.HasPrefix(fix, "restart "), strings.Contains(comment, "then restart"):
 		err = server.Restart(s.t.Context())
+	case strings.Contains(comment, "pg_reload_conf()"):
+		err = server.Reload(s.t.Context())
 	case server == s.primary:
 		err = pgserver.WaitForReplay(s.t.Context(), s.primary, s.server)
 	}
@@ -210,15 +200,6 @@ func (s *source) apply(fix string) {
 		s.target.Slot.SlotName, _, _ = strings.Cut(field, `"`)
 		s.t.Cleanup(s.dropSlot)
 	}
-}
-
-// statements returns those of a fix that psql sends one by one and that can't be one
-// query: ALTER SYSTEM runs in no transaction.
-func statements(fix string) []string {
-	if strings.HasPrefix(fix, "ALTER SYSTEM ") {
-		return strings.Split(fix, "; ")
-	}
-	return []string{fix}
 }
 
 // applyFinding is apply for a finding. What concerns the publication and its tables is
@@ -257,7 +238,7 @@ func (s *source) applySQL(server *pgserver.Server, fix, comment string) {
 		db = "postgres"
 	}
 	conn := openSession(s.t, server, db, nil)
-	if strings.HasPrefix(fix, "SELECT pg_") && !strings.HasPrefix(fix, "SELECT pg_reload_conf") && !strings.Contains(comment, "as a superuser") {
+	if strings.HasPrefix(fix, "SELECT pg_") && !strings.Contains(comment, "as a superuser") {
 		mustDo(s.t, conn, "SET SESSION AUTHORIZATION "+s.role())
 	}
 	mustDo(s.t, conn, fix)

@@ -10,13 +10,11 @@ import (
 const commandLine = "command line"
 
 // alterSystem returns how to change a setting of a server that its owner runs: with
-// ALTER SYSTEM where that has an effect. The server is made to read the file even where
-// it has to be restarted then: only so does it say that a restart is left to do.
+// ALTER SYSTEM where that has an effect.
 func (s *server) alterSystem(name, value string, notes ...string) string {
-	then, restart := "then SELECT pg_reload_conf()", ""
-	if s.origin(name).Context != "sighup" {
-		restart = "then restart " + s.noun()
-		then = restart
+	then := "then restart " + s.noun()
+	if s.origin(name).Context == "sighup" {
+		then = "then SELECT pg_reload_conf()"
 	}
 	server := s.Facts.Server
 	switch {
@@ -33,13 +31,7 @@ func (s *server) alterSystem(name, value string, notes ...string) string {
 	if server != nil && server.Superuser && server.Role == server.SessionRole {
 		who = "" // the caller's role is one
 	}
-	return annotate(setAndReload(name, value), append(append([]string{who, s.where()}, notes...), restart)...)
-}
-
-// setAndReload returns the statements that change a setting and make the server read it.
-// They can't be one: ALTER SYSTEM runs in no transaction.
-func setAndReload(name, value string) string {
-	return "ALTER SYSTEM SET " + name + " = " + value + "; SELECT pg_reload_conf()"
+	return annotate("ALTER SYSTEM SET "+name+" = "+value, append(append([]string{who, s.where()}, notes...), then)...)
 }
 
 // origin returns where the value of a setting comes from, as far as is known.

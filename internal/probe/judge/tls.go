@@ -77,7 +77,7 @@ func tlsFindings(s server) []check.Entry {
 	switch f.Kind {
 	case facts.TLSNotOffered:
 		fail(check.TLSNotSupported, "the server does not offer TLS, which a superuser can turn on, and ssl is true",
-			annotate(setAndReload("ssl", "on"), s.where(), "with ssl_cert_file and ssl_key_file in place"))
+			annotate("ALTER SYSTEM SET ssl = on", s.where(), "with ssl_cert_file and ssl_key_file in place", "then SELECT pg_reload_conf()"))
 	case facts.RootsUnreadable:
 		fail(check.TLSCertificateInvalid, "the certificate authorities to verify the server with could not be read", "")
 	case facts.CertificateUnknownAuthority, facts.CertificateOtherHost, facts.CertificateExpired,
@@ -101,7 +101,7 @@ func newerTLS(s server) string {
 	if s.provider() != selfHosted {
 		return s.setting(name, "TLSv1.3")
 	}
-	return annotate(setAndReload(name, "'TLSv1.3'"), "as a superuser", s.where())
+	return annotate("ALTER SYSTEM SET "+name+" = 'TLSv1.3'", "as a superuser", s.where(), "then SELECT pg_reload_conf()")
 }
 
 // invalidCertificate returns the finding about a certificate that could not be

@@ -120,12 +120,7 @@ func (w *world) applySQL(ctx context.Context, f check.Entry, sql string) error {
 		if server == w.lease.standby && slot {
 			return w.onStandby(ctx, db, sql)
 		}
-		if !strings.HasPrefix(sql, "ALTER SYSTEM") {
-			return w.run(ctx, server, db, as, sql)
-		}
-		return server.AfterReload(ctx, func() error { // as psql sends statements, one by one
-			return w.run(ctx, server, db, as, strings.Split(sql, "; ")...)
-		})
+		return w.run(ctx, server, db, as, sql)
 	}
 	as := w.runner(f)
 	err := run(as)
@@ -149,6 +144,8 @@ func (w *world) afterSQL(ctx context.Context, sql, comment string, server *pgser
 	switch {
 	case strings.Contains(comment, "restart"):
 		return w.restart(ctx)
+	case strings.Contains(comment, "pg_reload_conf"), strings.Contains(comment, "reload"):
+		return server.Reload(ctx)
 	case strings.Contains(comment, "send "):
 		if err := w.applyPayload(comment); err != nil {
 			return err

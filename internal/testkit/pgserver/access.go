@@ -146,24 +146,13 @@ func (s *Server) SetHBA(ctx context.Context, lines ...string) error {
 // Reload makes the server read its configuration again. Sessions that begin after
 // Reload returns have the new one.
 func (s *Server) Reload(ctx context.Context) error {
-	return s.AfterReload(ctx, func() error {
-		if err := syscall.Kill(s.PID(), syscall.SIGHUP); err != nil {
-			return fmt.Errorf("reload: signal the server: %w", err)
-		}
-		return nil
-	})
-}
-
-// AfterReload calls cause, which makes the server read its configuration, and returns
-// once new sessions have what is in it.
-func (s *Server) AfterReload(ctx context.Context, cause func() error) error {
 	const loaded = "SELECT extract(epoch FROM pg_conf_load_time())::numeric(20,6)"
 	before, err := s.Exec(ctx, superuserDatabase, loaded)
 	if err != nil {
 		return err
 	}
-	if err := cause(); err != nil {
-		return err
+	if err := syscall.Kill(s.PID(), syscall.SIGHUP); err != nil {
+		return fmt.Errorf("reload: signal the server: %w", err)
 	}
 	// A new session has the load time of the postmaster that forked it.
 	return poll(ctx, "reload", func(ctx context.Context) (bool, error) {
