@@ -26,7 +26,7 @@ type Deleted struct {
 	ID string
 	// LeftOnTarget is nil where the slot was dropped.
 	LeftOnTarget *LeftOnTarget
-	// Dropped has the objects that were dropped on the target.
+	// Dropped has the objects that were dropped on the target, nil if none was to be.
 	Dropped []string
 	// Refused has a failed check where something could not be dropped. Nothing was
 	// deleted then, here or there.
@@ -72,7 +72,7 @@ func (s *Service) deleteOnce(ctx context.Context, d Database, o DeleteOptions) (
 		if err != nil || refused != nil {
 			return Deleted{ID: d.ID, Refused: refused}, err
 		}
-		deleted.Dropped = dropped.names()
+		deleted.Dropped = append([]string{}, dropped.names()...)
 		slices.Reverse(deleted.Dropped) // the slot comes first
 		defer func() {
 			if deleted.ID == "" { // the delete removes the hold

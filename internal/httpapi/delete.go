@@ -10,7 +10,7 @@ import (
 type deletedBody struct {
 	Success      bool                   `json:"success"`
 	ID           string                 `json:"id"`
-	Dropped      []string               `json:"dropped,omitempty"`
+	Dropped      []string               `json:"dropped,omitzero"`
 	LeftOnTarget *database.LeftOnTarget `json:"left_on_target,omitempty"`
 }
 
