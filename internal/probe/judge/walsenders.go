@@ -61,9 +61,14 @@ func WALSenderFreed(t database.Target, target facts.Evidence) bool {
 }
 
 // raiseWALSenders doubles the limit, and sets at least Postgres's default. A hot
-// standby stops replaying if its limit is lower than its primary's.
+// standby stops replaying if its limit is lower than its primary's. A limit that is not
+// known could be lowered by a number, and a server does not start with any if its
+// wal_level is minimal.
 func raiseWALSenders(s server, limit int) string {
 	const defaultLimit = 10
+	if _, known := s.maxWALSenders(); !known {
+		return "raise max_wal_senders, with wal_level = logical, and restart " + s.noun()
+	}
 	note := "after its standbys if it has any"
 	if s.inRecovery() {
 		note = ""

@@ -101,7 +101,13 @@ func (w *world) consume(ctx context.Context) (*observation, error) {
 // replication, as Postgres's own subscriptions use.
 func (w *world) reader(ctx context.Context, o *observation) (*pgconn.PgConn, error) {
 	conn, err := login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), nil)
-	if o.ordinary = err; err == nil || o.login != nil {
+	o.ordinary = err
+	switch {
+	case o.withTLS: // the checks go on over TLS
+		e := w.target.Endpoint
+		e.SSL = true
+		return login(ctx, e, w.target.Passwords.Main.Reveal(), nil)
+	case err == nil || o.login != nil:
 		return conn, err
 	}
 	return login(ctx, w.target.Endpoint, w.target.Passwords.Main.Reveal(), map[string]string{"replication": "database"})
