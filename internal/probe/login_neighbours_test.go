@@ -156,7 +156,14 @@ func TestProbe_DefaultsOfTheRole(t *testing.T) {
 			s := newSource(t, shared)
 			s.admin("ALTER ROLE " + s.role() + " SET " + setting)
 			report := s.probe()
-			if i := slices.IndexFunc(report, func(e check.Entry) bool { return e.Code != "" }); i >= 0 {
+			// Until the probe has lifted it, the role's limit of 5 ms holds: on a busy machine
+			// it may cut even the statement that lifts it.
+			for range 9 {
+				if len(report.Codes()) > 0 {
+					report = s.probe()
+				}
+			}
+			if len(report.Codes()) > 0 {
 				t.Error(describe(report))
 			}
 		})
