@@ -160,6 +160,19 @@ func (o *observation) startCodes(w *world) []check.Code {
 	return codes
 }
 
+// lateCodes are the codes for a publication that was made after its slot.
+func (o *observation) lateCodes() []check.Code {
+	if o.muchToRead() {
+		return []check.Code{check.PublicationAfterSlot, check.PublicationAfterSlotSuspected}
+	}
+	return []check.Code{check.PublicationAfterSlot}
+}
+
+// muchToRead reports whether headgate may leave untried to read the slot.
+func (o *observation) muchToRead() bool {
+	return o.facts.Slot != nil && o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > 16<<20
+}
+
 // streamTroubles are about the stream of changes as a whole.
 func (w *world) streamTroubles(o *observation) []trouble {
 	p := o.facts.Publication
@@ -169,9 +182,9 @@ func (w *world) streamTroubles(o *observation) []trouble {
 	case errors.Is(o.stream, errHeld):
 		return []trouble{{what: "changes are held back", codes: []check.Code{check.SlotHeldBack}}}
 	case stateOf(o.stream) == "42704":
-		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: []check.Code{check.PublicationAfterSlot}}}
+		return []trouble{{what: "decoding fails for want of the publication: " + o.stream.Error(), codes: o.lateCodes()}}
 	case o.skipped:
-		return []trouble{{what: "changes are skipped for want of the publication", codes: []check.Code{check.PublicationAfterSlot}}}
+		return []trouble{{what: "changes are skipped for want of the publication", codes: o.lateCodes()}}
 	case o.stream != nil:
 		return []trouble{{what: "decoding fails: " + o.stream.Error(), codes: []check.Code{check.DecodingFailed}}}
 	}
@@ -232,8 +245,7 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	// A slot without pending changes is held back too, from the next change on.
 	waits := f.Settings["synchronized_standby_slots"] != ""
 	add(waits, true, "standbys are waited for", check.SlotHeldBack)
-	const muchToRead = 16 << 20 // from where headgate may leave it untried
-	unknown := o.facts.Slot != nil && (o.facts.Slot.Active || o.facts.Slot.Retained != nil && *o.facts.Slot.Retained > muchToRead) || o.login != nil || waits || w.pooler != nil
+	unknown := o.facts.Slot != nil && o.facts.Slot.Active || o.muchToRead() || o.login != nil || waits || w.pooler != nil
 	add(unknown, true, "the order could not be tried", check.PublicationAfterSlotSuspected)
 	add(w.plan.unreadable && f.Publication != nil && f.Publication.AllTables, f.Role != nil && f.Role.Superuser || w.scene.Choices["role"] == "sets another role that may read", "a table can't be read", check.TablesUnreadable, notChecked)
 	hidden := w.scene.Choices["database"] == "settings not readable" || w.scene.Choices["database"] == "roles and databases not readable" && o.login != nil
