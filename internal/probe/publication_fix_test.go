@@ -92,3 +92,24 @@ func TestProbe_PartOfAPartitionedTable(t *testing.T) {
 		t.Error(describe(report))
 	}
 }
+
+// TestProbe_ListToExtend has a column list that lacks the key, of a table that the role
+// may not read: the fix of one finding must not bring the other one back.
+func TestProbe_ListToExtend(t *testing.T) {
+	t.Parallel()
+	if major() < 15 {
+		return // no column lists
+	}
+	s := afterStatements("ALTER TABLE t ADD v int", "REVOKE SELECT ON t FROM %[2]s", "ALTER PUBLICATION %[1]s SET TABLE t (v)")(t)
+	report := s.probe()
+	for _, code := range []check.Code{check.TablesUnreadable, check.ReplicaIdentityNotPublished} {
+		found, ok := entry(report, code)
+		if !ok {
+			t.Fatalf("no %s:%s", code, describe(report))
+		}
+		s.applyFinding(found)
+	}
+	if report := s.probe(); len(report.Codes()) > 0 {
+		t.Errorf("after both fixes:%s", describe(report))
+	}
+}

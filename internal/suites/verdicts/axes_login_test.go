@@ -188,7 +188,7 @@ func endpointAxis() axis {
 	return axis{"endpoint", []choice{
 		{name: "right"},
 		{name: "absent database", set: change(func(_ *world, t *database.Target) { t.Endpoint.Database = "absent" })},
-		{name: "absent role", set: change(func(_ *world, t *database.Target) { t.Endpoint.Username = "absent" })},
+		{name: "absent role", set: change(func(w *world, t *database.Target) { t.Endpoint.Username = "absent_" + w.names.id })},
 		{name: "absent host", set: change(func(_ *world, t *database.Target) { t.Endpoint.Hostname = "absent.invalid" })},
 		{name: "host by name", set: change(func(_ *world, t *database.Target) { t.Endpoint.Hostname = "localhost" })},
 		{name: "closed port", set: change(func(w *world, t *database.Target) { t.Endpoint.Port = w.closedPort })},
