@@ -164,11 +164,12 @@ func (t *trial) ask(ctx context.Context) (check.Report, error) {
 			return nil, err
 		}
 	}
-	if t.w.pooler != nil {
-		return report, nil // which keeps the server's session
-	}
 	// The server may still be ending headgate's session.
-	return report, t.w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headgate')")
+	sessions := "application_name = 'headgate'"
+	if t.w.pooler != nil { // which keeps the server's session
+		sessions += " AND backend_type = 'walsender'"
+	}
+	return report, t.w.until(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE "+sessions+")")
 }
 
 // persisting are the findings that are still there after their fix was run.
