@@ -109,7 +109,7 @@ func publicationCodes() []Definition {
 		{
 			Code: PublicationEmpty, Status: Warned,
 			Meaning: "A consumer receives no changes.",
-			Cause:   "The publication contains no tables, or only partitioned tables without partitions, or is of all tables where there is none.",
+			Cause:   "The publication contains no tables, or only partitioned tables without partitions, or is FOR ALL TABLES in a database without tables.",
 			Fix:     "`ALTER PUBLICATION … ADD TABLE …`, with tables that have a replica identity, which a primary key is by default. Unlogged and temporary tables can't be published.",
 		},
 		{

@@ -130,7 +130,7 @@ func walLimit(s subject) []check.Entry {
 }
 
 // near reports whether so little WAL is left before the slot is lost that it matters. A
-// share of no limit is none, so that a fixed size counts.
+// percentage of a limit of 0 is 0, so a fixed size counts there.
 func near(safe, limit int64, l limits) bool {
 	if limit == 0 {
 		return safe < registrationLimits().minSafeBytes

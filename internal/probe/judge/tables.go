@@ -161,7 +161,7 @@ func secured(s subject) []check.Entry {
 }
 
 // policyName returns a name for a policy that shows role every row, cut to the length of
-// names. It is none of taken.
+// names. It differs from all that are taken.
 func policyName(role string, taken []string) string {
 	const maxRole = 47
 	for len(role) > maxRole {
