@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -29,7 +30,8 @@ const (
 
 // login opens a session as a consumer does that is built on libpq: the password is
 // prepared by SASLprep where the server asks for SCRAM, and sent raw otherwise. pgx
-// prepares by PRECIS, which leaves what SASLprep made as it is.
+// prepares by PRECIS, which leaves what SASLprep made as it is. Of two rejections the one
+// that is not about the password is libpq's.
 func login(ctx context.Context, e database.Endpoint, password string, params map[string]string) (*pgconn.PgConn, error) {
 	prepared, err := stringprep.SASLprep.Prepare(password)
 	if err != nil {
@@ -37,9 +39,10 @@ func login(ctx context.Context, e database.Endpoint, password string, params map
 	}
 	conn, err := loginWith(ctx, e, prepared, params)
 	if err != nil && prepared != password {
-		var again error
-		if conn, again = loginWith(ctx, e, password, params); again == nil {
-			return conn, nil
+		raw, again := loginWith(ctx, e, password, params)
+		pgErr, rejected := errors.AsType[*pgconn.PgError](again)
+		if again == nil || rejected && pgErr.Code != pgerrcode.InvalidPassword {
+			return raw, again
 		}
 	}
 	return conn, err
