@@ -1,17 +1,18 @@
 package awsenv
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,12 +45,12 @@ func (e *Env) readShared() (shared, error) {
 			return shared{}, err
 		}
 	}
-	tlsConfig, err := e.tlsConfig()
-	if err != nil {
+	if err := e.checkBundle(); err != nil {
 		return shared{}, err
 	}
-	d := newDialer(tlsConfig)
-	return shared{region: region, credentials: e.Credentials(), dialer: d, http: e.httpClient(d)}, nil
+	d := newDialer(e.tlsConfig)
+	client, err := e.httpClient(d)
+	return shared{region: region, credentials: e.Credentials(), dialer: d, http: client}, err
 }
 
 // Credentials returns those that Lambda sets. They do not change during the life of
@@ -63,47 +64,51 @@ func (e *Env) Credentials() aws.CredentialsProvider {
 	})
 }
 
-// tlsConfig returns a function that returns the configuration for AWS endpoints. The
-// function parses Amazon's roots, or those of AWS_CA_BUNDLE. Only the first certificate
-// of that file is parsed before, so that a file without any stops the start.
-func (e *Env) tlsConfig() (func() *tls.Config, error) {
-	roots, name := []byte(amazonRoots), e.lookup("AWS_CA_BUNDLE")
-	if name != "" {
-		var err error
-		if roots, err = os.ReadFile(name); err != nil {
-			return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
-		}
-		if !hasCertificate(roots) {
-			return nil, malformed("AWS_CA_BUNDLE", "the name of a file of certificates in PEM")
+// bundle is the variable with the name of a file of authorities, in place of Amazon's.
+const bundle = "AWS_CA_BUNDLE"
+
+// checkBundle stops the start where the file is missing or has no certificate. It looks
+// for the beginning of one and does not parse it, which tlsConfig does once it is needed.
+func (e *Env) checkBundle() error {
+	name := e.lookup(bundle)
+	if name == "" {
+		return nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", bundle, err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if strings.TrimSpace(lines.Text()) == "-----BEGIN CERTIFICATE-----" {
+			return nil
 		}
 	}
-	return func() *tls.Config {
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(roots)
-		return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}, nil
+	return malformedBundle()
 }
 
-// hasCertificate reports whether AppendCertsFromPEM will find a certificate in text. It
-// stops at the first one.
-func hasCertificate(text []byte) bool {
-	for len(text) > 0 {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			return false
-		}
-		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
-			return true
+func malformedBundle() error {
+	return malformed(bundle, "the name of a file of certificates in PEM")
+}
+
+// tlsConfig returns the configuration for AWS endpoints, which trusts the bundle's
+// authorities or Amazon's.
+func (e *Env) tlsConfig() (*tls.Config, error) {
+	roots, pool := []byte(amazonRoots), x509.NewCertPool()
+	if name := e.lookup(bundle); name != "" {
+		var err error
+		if roots, err = os.ReadFile(name); err != nil {
+			return nil, fmt.Errorf("read %s: %w", bundle, err)
 		}
 	}
-	return false
+	if !pool.AppendCertsFromPEM(roots) {
+		return nil, malformedBundle()
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
 // httpClient returns a client of HTTP/1.1, which is what AWS endpoints serve.
-func (e *Env) httpClient(d *dialer) *http.Client {
+func (e *Env) httpClient(d *dialer) (*http.Client, error) {
 	const (
 		idleTimeout  = 90 * time.Second
 		maxIdleConns = 16 // as many calls as one request makes concurrently
@@ -118,9 +123,12 @@ func (e *Env) httpClient(d *dialer) *http.Client {
 	}
 	// Through a proxy, the transport does the handshake itself.
 	if e.lookup("HTTPS_PROXY") != "" || e.lookup("https_proxy") != "" {
-		transport.TLSClientConfig = d.tls()
+		var err error
+		if transport.TLSClientConfig, err = d.tls(); err != nil {
+			return nil, err
+		}
 	}
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: transport}, nil
 }
 
 // Preconnect opens a connection to an endpoint for the clients of this Env, unless

@@ -17,9 +17,9 @@ const (
 
 // dialer opens connections to AWS, some of them before a call needs them.
 type dialer struct {
-	// tls parses the roots, which takes a millisecond of a cold start. It is called
-	// while the first connection is opened.
-	tls func() *tls.Config
+	// tls reads and parses the roots, which takes a millisecond of a cold start. It is
+	// called while the first connection is opened.
+	tls func() (*tls.Config, error)
 
 	mu           sync.Mutex
 	open         map[string]int           // number of connections by address
@@ -33,8 +33,8 @@ type preconnected struct {
 	err  error
 }
 
-func newDialer(config func() *tls.Config) *dialer {
-	return &dialer{tls: sync.OnceValue(config), open: map[string]int{}, preconnected: map[string]*preconnected{}}
+func newDialer(config func() (*tls.Config, error)) *dialer {
+	return &dialer{tls: sync.OnceValues(config), open: map[string]int{}, preconnected: map[string]*preconnected{}}
 }
 
 // dial is http.Transport's DialContext.
@@ -101,7 +101,7 @@ func (d *dialer) connect(ctx context.Context, address string, secure bool) (net.
 		return nil, err
 	}
 	if secure {
-		if conn, err = handshake(ctx, conn, address, d.tls()); err != nil {
+		if conn, err = d.handshake(ctx, conn, address); err != nil {
 			return nil, err
 		}
 	}
@@ -116,24 +116,29 @@ func (d *dialer) connectTCP(ctx context.Context, address string, secure bool) (n
 	if secure {
 		var parsing sync.WaitGroup
 		defer parsing.Wait()
-		parsing.Go(func() { d.tls() })
+		parsing.Go(func() { _, _ = d.tls() }) // the handshake returns the error
 	}
 	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
 }
 
-func handshake(ctx context.Context, conn net.Conn, address string, config *tls.Config) (net.Conn, error) {
+func (d *dialer) handshake(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	host, _, err := net.SplitHostPort(address)
-	if err == nil {
-		config = config.Clone()
-		config.ServerName = host
-		secure := tls.Client(conn, config)
-		if err = secure.HandshakeContext(ctx); err == nil {
-			return secure, nil
-		}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	return nil, errors.Join(err, conn.Close())
+	config, err := d.tls()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	config = config.Clone()
+	config.ServerName = host
+	secure := tls.Client(conn, config)
+	if err = secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secure, nil
 }
 
 func (d *dialer) closed(address string) {

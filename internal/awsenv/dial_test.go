@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -20,6 +21,7 @@ type awsServer struct {
 	t        *testing.T
 	env      *awsenv.Env
 	endpoint *url.URL
+	bundle   string // the file with its certificate
 	accepted atomic.Int64
 	first    chan struct{} // closed at the first connection
 }
@@ -36,11 +38,9 @@ func newAWSServer(t *testing.T, secure bool) *awsServer {
 	vars := good()
 	if secure {
 		server.StartTLS()
-		vars["AWS_CA_BUNDLE"] = filepath.Join(t.TempDir(), "ca.pem")
-		certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-		if err := os.WriteFile(vars["AWS_CA_BUNDLE"], certificate, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		f.bundle = filepath.Join(t.TempDir(), "ca.pem")
+		vars["AWS_CA_BUNDLE"] = f.bundle
+		writePEM(t, f.bundle, pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	} else {
 		server.Start()
 	}
@@ -53,8 +53,23 @@ func newAWSServer(t *testing.T, secure bool) *awsServer {
 	return f
 }
 
-// call sends a request with the HTTP client of an SDK client.
+func writePEM(t *testing.T, path string, block pem.Block) {
+	t.Helper()
+	if err := os.WriteFile(path, pem.EncodeToMemory(&block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call sends a request.
 func (f *awsServer) call() {
+	f.t.Helper()
+	if err := f.try(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// try sends a request with the HTTP client of an SDK client.
+func (f *awsServer) try() error {
 	f.t.Helper()
 	config, _, err := f.env.DynamoDB()
 	if err != nil {
@@ -66,10 +81,18 @@ func (f *awsServer) call() {
 	}
 	response, err := config.HTTPClient.Do(request)
 	if err != nil {
-		f.t.Fatal(err)
+		return err
 	}
-	if err := response.Body.Close(); err != nil {
-		f.t.Fatal(err)
+	return response.Body.Close()
+}
+
+// What looks like a certificate is parsed by the first connection, so the start takes it.
+func TestDial_GarbledBundle(t *testing.T) {
+	t.Parallel()
+	f := newAWSServer(t, true)
+	writePEM(t, f.bundle, pem.Block{Type: "CERTIFICATE", Bytes: []byte("not DER")})
+	if err := f.try(); err == nil || !strings.Contains(err.Error(), "AWS_CA_BUNDLE is malformed") {
+		t.Errorf("error %v, want one that names the variable", err)
 	}
 }
 

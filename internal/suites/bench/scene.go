@@ -183,14 +183,19 @@ func (t traffic) minus(earlier traffic) traffic {
 	return traffic{t.postgres.Minus(earlier.postgres), t.dynamo.Minus(earlier.dynamo), t.secrets.Minus(earlier.secrets)}
 }
 
-// start starts a program on a network, in the environment that template.yaml sets; the
-// naive one has no setting of its own. It needs a Stop.
+// start starts a program on a network. It needs a Stop.
 func (s *scene) start(ctx context.Context, program string, n *network) (*runtimeapi.Function, error) {
+	return s.Start(ctx, program, append(s.env(program, n), s.authorities.env(program)...))
+}
+
+// env is the environment that template.yaml sets; the naive program has no setting of its
+// own.
+func (s *scene) env(program string, n *network) []string {
 	url := func(l *link.Link) string { return "https://127.0.0.1:" + strconv.Itoa(l.Port()) }
 	env := append(s.Env(url(n.dynamo)), "AWS_ENDPOINT_URL_DYNAMODB="+url(n.dynamo), "AWS_ENDPOINT_URL_SECRETS_MANAGER="+url(n.secrets),
 		"CHECK_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/checks", "DEAD_LETTER_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/dead")
 	if program != naive {
 		env = append(env, "GOMAXPROCS=1")
 	}
-	return s.Start(ctx, program, append(env, s.authorities.env(program)...))
+	return env
 }

@@ -23,6 +23,8 @@ func cpu(t startTime) time.Duration    { return t.cpu }
 // startsOfCopy is how often a copy of a program is started.
 const startsOfCopy = 5
 
+// starts starts the programs as they are deployed: with no file of authorities, which
+// only the requests to the stand-in for AWS need.
 func (s *scene) starts(ctx context.Context) (startTimes, error) {
 	times := startTimes{append([]string{hello, floor, pinned, naive}, s.functions...), map[string][]startTime{}}
 	for i := range starts {
@@ -32,7 +34,7 @@ func (s *scene) starts(ctx context.Context) (startTimes, error) {
 			}
 		}
 		for _, program := range times.programs {
-			f, err := s.start(ctx, program, s.near)
+			f, err := s.Start(ctx, program, s.env(program, s.near))
 			if err != nil {
 				return times, err
 			}
