@@ -121,7 +121,7 @@ bench-checks: ## health checks of 2,000 registrations on a real server: time, co
 	@go run ./internal/suites/bench/checks
 
 .PHONY: bench-growth
-bench-growth: ## the checks on sources of up to 200,000 tables, on PostgreSQL 15, 17 and 18; takes half an hour
+bench-growth: ## the checks on sources of up to 200,000 tables, on PostgreSQL 15, 17 and 18; takes a quarter of an hour
 	@go run ./internal/suites/bench/run -growth
 
 .PHONY: fuzz
