@@ -311,6 +311,23 @@ func TestOpenAPI_QueryParameters(t *testing.T) {
 	}
 }
 
+func TestOpenAPI_Statuses(t *testing.T) {
+	t.Parallel()
+	d := document(t)
+	for _, r := range httpapi.Routes() {
+		want := []string{"400", "413", "415", "422", "429", "500", "504"} // without a look at the route's endpoint
+		if !r.Public {
+			want = append(want, "401", "403", "503")
+		}
+		responses := at(t, d, "paths", r.Path, strings.ToLower(r.Method), "responses")
+		for _, status := range want {
+			if responses[status] == nil {
+				t.Errorf("%s %s: the document does not have %s", r.Method, r.Path, status)
+			}
+		}
+	}
+}
+
 func TestOpenAPI_Summaries(t *testing.T) {
 	t.Parallel()
 	responses := at(t, document(t), "components", "responses")
