@@ -44,7 +44,10 @@ func (r reader) tableNames() []TableName {
 	var tables []TableName
 	seen := map[TableName]bool{}
 	for i, o := range r.Objects(name, publishedRule) {
-		inner := r.within(o)
+		if o == nil {
+			continue
+		}
+		inner := r.within(*o)
 		inner.Require("schema", "name")
 		schema, table := inner.String("schema", identifierRule), inner.String("name", identifierRule)
 		inner.RejectUnknown()

@@ -184,10 +184,10 @@ func (r reader) slot() *slotPatch {
 		}
 		return "must hold exactly one replication slot, not " + strconv.Itoa(n)
 	})
-	if len(slots) == 0 {
+	if len(slots) == 0 || slots[0] == nil {
 		return nil
 	}
-	inner := r.within(slots[0])
+	inner := r.within(*slots[0])
 	s := &slotPatch{
 		publicationName: inner.String("publication_name", identifierRule),
 		slotName:        inner.String("slot_name", slotNameRule),

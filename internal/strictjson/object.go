@@ -136,9 +136,9 @@ func (o Object) Object(name string) *Object {
 }
 
 // Objects returns the elements of the array called name, nil where it is absent
-// or null and also where it breaks rule, a rule for its length, or holds
-// something other than objects; rule may be nil.
-func (o Object) Objects(name string, rule Rule[int]) []Object {
+// or null and also where it breaks rule, a rule for its length; rule may be nil. An
+// element that is not an object is a fault, and nil.
+func (o Object) Objects(name string, rule Rule[int]) []*Object {
 	return elements(o, name, rule, "must be an object", kindObject, func(element string, v value) Object {
 		return newObject(o.Path(element), v, o.faults)
 	})
@@ -148,11 +148,18 @@ func (o Object) Objects(name string, rule Rule[int]) []Object {
 // null and also where it breaks length, a rule for its length, or holds something
 // other than strings. A string that breaks rule is a fault, and returned all the same.
 func (o Object) Strings(name string, length Rule[int], rule Rule[string]) []string {
-	return elements(o, name, length, "must be a string", kindString, func(element string, v value) string {
+	var all []string
+	for _, s := range elements(o, name, length, "must be a string", kindString, func(element string, v value) string {
 		s := unquote(v.text)
 		check(o, element, s, rule)
 		return s
-	})
+	}) {
+		if s == nil {
+			return nil
+		}
+		all = append(all, *s)
+	}
+	return all
 }
 
 // typed returns the member called name, and whether it is there with one of the
@@ -166,24 +173,22 @@ func (o Object) typed(name, must string, kinds ...jsontext.Kind) (value, bool) {
 	return v, ok
 }
 
-// elements returns what read makes of the elements of the array called name, and nil
-// if one of them has another kind. read gets the element's name, such as name[0].
-func elements[T any](o Object, name string, length Rule[int], must string, kind jsontext.Kind, read func(element string, v value) T) []T {
+// elements returns what read makes of the elements of the array called name, nil for
+// those of another kind. read gets the element's name, such as name[0].
+func elements[T any](o Object, name string, length Rule[int], must string, kind jsontext.Kind, read func(element string, v value) T) []*T {
 	v, ok := o.typed(name, "must be an array", kindArray)
 	if !ok || !check(o, name, len(v.elements), length) {
 		return nil
 	}
-	all := make([]T, 0, len(v.elements))
+	all := make([]*T, len(v.elements))
 	for i, e := range v.elements {
 		element := name + "[" + strconv.Itoa(i) + "]"
 		if e.kind != kind {
 			o.Fault(element, must)
 			continue
 		}
-		all = append(all, read(element, e))
-	}
-	if len(all) < len(v.elements) {
-		return nil
+		read := read(element, e)
+		all[i] = &read
 	}
 	return all
 }
