@@ -85,6 +85,12 @@ func TestMake(t *testing.T) {
 	for name, setup := range map[string]func(t *testing.T) *source{
 		"on a primary": func(t *testing.T) *source { return bare(newSource(t, shared)) },
 		"on a standby": func(t *testing.T) *source { return bare(newReplica(t, pairOf(t, decodingMajor(minDecodingMajor)))) },
+		"with operators of others in the search path": func(t *testing.T) *source {
+			s := bare(newSource(t, shared))
+			s.shadowOperators()
+			return s
+		},
+		"with a synchronous standby that is away": withoutSyncStandby,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,6 +123,28 @@ func TestMake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shadowOperators gives the source's role a search path on which operators raise errors.
+func (s *source) shadowOperators() {
+	s.t.Helper()
+	s.exec("CREATE SCHEMA first; GRANT USAGE ON SCHEMA first TO PUBLIC")
+	for i, operator := range []string{"=", "<>", "~~"} {
+		for _, kinds := range [][2]string{{"text", "text"}, {"name", "name"}, {"name", "text"}} {
+			s.exec(fmt.Sprintf("CREATE FUNCTION first.f%d(%s, %s) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE ''it ran''; END'", i, kinds[0], kinds[1]))
+			s.exec(fmt.Sprintf("CREATE OPERATOR first.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = first.f%d)", operator, kinds[0], kinds[1], i))
+		}
+	}
+	s.admin("ALTER ROLE " + s.role() + " SET search_path = first, pg_catalog")
+}
+
+// withoutSyncStandby is a source on a server where commits wait for a standby that is
+// away, but not those of the superuser.
+func withoutSyncStandby(t *testing.T) *source {
+	s := bare(newSource(t, pgtest.Start(t, pgserver.Options{})))
+	s.admin("ALTER ROLE postgres SET synchronous_commit = local")
+	s.setSetting("synchronous_standby_names", "away")
+	return s
 }
 
 // drop drops what m selects once the consumer has ended its session.

@@ -176,6 +176,7 @@ func TestProbe_HeldBackOrder(t *testing.T) {
 		return
 	}
 	s := heldBackBy("SELECT pg_create_physical_replication_slot('sb1', true)")(t)
+	s.setSetting("synchronized_standby_slots", "SB1") // in lower case, as it is not quoted
 	s.exec(s.sql(altered))
 	report := s.probe()
 	held, ok := entry(report, check.SlotHeldBack)

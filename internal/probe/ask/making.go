@@ -72,7 +72,7 @@ func (s *Session) Drop(slot, publication bool) {
 		statements = append(statements, dropPublication)
 	}
 	if slot {
-		statements = append(statements, "SELECT "+asSessionUser().sql(), dropSlotSQL(name.SlotName))
+		statements = append(statements, onSlots(), dropSlotSQL(name.SlotName))
 	}
 	_, err := s.write(writeTimeout, writeLockTimeout, statements...)
 	attempt, making := s.attempt(err), facts.Making{}
@@ -84,6 +84,12 @@ func (s *Session) Drop(slot, publication bool) {
 		making.Slot = attempt
 	}
 	s.host.Evidence.Making = making
+}
+
+// onSlots begins statements about slots: as the role that logged in, and without the
+// operators of its search_path, which whoever owns the database can set.
+func onSlots() string {
+	return "SELECT " + asSessionUser().sql() + ", " + setting{"search_path", "pg_catalog"}.sql()
 }
 
 // dropSlotSQL drops a slot of pgoutput in this database. One that is in use is an error.
@@ -162,12 +168,12 @@ func (s *Session) logSnapshot() error {
 func (s *Session) logSnapshotBySlot() error {
 	const enough = 300 * time.Millisecond
 	name := quote.Literal("headgate_temporary_" + strconv.FormatUint(uint64(s.conn.PID()), 10))
-	_, err := s.write(enough, enough, "SELECT "+asSessionUser().sql(), "SELECT pg_catalog.pg_create_logical_replication_slot("+name+", 'pgoutput', true)")
+	_, err := s.write(enough, enough, onSlots(), "SELECT pg_catalog.pg_create_logical_replication_slot("+name+", 'pgoutput', true)")
 	if sqlState(err) == pgerrcode.QueryCanceled {
 		return nil
 	}
 	if err == nil {
-		_, err = s.write(writeTimeout, writeLockTimeout, "SELECT "+asSessionUser().sql(), "SELECT pg_catalog.pg_drop_replication_slot("+name+")")
+		_, err = s.write(writeTimeout, writeLockTimeout, onSlots(), "SELECT pg_catalog.pg_drop_replication_slot("+name+")")
 	}
 	return err
 }
@@ -191,7 +197,7 @@ func (s *Session) CreateSlot(ctx context.Context, limit time.Duration) {
 	var err error
 	s.wire.readUntil(context.Background(), time.Now().Add(limit+2*grace))
 	s.cancelling(ctx, limit+grace, func() {
-		made, err = s.write(limit, limit, "SELECT "+asSessionUser().sql(), createSlotSQL(s.host.Slot.SlotName, s.version(), s.inRecovery()))
+		made, err = s.write(limit, limit, onSlots(), createSlotSQL(s.host.Slot.SlotName, s.version(), s.inRecovery()))
 	})
 	s.wire.readUntil(context.Background(), time.Now().Add(statementTimeout))
 	if made != nil && !s.conn.IsClosed() {

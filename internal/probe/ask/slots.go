@@ -30,7 +30,7 @@ FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = ` + quote.Literal(nam
 }
 
 // slotsSQL selects what concerns all slots. synchronized_standby_slots has names that
-// may be quoted; before 17 it does not exist.
+// may be quoted, and are in lower case if they are not; before 17 it does not exist.
 func slotsSQL(name string) string {
 	const maxBase = 60 // of a name of 63 bytes
 	base := name[:min(len(name), maxBase)]
@@ -47,8 +47,9 @@ ORDER BY 1 LIMIT ` + strconv.Itoa(maxSimilar) + `) x),
 'name', l.name, 'exists', s.slot_name IS NOT NULL, 'physical', s.slot_type = 'physical', 'active', s.active,
 'invalidated', pg_catalog.to_jsonb(s) ->> 'wal_status' = 'lost' OR pg_catalog.to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL,
 'behind', pg_catalog.pg_wal_lsn_diff(` + currentLSN + `, s.restart_lsn)::bigint))
-FROM (SELECT pg_catalog.btrim(x.name, ' "') AS name FROM pg_catalog.pg_settings g, pg_catalog.unnest(pg_catalog.string_to_array(g.setting, ',')) x(name)
-WHERE g.name = 'synchronized_standby_slots' AND pg_catalog.btrim(x.name, ' "') <> '' LIMIT ` + strconv.Itoa(maxListed) + `) l
+FROM (SELECT CASE WHEN x.name LIKE '"%' THEN pg_catalog.btrim(x.name, '"') ELSE pg_catalog.lower(x.name) END AS name
+FROM pg_catalog.pg_settings g, pg_catalog.unnest(pg_catalog.string_to_array(g.setting, ',')) e(entry), pg_catalog.btrim(e.entry, E' \t\n\r\f\v') x(name)
+WHERE g.name = 'synchronized_standby_slots' AND x.name <> '' LIMIT ` + strconv.Itoa(maxListed) + `) l
 LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name::text = l.name)))`
 }
 

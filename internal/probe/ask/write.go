@@ -33,7 +33,8 @@ func (e statementError) Unwrap() error { return e.error }
 
 // write runs statements in one transaction, which commits if all of them succeed, and
 // returns the results of the last one. The settings leave search_path alone: a trigger on
-// events may count on it. A standby takes no transaction that may write.
+// events may count on it, so that statements with operators begin with onSlots. A standby
+// takes no transaction that may write.
 func (s *Session) write(timeout, lock time.Duration, statements ...string) ([]*pgconn.Result, error) {
 	begin := "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 	if s.inRecovery() {
@@ -41,7 +42,9 @@ func (s *Session) write(timeout, lock time.Duration, statements ...string) ([]*p
 	}
 	messages := append([]string{
 		begin, "SELECT " + limit("statement_timeout", timeout).sql(),
-		"SELECT " + limit("lock_timeout", lock).sql() + ", " + setting{"client_min_messages", "warning"}.sql(),
+		"SELECT " + limit("lock_timeout", lock).sql() + ", " + setting{"client_min_messages", "warning"}.sql() +
+			// COMMIT waits for synchronous standbys without a limit, and nobody sees what it made before they answer.
+			", " + setting{"synchronous_commit", "local"}.sql(),
 	}, statements...)
 	messages = append(messages, "COMMIT")
 	if err := s.load([]transaction{{messages: messages}}); err != nil {
