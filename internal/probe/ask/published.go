@@ -10,8 +10,11 @@ const publishable = `c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oi
 // ancestors. If nothing is published, all tables are: they are what could be.
 const listed = publishable + ` AND (s.everything OR NOT s.something OR c.oid IN (SELECT e.relid FROM entry e) OR c.relnamespace IN (SELECT x.oid FROM schema x))`
 
-// nodeColumns are what node has of a row c of pg_class.
-const nodeColumns = `c.relname, c.relnamespace, c.relkind, c.relowner, c.relreplident, c.relrowsecurity`
+// nodeColumns are what node has of a row c of pg_class, and treeColumns their names.
+const (
+	nodeColumns = `c.relname, c.relnamespace, c.relkind, c.relowner, c.relreplident, c.relrowsecurity`
+	treeColumns = `relname, relnamespace, relkind, relowner, relreplident, relrowsecurity`
+)
 
 // publishedSQL returns common table expressions about the publication:
 //
@@ -25,8 +28,9 @@ const nodeColumns = `c.relname, c.relnamespace, c.relkind, c.relowner, c.relrepl
 //
 // Its time is linear in the number of tables, and it waits for no lock on a table:
 // pg_publication_tables is quadratic for schemas, and from 16 on waits for locks.
-// Columns and catalogs that not all versions have are read by way of to_jsonb and
-// pg_depend.
+// Partitions are looked up one by one: without statistics of pg_inherits, the planner would
+// read all of pg_class for each level of a tree. Columns and catalogs that not all versions
+// have are read by way of to_jsonb and pg_depend.
 func publishedSQL(publication string) string {
 	return "WITH RECURSIVE " + existingSQL(publication) + ",\n" + scopeSQL()
 }
@@ -52,16 +56,17 @@ COALESCE(pub.puballtables, false) OR EXISTS (SELECT FROM pg_catalog.pg_class c W
 COALESCE((pub.row ->> 'pubviaroot')::bool, false) AS via_root,
 COALESCE(pub.row ->> 'pubgencols', CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 180000 THEN 'n' END) AS generated
 FROM (SELECT 1) one LEFT JOIN pub ON true),
-tree (oid, root, top) AS (
-SELECT c.oid, c.oid, CASE WHEN ` + listed + ` THEN c.oid END
+tree (oid, root, top, sendable, ` + treeColumns + `) AS (
+SELECT c.oid, c.oid, CASE WHEN ` + listed + ` THEN c.oid END, ` + publishable + `, ` + nodeColumns + `
 FROM pg_catalog.pg_class c CROSS JOIN scope s WHERE c.relkind = 'p' AND NOT c.relispartition
 UNION ALL
-SELECT c.oid, t.root, COALESCE(t.top, CASE WHEN ` + listed + ` THEN c.oid END)
-FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition CROSS JOIN scope s),
+SELECT c.oid, t.root, COALESCE(t.top, CASE WHEN ` + listed + ` THEN c.oid END), ` + publishable + `, ` + nodeColumns + `
+FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
+CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_class c WHERE c.oid = i.inhrelid AND c.relispartition OFFSET 0) c CROSS JOIN scope s),
 node AS MATERIALIZED (
 SELECT x.*, h.nspname FROM (
 SELECT c.oid, c.oid AS root, c.oid AS top, ` + nodeColumns + ` FROM pg_catalog.pg_class c CROSS JOIN scope s WHERE c.relkind = 'r' AND NOT c.relispartition AND ` + listed + `
-UNION ALL SELECT t.oid, t.root, t.top, ` + nodeColumns + ` FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid AND ` + publishable + ` WHERE t.top IS NOT NULL) x
+UNION ALL SELECT t.oid, t.root, t.top, ` + treeColumns + ` FROM tree t WHERE t.top IS NOT NULL AND t.sendable) x
 JOIN pg_catalog.pg_namespace h ON h.oid = x.relnamespace),
 sent AS MATERIALIZED (
 SELECT n.*, e.columns, CASE WHEN pg_catalog.has_table_privilege(n.oid, 'SELECT') THEN true

@@ -3,7 +3,8 @@ package ask
 // troubledSQL is a common table expression with the tables whose updates and deletes
 // fail on the server once they are published, and why, as CheckCmdReplicaIdentity
 // finds it, in its order. Up to 17, a deleted row's key comes without its generated
-// columns.
+// columns. filtered is NULL for a table without an entry, and NULL AND would look for the
+// filter's columns.
 func troubledSQL() string {
 	return `leaf AS MATERIALIZED (
 SELECT n.oid, n.root, n.relreplident AS identity, (i.indkey::int2[])[0:i.indnkeyatts - 1] AS keys, CASE WHEN s.via_root THEN n.top ELSE n.oid END AS sender
@@ -12,7 +13,7 @@ LEFT JOIN pg_catalog.pg_index i ON i.indrelid = n.oid AND i.indisvalid AND i.ind
 WHERE n.relkind = 'r'),
 troubled AS MATERIALIZED (
 SELECT x.* FROM (SELECT l.oid, l.root, l.sender, l.keys, e.oid AS entry, e.columns, CASE
-WHEN e.filtered AND l.identity <> 'f' AND EXISTS (
+WHEN e.filtered IS TRUE AND l.identity <> 'f' AND EXISTS (
 SELECT FROM (` + filterColumnsSQL("e.oid", "l.sender", "e.columns") + `) d WHERE NOT EXISTS (
 SELECT FROM pg_catalog.pg_attribute b WHERE b.attrelid = l.oid AND b.attname = d.attname AND b.attnum = ANY (l.keys))) THEN 'filter'
 WHEN e.columns IS NOT NULL AND (l.identity = 'f' OR EXISTS (
