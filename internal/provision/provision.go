@@ -90,8 +90,9 @@ func (h *Handler) provision(ctx context.Context, e events.EventBridgeEvent, entr
 		entry.Outcome = retry
 		return fmt.Errorf("register the database: %w", err)
 	}
-	entry.Outcome = rejected
-	return h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, requestedName(e.Detail), refusal(refused)})
+	answer := refusal(refused)
+	entry.Outcome, entry.Code = rejected, answer.Code
+	return h.Bus.Put(ctx, RejectedType, Rejected{e.ID, account, requestedName(e.Detail), answer})
 }
 
 // create waits while another delivery of the same event is in progress, so that

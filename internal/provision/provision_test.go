@@ -66,7 +66,7 @@ func TestHandle(t *testing.T) {
 	}{
 		{"created", detail, nil, "created", "", ""},
 		{"created by a delivery in progress", detail, []error{inProgress, inProgress}, "created", "", ""},
-		{"not JSON", `{`, nil, "rejected", provision.RejectedType, ""},
+		{"not JSON", `{`, nil, "rejected", provision.RejectedType, "invalid_payload"},
 		{"an invalid payload", `{"account_id":"acme"}`, nil, "rejected", provision.RejectedType, "invalid_payload"},
 		{"another payload under the event's ID", detail, []error{&apierror.Error{Kind: apierror.Conflict, Code: apierror.IdempotencyKeyReused}}, "rejected", provision.RejectedType, "idempotency_key_reused"},
 		{"a failed check", detail, []error{invalid(check.SlotNotFound)}, "rejected", provision.RejectedType, "replication_slot_not_found"},
