@@ -67,13 +67,15 @@ func TestProbe_Misnamed(t *testing.T) {
 	t.Parallel()
 	s := bare(newSource(t, shared))
 	s.exec("CREATE VIEW v AS SELECT 1; CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY); CREATE SEQUENCE sequence")
+	s.exec("CREATE TABLE elder (id int PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (id)) INHERITS (elder); CREATE UNLOGGED TABLE grandchild () INHERITS (child)")
 	table := func(schema, name string) database.TableName { return database.TableName{Schema: schema, Name: name} }
 	s.target.Creation.Publication.Tables = []database.TableName{
 		table("public", "t"), table("public", "absent"), table("absent", "t"), table("public", "v"), table("public", "unlogged"),
 		table("pg_catalog", "pg_class"), table("public", "sequence"), table("public", "T"), table("public", "t_pkey"),
+		table("public", "elder"), table("public", "child"),
 	}
 	x := s.examine()
-	want := map[string]string{"[1]": "does not exist", "[2]": "does not exist", "[3]": "not a table", "[4]": "unlogged", "[5]": "server itself", "[6]": "not a table", "[7]": "does not exist", "[8]": "not a table"}
+	want := map[string]string{"[1]": "does not exist", "[2]": "does not exist", "[3]": "not a table", "[4]": "unlogged", "[5]": "server itself", "[6]": "not a table", "[7]": "does not exist", "[8]": "not a table", "[9]": "child", "[10]": "child"}
 	for index, says := range want {
 		if got := x.Fields["replication_slots[0].publication.tables"+index]; len(got) != 1 || !strings.Contains(got[0], says) {
 			t.Errorf("%s: %q, want %q", index, got, says)

@@ -31,9 +31,14 @@ SELECT w.n - 1 AS index, h.oid, CASE WHEN pg_catalog.current_setting('server_ver
 WHEN h.oid IS NULL THEN 'absent' WHEN h.nspname IN ('pg_catalog', 'pg_toast') OR h.nspname LIKE 'pg!_temp!_%' ESCAPE '!' OR h.nspname LIKE 'pg!_toast!_temp!_%' ESCAPE '!' THEN 'system' END AS misfit
 FROM pg_catalog.jsonb_array_elements_text(` + namesJSON(p.Schemas) + `) WITH ORDINALITY w (e, n)
 LEFT JOIN pg_catalog.pg_namespace h ON h.nspname = w.e),
-kin (oid) AS (
-SELECT w.oid FROM wish w WHERE w.misfit IS NULL
-UNION SELECT i.inhrelid FROM kin k JOIN pg_catalog.pg_class c ON c.oid = k.oid AND c.relkind = 'r' JOIN pg_catalog.pg_inherits i ON i.inhparent = k.oid),
+line (oid, elder) AS (
+SELECT w.oid, w.oid FROM wish w WHERE w.misfit IS NULL
+UNION SELECT i.inhrelid, l.elder FROM line l JOIN pg_catalog.pg_class c ON c.oid = l.oid AND c.relkind = 'r' JOIN pg_catalog.pg_inherits i ON i.inhparent = l.oid),
+kin AS MATERIALIZED (SELECT DISTINCT l.oid FROM line l),
+misnamed AS MATERIALIZED (
+SELECT w.index, w.misfit FROM wish w WHERE w.misfit IS NOT NULL
+UNION ALL SELECT w.index, 'child' FROM wish w WHERE EXISTS (SELECT FROM line l JOIN pg_catalog.pg_class c ON c.oid = l.oid
+WHERE l.elder = w.oid AND (c.relkind NOT IN ('r', 'p') OR c.relpersistence <> 'p'))),
 pub AS (SELECT 0::oid AS oid, ` + everything + ` AS puballtables, '{"pubviaroot": ` + strconv.FormatBool(p.ViaRoot) + `}'::jsonb AS row),
 entry AS MATERIALIZED (SELECT 0::oid AS oid, k.oid AS relid, NULL::jsonb AS columns, false AS filtered FROM kin k),
 schema AS MATERIALIZED (SELECT x.oid FROM place x WHERE x.misfit IS NULL),
@@ -51,7 +56,7 @@ AND (x.relkind = 'r' OR pg_catalog.current_setting('server_version_num')::int >=
 SELECT pg_catalog.jsonb_build_object('new publication', CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quote.RawLiteral(publication) + `) THEN (
 SELECT pg_catalog.jsonb_build_object(
 'superuser', r.rolsuper, 'may', pg_catalog.has_database_privilege(d.oid, 'CREATE'), 'database_owner', pg_catalog.pg_get_userbyid(d.datdba),
-'misnamed', ` + misfitsSQL("wish") + `, 'misnamed_schemas', ` + misfitsSQL("place") + `,
+'misnamed', ` + misfitsSQL("misnamed") + `, 'misnamed_schemas', ` + misfitsSQL("place") + `,
 'foreign', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + `) FROM (SELECT * FROM other ORDER BY nspname, relname LIMIT ` + limit + `) x),
 'foreign_total', (SELECT pg_catalog.count(*) FROM other),
 'unsafe', (SELECT pg_catalog.jsonb_agg(` + tableJSON("x") + ` || pg_catalog.jsonb_build_object('kind', x.kind, 'identity', x.relreplident, 'oids', pg_catalog.jsonb_build_object(

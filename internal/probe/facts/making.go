@@ -48,6 +48,7 @@ const (
 	System    Misfit = "system"      // of the server itself
 	Unlogged  Misfit = "unlogged"
 	TempTable Misfit = "temporary"
+	OddChild  Misfit = "child"   // a table that inherits from it can't be published
 	TooOld    Misfit = "too old" // needs a newer server: a schema 15, a partitioned table 13
 )
 

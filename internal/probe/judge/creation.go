@@ -47,6 +47,8 @@ func misfit(m facts.Misfit, noun string) string {
 		return "is a " + noun + " of the server itself, which can't be published"
 	case facts.Unlogged, facts.TempTable:
 		return "is " + string(m) + ": such tables can't be published"
+	case facts.OddChild:
+		return "has a child table that is foreign, unlogged or temporary, which can't be published: make the publication with FOR TABLE ONLY"
 	case facts.TooOld:
 		if noun == "schema" {
 			return "needs PostgreSQL 15 or later: name the tables"
