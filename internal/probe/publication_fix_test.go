@@ -82,6 +82,41 @@ func TestProbe_MissingOperations(t *testing.T) {
 	}
 }
 
+// TestProbe_OtherPublications has keys that can't be replica identities, because updates
+// would then fail for another publication.
+func TestProbe_OtherPublications(t *testing.T) {
+	t.Parallel()
+	const listMajor = 15
+	const keyed = "CREATE TABLE k (id int PRIMARY KEY, a int NOT NULL UNIQUE, b int NOT NULL UNIQUE); GRANT SELECT ON k TO %[2]s; INSERT INTO k VALUES (1, 1, 1)"
+	for name, c := range map[string]struct {
+		other, own, fix string
+	}{
+		"a row filter on the key that is in use":      {"CREATE PUBLICATION other FOR TABLE k WHERE (id > 0)", "k WHERE (a > 0)", "FULL"},
+		"a row filter on the columns of both":         {"CREATE PUBLICATION other FOR TABLE k WHERE (a > 0)", "k WHERE (a > 1)", `"k_a_key"`},
+		"a column list without the other key":         {"CREATE PUBLICATION other FOR TABLE k (id, b)", "k WHERE (a > 0)", ""},
+		"a column list of which one key is left":      {"CREATE PUBLICATION other FOR TABLE k (id, a)", "k WHERE (a > 0)", `"k_a_key"`},
+		"a row filter on neither, of inserts only":    {"CREATE PUBLICATION other FOR TABLE k WHERE (b > 0) WITH (publish = 'insert')", "k WHERE (a > 0)", `"k_a_key"`},
+		"a row filter on another table":               {"CREATE PUBLICATION other FOR TABLE t WHERE (id > 0)", "k WHERE (a > 0)", `"k_a_key"`},
+		"a row filter on a partitioned table above k": {"CREATE TABLE p (LIKE k) PARTITION BY LIST (id); ALTER TABLE p ATTACH PARTITION k DEFAULT; CREATE PUBLICATION other FOR TABLE p WHERE (id > 0) WITH (publish_via_partition_root = true)", "k WHERE (a > 0)", "FULL"},
+	} {
+		if major() < listMajor {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := afterStatements(keyed, c.other, "ALTER PUBLICATION %[1]s ADD TABLE "+c.own, "ALTER PUBLICATION %[1]s SET (publish = 'insert')")(t)
+			found, _ := entry(s.probe(), check.PublicationOperationsMissing)
+			if c.fix == "" && strings.HasPrefix(found.Fix, "ALTER") || !strings.Contains(found.Fix, c.fix) {
+				t.Fatalf("the fix is %q", found.Fix)
+			}
+			if c.fix != "" {
+				s.applyFinding(found)
+			}
+			s.exec("UPDATE k SET b = 2")
+		})
+	}
+}
+
 func TestProbe_PartOfAPartitionedTable(t *testing.T) {
 	t.Parallel()
 	if major() < 13 {

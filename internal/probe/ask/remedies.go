@@ -53,7 +53,8 @@ func (s *Session) remedies(troubles []facts.Trouble) ([]facts.Remedy, error) {
 // remediesSQL selects a JSON array with an element for each of troubles, x. sender is
 // the table in the publication that the columns and the filter belong to. key is the
 // index that suits best as the replica identity: for a filter one that has its columns,
-// otherwise one whose columns are published. full is whether REPLICA IDENTITY FULL
+// otherwise one whose columns are published. With it, updates may not fail for another
+// publication that has the table. full is whether REPLICA IDENTITY FULL
 // makes no publication with a column list fail, and from 18 on none with a generated
 // column.
 func remediesSQL(troubles []facts.Trouble) (string, error) {
@@ -82,6 +83,7 @@ FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = x.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attnum = ANY (` + keys + `)
 AND (NOT a.attnotnull OR a.attgenerated <> '' AND x.columns IS NULL))) i
+WHERE NOT EXISTS (SELECT FROM (` + othersSQL() + `) o WHERE NOT COALESCE(i.columns <@ o.columns, true) OR NOT COALESCE(i.columns @> o.filter, true))
 ORDER BY CASE WHEN x.filtered THEN i.columns @> ` + filterColumns + ` ELSE i.columns <@ COALESCE(` + published + `, i.columns) END DESC,
 i.indisprimary DESC, i.indnkeyatts, i.relname LIMIT 1),
 'full', NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prrelid IN (x.oid, x.root, x.sender) AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NOT NULL)
@@ -93,4 +95,16 @@ FROM pg_catalog.jsonb_array_elements(` + quote.RawLiteral(string(list)) + `) WIT
 LEFT JOIN pg_catalog.pg_publication_rel r ON r.oid = l.entry
 LEFT JOIN LATERAL (SELECT pg_catalog.to_jsonb(` + keys + `) AS keys FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
 AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident) WHERE c.oid = l.oid) i ON true) x`, nil
+}
+
+// othersSQL selects the column lists and the columns of the row filters that other rows of
+// pg_publication_rel have for x or a partitioned table above it, null where there is none.
+// Publications of inserts alone make no update fail.
+func othersSQL() string {
+	list := "NULLIF(o.row -> 'prattrs', 'null')"
+	return `SELECT ` + columnsSQL("o.relid", list) + ` AS columns,
+(SELECT pg_catalog.jsonb_agg(f.attname) FROM (` + filterColumnsSQL("o.oid", "o.relid", list) + `) f) AS filter
+FROM (SELECT r.oid, r.prrelid AS relid, pg_catalog.to_jsonb(r) AS row
+FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND (p.pubupdate OR p.pubdelete)
+WHERE (r.prrelid = x.oid OR r.prrelid IN (SELECT a.relid FROM pg_catalog.pg_partition_ancestors(x.oid) a)) AND r.oid IS DISTINCT FROM x.entry) o`
 }
