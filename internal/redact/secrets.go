@@ -98,13 +98,15 @@ func lower(s string) string {
 	}, s)
 }
 
-// preparations returns the password as it is, and as a login with SCRAM prepares it.
+// preparations returns the password as it is, and as a login with SCRAM prepares it, which
+// is the same for most.
 func preparations(p string) []string {
 	all := []string{p, saslprep.Map(p)}
 	if s, err := precis.OpaqueString.String(p); err == nil {
 		all = append(all, s)
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // formsOf returns the encodings of p.
