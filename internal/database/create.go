@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,11 +58,11 @@ func (s *Service) Create(ctx context.Context, account string, p Payload, key str
 
 // DryRunCreate does what Create does before it keeps anything.
 func (s *Service) DryRunCreate(ctx context.Context, account string, p Payload) (check.Report, error) {
-	x, _, err := s.examine(ctx, account, p.Target, s.nameFree(account, p.Name))
+	d := requested(account, p.Target)
+	x, _, err := s.examine(ctx, d, p.Target, s.nameFree(account, p.Name))
 	if err != nil {
 		return nil, err
 	}
-	d := Database{Account: account, Endpoint: p.Target.Endpoint, Slot: p.Target.Slot}
 	return s.sharedReport(ctx, s.startShared(ctx, d), x)
 }
 
@@ -92,7 +93,7 @@ func (s *Service) register(ctx, work context.Context, account string, p Payload,
 func (s *Service) registerOnce(ctx, work context.Context, account string, p Payload, c *Claim) (Database, error) {
 	endPrepare := s.prepareVault(work)
 	defer endPrepare()
-	x, dialled, err := s.examine(work, account, p.Target, s.nameFree(account, p.Name))
+	x, dialled, err := s.examine(work, requested(account, p.Target), p.Target, s.nameFree(account, p.Name))
 	if err != nil {
 		return Database{}, err
 	}
@@ -183,9 +184,16 @@ func (s *Service) prepareVault(ctx context.Context) (end func()) {
 	}
 }
 
-// examine probes t while nameFree runs; its error ends the probe. examine returns
-// what was found of a target that passed, and t as it was dialled.
-func (s *Service) examine(ctx context.Context, account string, t Target, nameFree func(context.Context) error) (Examination, Target, error) {
+// requested returns what is known of a database before its target is examined.
+func requested(account string, t Target) Database {
+	return Database{Account: account, Endpoint: t.Endpoint, Slot: t.Slot}
+}
+
+// examine probes t, the target of d, while nameFree runs; its error ends the probe.
+// examine returns what was found of a target that passed, and t as it was dialled. In the
+// report of one that is refused, the fixes leave the slot to the other databases of the
+// account that have it.
+func (s *Service) examine(ctx context.Context, d Database, t Target, nameFree func(context.Context) error) (Examination, Target, error) {
 	var (
 		x          Examination
 		dialled    Target
@@ -194,7 +202,7 @@ func (s *Service) examine(ctx context.Context, account string, t Target, nameFre
 	g, probing := errgroup.WithContext(ctx)
 	g.Go(func() error { return nameFree(ctx) })
 	g.Go(func() error {
-		if dialled, unresolved = s.resolve(probing, account, t); unresolved == nil {
+		if dialled, unresolved = s.resolve(probing, d.Account, t); unresolved == nil {
 			x = s.Prober.Probe(probing, dialled)
 			unresolved = x.busy()
 		}
@@ -209,7 +217,12 @@ func (s *Service) examine(ctx context.Context, account string, t Target, nameFre
 	if unresolved != nil {
 		return Examination{}, Target{}, unresolved
 	}
-	return x, dialled, x.refusal()
+	if _, refused := x.Report.FirstFailure(); !refused {
+		return x, dialled, nil
+	}
+	var err error
+	x.Report, err = s.sharedReport(ctx, s.startShared(ctx, d), x)
+	return x, dialled, cmp.Or(err, x.refusal())
 }
 
 func outOfTime(err error) error {

@@ -2,10 +2,12 @@ package database_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
 )
@@ -178,6 +180,28 @@ func TestSharedSlot_Reports(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSharedSlot_Refused refuses targets whose slot another database has: no fix drops it.
+func TestSharedSlot_Refused(t *testing.T) {
+	t.Parallel()
+	for account, own := range map[string]bool{"acme": false, "other": true} {
+		f := makingFixture(t)
+		f.create(base())
+		f.prober.findings = check.Report{check.Fail(check.PublicationOrder, check.PublicationAfterSlot, "m", "SELECT pg_drop_replication_slot")}
+		p := f.payload(with(base(), "name", "second"))
+		_, createErr := f.service.Create(t.Context(), account, p, "")
+		_, dryErr := f.service.DryRunCreate(t.Context(), account, p)
+		for _, err := range []error{createErr, dryErr} {
+			e, ok := errors.AsType[*apierror.Error](err)
+			if !ok || e.Code != check.PublicationAfterSlot || (reported(t, e.Checks, nil) == 0) != own {
+				t.Fatalf("%s: %v", account, err)
+			}
+			if strings.Contains(e.Summary, "pg_drop_replication_slot") != own {
+				t.Errorf("%s: %s", account, e.Summary)
+			}
+		}
 	}
 }
 

@@ -156,10 +156,16 @@ func (s *Service) sharedReport(ctx context.Context, w *sharedWarning, x Examinat
 	return report, err
 }
 
-// withWarning returns report with a warning after the other findings of its check.
+// withWarning returns report with the warning about a shared slot after the other findings
+// of its check. A fix that would make the slot anew is replaced by the warning's: the
+// changes that would be lost are the other databases' too.
 func withWarning(report check.Report, w check.Warning) check.Report {
 	var findings check.Report
-	for _, e := range report {
+	report = slices.Clone(report)
+	for i, e := range report {
+		if e.Fix != "" && (e.Code == check.PublicationAfterSlot || e.Code == check.DecodingFailed) {
+			report[i].Fix = w.Fix
+		}
 		if e.Name == w.Name && (e.Status == check.Failed || e.Status == check.Warned) {
 			findings = append(findings, e)
 		}

@@ -78,7 +78,7 @@ func (s *Service) DryRunUpdate(ctx context.Context, account, ref string, p Patch
 		}
 	}
 	shared := s.startShared(ctx, u.next)
-	x, _, err := s.examine(ctx, account, u.target(), s.newNameFree(u))
+	x, _, err := s.examine(ctx, u.next, u.target(), s.newNameFree(u))
 	report, sharedErr := s.sharedReport(ctx, shared, x)
 	return report, cmp.Or(err, sharedErr)
 }
@@ -194,7 +194,7 @@ func (s *Service) examineUpdate(ctx context.Context, u *update, verify bool) err
 	t := u.target()
 	shared := s.startShared(ctx, u.next)
 	var err error
-	u.found, u.dialled, err = s.examine(ctx, u.next.Account, t, nameFree)
+	u.found, u.dialled, err = s.examine(ctx, u.next, t, nameFree)
 	warnings, sharedErr := s.ofSource(ctx, shared, u.found.Source)
 	if err = cmp.Or(err, sharedErr); err != nil {
 		return err
