@@ -83,7 +83,7 @@ func replicationSlotCodes() []Definition {
 		{
 			Code: SlotAtRisk, Status: Warned,
 			Meaning: "The slot may be lost before it is read, and the consumer then has to start over.",
-			Cause:   "The slot retains nearly as much WAL as `max_slot_wal_keep_size` allows or more, or it is idle for nearly as long as `idle_replication_slot_timeout` or the provider allows.",
+			Cause:   "Little WAL is left until the slot is lost: less than 256 MB, or less than a quarter of `max_slot_wal_keep_size`. Or it is idle for nearly as long as `idle_replication_slot_timeout` or the provider allows.",
 			Fix:     "Start the consumer before the limit is reached, or raise `max_slot_wal_keep_size` as far as the disk has room. A server without the limit can fill its disk.",
 		},
 		{
