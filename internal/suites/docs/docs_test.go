@@ -23,6 +23,8 @@ const history = "CHANGELOG.md"
 var (
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	section  = regexp.MustCompile(`(?m)^## (.+)$`)
+	entry    = regexp.MustCompile(`(?m)^- \[(.+)\]\(#[^)]+\)$`)
 	code     = regexp.MustCompile("`([^`\n]+)`")
 	fenced   = regexp.MustCompile("(?ms)^ *```[a-z]*\n.*?^ *```$")
 	target   = regexp.MustCompile(`\bmake ([a-z][a-z-]*)\b`)
@@ -95,6 +97,7 @@ func TestPages(t *testing.T) {
 			if name == history {
 				return
 			}
+			checkContents(t, text)
 			for _, m := range target.FindAllStringSubmatch(commands(text), -1) {
 				if !slices.Contains(r.targets, m[1]) {
 					t.Errorf("the Makefile has no target %s", m[1])
@@ -143,6 +146,22 @@ func checkLink(t *testing.T, r repository, pages map[string]string, from, to str
 	}
 }
 
+// checkContents holds that a page's list of its sections, if it has one, is whole.
+func checkContents(t *testing.T, text string) {
+	t.Helper()
+	text = fenced.ReplaceAllString(text, "")
+	var sections, listed []string
+	for _, m := range section.FindAllStringSubmatch(text, -1) {
+		sections = append(sections, m[1])
+	}
+	for _, m := range entry.FindAllStringSubmatch(text, -1) {
+		listed = append(listed, m[1])
+	}
+	if len(listed) > 0 && !slices.Equal(listed, sections) {
+		t.Errorf("the page lists the sections %q, but has %q", listed, sections)
+	}
+}
+
 // anchors returns the fragments of a page's headings, as GitHub makes them.
 func anchors(text string) []string {
 	var all []string
@@ -173,10 +192,19 @@ func (r repository) has(name string) bool {
 	return true
 }
 
-// TestEvents holds that each function has an event to try it with, as docs/local.md says.
-func TestEvents(t *testing.T) {
+// TestFunctions holds that each function has an event to try it with, as docs/local.md says,
+// and that the pages that go through the functions leave none out.
+func TestFunctions(t *testing.T) {
 	t.Parallel()
-	_, r := open(t)
+	root, r := open(t)
+	pages := map[string]string{"docs/architecture.md": "", "docs/threat-model.md": ""}
+	for page := range pages {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[page] = string(text)
+	}
 	for _, file := range r.files {
 		function, ok := strings.CutPrefix(path.Dir(file), "functions/")
 		if !ok {
@@ -184,6 +212,11 @@ func TestEvents(t *testing.T) {
 		}
 		if !slices.ContainsFunc(r.files, func(f string) bool { return strings.HasPrefix(f, "events/"+function) }) {
 			t.Errorf("%s has no event in events/", function)
+		}
+		for page, text := range pages {
+			if !strings.Contains(text, function) {
+				t.Errorf("%s does not name %s", page, function)
+			}
 		}
 	}
 }
