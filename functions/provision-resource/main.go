@@ -16,5 +16,5 @@ func main() {
 	log := lambdacontext.NewLogger()
 	env := awsenv.New(os.Getenv)
 	service := awsenv.Must(targets.Open(env, log))
-	lambda.Start(customresource.Serve(log, service, awsenv.Must(env.HTTPClient())))
+	lambda.Start(customresource.Serve(log, service, awsenv.Must(env.HTTPClient()), awsenv.Must(env.Region())))
 }

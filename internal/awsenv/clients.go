@@ -166,6 +166,12 @@ func (e *Env) HTTPClient() (*http.Client, error) {
 	return s.http, err
 }
 
+// Region returns the Region that the function runs in.
+func (e *Env) Region() (string, error) {
+	s, err := e.shared()
+	return s.region, err
+}
+
 // DynamoDB returns the configuration of its client and the table's name,
 // TABLE_NAME.
 func (e *Env) DynamoDB() (aws.Config, string, error) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/headgate/headgate/internal/apierror"
 	"github.com/headgate/headgate/internal/customresource"
@@ -32,7 +31,7 @@ func TestHandle_AnswersInTime(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), timeout)
 					b := &bucket{status: http.StatusOK}
 					s := &service{elsewhere: e.OldResourceProperties["AccountId"] == "other", always: unavailable, forget: unavailable}
-					h := customresource.Handler{Service: s, Client: &http.Client{Transport: b}, Log: slog.New(slog.DiscardHandler)}
+					h := customresource.Handler{Service: s, Client: &http.Client{Transport: b}, Region: "eu-west-1", Log: slog.New(slog.DiscardHandler)}
 					if err := h.Handle(ctx, e); err != nil || ctx.Err() != nil || b.answer.Status != cfn.StatusFailed {
 						t.Errorf("in %s: error %v, %v, answer %+v", timeout, err, ctx.Err(), b.answer)
 					}
@@ -81,13 +80,10 @@ func TestHandle_ResponseURL(t *testing.T) {
 			t.Parallel()
 			b := &bucket{status: http.StatusOK}
 			s := &service{}
-			h := customresource.Handler{Service: s, Client: &http.Client{Transport: b}, Log: slog.New(slog.DiscardHandler)}
+			h := customresource.Handler{Service: s, Client: &http.Client{Transport: b}, Region: tt.region, Log: slog.New(slog.DiscardHandler)}
 			e := event(cfn.RequestCreate)
 			e.ResponseURL = "https://" + tt.host + "/answer?signature"
-			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{
-				InvokedFunctionArn: "arn:aws:lambda:" + tt.region + ":123456789012:function:f",
-			})
-			if err := h.Handle(ctx, e); err != nil {
+			if err := h.Handle(t.Context(), e); err != nil {
 				t.Errorf("error %v", err)
 			}
 			if answered := b.answer.Status == cfn.StatusSuccess; answered != tt.answered || answered != (len(s.calls) > 0) {
@@ -125,7 +121,7 @@ func TestHandle_Properties(t *testing.T) {
 			t.Parallel()
 			for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
 				b := &bucket{status: http.StatusOK}
-				h := customresource.Handler{Service: &service{}, Client: &http.Client{Transport: b}, Log: slog.New(slog.DiscardHandler)}
+				h := customresource.Handler{Service: &service{}, Client: &http.Client{Transport: b}, Region: "eu-west-1", Log: slog.New(slog.DiscardHandler)}
 				e := event(kind)
 				e.ResourceProperties[tt.property] = tt.value
 				if err := h.Handle(t.Context(), e); err != nil {

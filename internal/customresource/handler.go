@@ -41,6 +41,9 @@ type Handler struct {
 	Service Service
 	// Client sends the answers.
 	Client *http.Client
+	// Region is that of the function. CloudFormation invokes it only for stacks of the
+	// same one.
+	Region string
 	Log    *slog.Logger
 	// Namespace is the metrics' namespace in CloudWatch. If it is empty, no metrics
 	// are logged.
@@ -48,8 +51,8 @@ type Handler struct {
 }
 
 // Serve returns the handler of the Lambda function.
-func Serve(log *slog.Logger, service Service, client *http.Client) func(context.Context, cfn.Event) error {
-	return (&Handler{Service: service, Client: client, Log: log, Namespace: requestlog.Namespace(lambdacontext.LogGroupName)}).Handle
+func Serve(log *slog.Logger, service Service, client *http.Client, region string) func(context.Context, cfn.Event) error {
+	return (&Handler{Service: service, Client: client, Region: region, Log: log, Namespace: requestlog.Namespace(lambdacontext.LogGroupName)}).Handle
 }
 
 // Handle does what CloudFormation requests, answers it, and logs the request. It
@@ -63,7 +66,7 @@ func (h *Handler) Handle(ctx context.Context, e cfn.Event) error {
 		entry.Account = ""
 	}
 	defer func() { entry.Write(ctx, h.Log, h.Namespace) }()
-	if entry.Err = checkURL(e.ResponseURL, region(ctx, e.StackID)); entry.Err != nil {
+	if entry.Err = checkURL(e.ResponseURL, h.Region); entry.Err != nil {
 		entry.Outcome = notOurs
 		return nil
 	}
@@ -177,16 +180,4 @@ func sameOwner(ctx context.Context, stackID string) error {
 		return apierror.New(apierror.Invalid, fmt.Sprintf("only stacks of the AWS account of this headgate may use it, not %s", stackID), nil)
 	}
 	return nil
-}
-
-// region returns the Region of the function, which CloudFormation invokes only for
-// stacks of the same one. Outside of Lambda it is the stack's. It is empty if the ARN
-// can't be read.
-func region(ctx context.Context, stackID string) string {
-	text := stackID
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		text = lc.InvokedFunctionArn
-	}
-	a, _ := arn.Parse(text) // the zero ARN has no region
-	return a.Region
 }

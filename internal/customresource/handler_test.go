@@ -147,7 +147,7 @@ func TestHandle_Faults(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := &bucket{status: http.StatusOK}
-				h := customresource.Handler{Service: &tt.service, Client: &http.Client{Transport: b}, Log: slog.New(slog.DiscardHandler)}
+				h := customresource.Handler{Service: &tt.service, Client: &http.Client{Transport: b}, Region: "eu-west-1", Log: slog.New(slog.DiscardHandler)}
 				if err := h.Handle(inLambda(t.Context()), tt.event); err != nil {
 					t.Errorf("error %v", err)
 				}
@@ -167,7 +167,7 @@ func TestHandle_LongReason(t *testing.T) {
 	b := &bucket{status: http.StatusOK}
 	h := customresource.Handler{
 		Service: &service{always: apierror.New(apierror.Invalid, strings.Repeat("é", 2000), nil)},
-		Client:  &http.Client{Transport: b}, Log: slog.New(slog.DiscardHandler),
+		Client:  &http.Client{Transport: b}, Region: "eu-west-1", Log: slog.New(slog.DiscardHandler),
 	}
 	if err := h.Handle(t.Context(), event(cfn.RequestCreate)); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestHandle_AnswerThatCanNotBeDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		h := customresource.Handler{
-			Service: &service{}, Client: &http.Client{Transport: &bucket{status: http.StatusForbidden}}, Log: slog.New(slog.NewJSONHandler(&log, nil)),
+			Service: &service{}, Client: &http.Client{Transport: &bucket{status: http.StatusForbidden}}, Region: "eu-west-1", Log: slog.New(slog.NewJSONHandler(&log, nil)),
 		}
 		err := h.Handle(t.Context(), event(cfn.RequestCreate))
 		if err == nil || strings.Contains(err.Error(), "signature") || strings.Contains(log.String(), "signature") {
