@@ -76,20 +76,21 @@ func remediesSQL(troubles []facts.Trouble) (string, error) {
 'filter', (SELECT f.text FROM (SELECT NULL::pg_catalog.pg_node_tree AS prqual) absent CROSS JOIN LATERAL (
 SELECT pg_catalog.pg_get_expr(prqual, r.prrelid) AS text FROM pg_catalog.pg_publication_rel r WHERE r.oid = x.entry) f),
 'filter_columns', ` + filterColumns + `,
+'unlistable', x.too_old AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attgenerated <> '' AND x.keys @> pg_catalog.to_jsonb(a.attnum)),
 'virtual', EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attgenerated = 'v' AND NOT a.attisdropped),
 'key', (SELECT pg_catalog.jsonb_build_object('name', i.relname, 'primary', i.indisprimary, 'columns', i.columns)
 FROM (SELECT c.relname, i.indisprimary, i.indnkeyatts, ` + columnsSQL("x.oid", "pg_catalog.to_jsonb("+keys+")") + ` AS columns
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = x.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attnum = ANY (` + keys + `)
-AND (NOT a.attnotnull OR a.attgenerated <> '' AND x.columns IS NULL))) i
+AND (NOT a.attnotnull OR a.attgenerated <> '' AND (x.columns IS NULL OR x.too_old)))) i
 WHERE NOT EXISTS (SELECT FROM (` + othersSQL() + `) o WHERE NOT COALESCE(i.columns <@ o.columns, true) OR NOT COALESCE(i.columns @> o.filter, true))
 ORDER BY CASE WHEN x.filtered THEN i.columns @> ` + filterColumns + ` ELSE i.columns <@ COALESCE(` + published + `, i.columns) END DESC,
 i.indisprimary DESC, i.indnkeyatts, i.relname LIMIT 1),
 'full', NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prrelid IN (x.oid, x.root, x.sender) AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NOT NULL)
 AND (pg_catalog.current_setting('server_version_num')::int < 180000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND a.attgenerated <> '' AND NOT a.attisdropped)))
 ORDER BY x.n)::text
-FROM (SELECT l.*, i.keys, NULLIF(pg_catalog.to_jsonb(r) -> 'prattrs', 'null') AS columns
+FROM (SELECT l.*, i.keys, pg_catalog.current_setting('server_version_num')::int < 180000 AS too_old, NULLIF(pg_catalog.to_jsonb(r) -> 'prattrs', 'null') AS columns
 FROM (SELECT (l.e ->> 'oid')::oid AS oid, (l.e ->> 'root')::oid AS root, (l.e ->> 'sender')::oid AS sender, (l.e ->> 'entry')::oid AS entry, (l.e ->> 'filter')::bool AS filtered, l.n
 FROM pg_catalog.jsonb_array_elements(` + quote.RawLiteral(string(list)) + `) WITH ORDINALITY l (e, n)) l
 LEFT JOIN pg_catalog.pg_publication_rel r ON r.oid = l.entry

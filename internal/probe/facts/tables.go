@@ -126,6 +126,9 @@ type Remedy struct {
 	FilterColumns []string `json:"filter_columns"`
 	// IdentityColumns are the columns of the replica identity.
 	IdentityColumns []string `json:"identity_columns"`
+	// Unlistable is true if one of them is generated, and the server is too old to have it
+	// in a column list.
+	Unlistable bool `json:"unlistable"`
 	// Virtual is true if the table has a virtual generated column.
 	Virtual bool `json:"virtual"`
 	// Key is the index that suits best as the replica identity, nil if none does.

@@ -115,22 +115,10 @@ func grants(s subject) remedy {
 	}
 	for _, u := range t.Unreadable {
 		if len(u.Columns) > 0 {
-			r.add("GRANT SELECT ("+identifiers(willBeSent(t, u))+") ON TABLE "+quote.Qualified(u.Name)+" TO "+s.role(), u.Object)
+			r.add("GRANT SELECT ("+identifiers(willBeSent(t, u.Object, u.Columns))+") ON TABLE "+quote.Qualified(u.Name)+" TO "+s.role(), u.Object)
 		}
 	}
 	return r
-}
-
-// willBeSent returns the columns of u's column list, with those of the replica identity
-// that the fix of another finding adds to it: without them, that fix would bring this
-// finding back.
-func willBeSent(t *facts.Tables, u facts.UnreadableTable) []string {
-	for _, trouble := range t.Troubles {
-		if trouble.Kind == facts.IdentityUnpublished && trouble.Remedy != nil && slices.Equal(trouble.Name, u.Name) {
-			return append(slices.Clone(u.Columns), without(trouble.Remedy.IdentityColumns, u.Columns)...)
-		}
-	}
-	return u.Columns
 }
 
 // secured returns a finding for each table whose policies hide rows from the role.

@@ -77,10 +77,10 @@ func describeTrouble(s subject, t facts.Trouble) (check.Code, string) {
 // adviseTrouble returns the fix of a trouble that no statement mends without a loss.
 func adviseTrouble(t facts.Trouble) string {
 	table := quote.Qualified(t.Name)
-	switch t.Kind {
-	case facts.FilterOutside:
+	switch {
+	case t.Kind == facts.FilterOutside:
 		return "change the row filter of table " + table + " to columns of its replica identity"
-	case facts.IdentityUnpublished:
+	case t.Kind == facts.IdentityUnpublished && (t.Remedy == nil || !t.Remedy.Unlistable):
 		return "publish table " + table + " with the columns of its replica identity"
 	default:
 		return "give table " + table + " a primary key whose columns are published"
@@ -95,36 +95,44 @@ func mend(s subject, t facts.Trouble) remedy {
 	if t.Remedy == nil {
 		return remedy{}
 	}
-	own := *t.Remedy
-	t.Remedy = &own
-	switch t.Kind {
-	case facts.IdentityUnpublished:
-		return mendColumns(s, t)
-	case facts.IdentityGenerated:
-		if s.major() >= generatedMajor && !(t.Identity == full && t.Remedy.Virtual) {
-			var r remedy
-			r.add("ALTER PUBLICATION "+quote.Identifier(s.slot.PublicationName)+" SET (publish_generated_columns = stored)", s.publicationObject())
-			return r
-		}
-	case facts.FilterOutside:
-		if key := t.Remedy.Key; key == nil || len(without(t.Remedy.FilterColumns, key.Columns)) > 0 {
-			t.Remedy.Key = nil
-		}
+	switch {
+	case keeps(t):
+		return relist(s, *t.Remedy)
+	case t.Kind == facts.IdentityGenerated && s.major() >= generatedMajor && !(t.Identity == full && t.Remedy.Virtual):
+		var r remedy
+		r.add("ALTER PUBLICATION "+quote.Identifier(s.slot.PublicationName)+" SET (publish_generated_columns = stored)", s.publicationObject())
+		return r
 	}
 	return mendIdentity(s, t)
 }
 
+// key returns the key that can be the replica identity of a table in trouble: for a row
+// filter one with its columns.
+func key(t facts.Trouble) *facts.Key {
+	k := t.Remedy.Key
+	if k != nil && t.Kind == facts.FilterOutside && len(without(t.Remedy.FilterColumns, k.Columns)) > 0 {
+		return nil
+	}
+	return k
+}
+
+// keeps reports whether mending t adds the columns of its replica identity to the column
+// list. The whole row as the identity allows no list, and generated columns are allowed in
+// none before 18: then a key takes its place.
+func keeps(t facts.Trouble) bool {
+	return t.Kind == facts.IdentityUnpublished && t.Identity != full && !t.Remedy.Unlistable
+}
+
 // mendIdentity makes a key the replica identity, or the whole row if there is none.
 func mendIdentity(s subject, t facts.Trouble) remedy {
-	key := t.Remedy.Key
 	var r remedy
-	switch {
-	case key != nil:
-		if lacking := without(key.Columns, t.Remedy.Columns); t.Remedy.Columns != nil && len(lacking) > 0 {
-			r = relist(s, *t.Remedy, lacking)
+	switch k := key(t); {
+	case k != nil:
+		if t.Remedy.Columns != nil && len(without(k.Columns, t.Remedy.Columns)) > 0 {
+			r = relist(s, *t.Remedy)
 		}
-		r.add("ALTER TABLE "+quote.Qualified(t.Name)+" REPLICA IDENTITY "+identity(key), t.Object)
-	case t.Remedy.Full && t.Identity != full:
+		r.add("ALTER TABLE "+quote.Qualified(t.Name)+" REPLICA IDENTITY "+identity(k), t.Object)
+	case t.Remedy.Full && t.Identity != full && t.Kind != facts.IdentityUnpublished: // it allows no list
 		r.add("ALTER TABLE "+quote.Qualified(t.Name)+" REPLICA IDENTITY FULL", t.Object)
 	}
 	return r
@@ -138,21 +146,11 @@ func identity(key *facts.Key) string {
 	return "USING INDEX " + quote.Identifier(key.Name)
 }
 
-// mendColumns adds the columns of the replica identity to the column list. The whole
-// row as the identity allows no list: then a key takes its place.
-func mendColumns(s subject, t facts.Trouble) remedy {
-	if t.Identity == full {
-		t.Remedy.Full = false
-		return mendIdentity(s, t)
-	}
-	return relist(s, *t.Remedy, without(t.Remedy.IdentityColumns, t.Remedy.Columns))
-}
-
-// relist publishes the sender again, with these columns in addition, and as before in
-// all else: the column list of one table can't be changed in place.
-func relist(s subject, m facts.Remedy, lacking []string) remedy {
+// relist publishes the sender again with the columns that it needs, and as before in all
+// else: the column list of one table can't be changed in place.
+func relist(s subject, m facts.Remedy) remedy {
 	publication, table := quote.Identifier(s.slot.PublicationName), quote.Qualified(m.Sender.Name)
-	columns := append(slices.Clone(m.Columns), lacking...)
+	columns := willBeSent(s.Facts.Tables, m.Sender, m.Columns)
 	add := "ALTER PUBLICATION " + publication + " ADD TABLE ONLY " + table + " (" + identifiers(columns) + ")"
 	if m.Filter != "" {
 		add += " WHERE (" + m.Filter + ")"
@@ -161,6 +159,34 @@ func relist(s subject, m facts.Remedy, lacking []string) remedy {
 	r.add("ALTER PUBLICATION "+publication+" DROP TABLE ONLY "+table, s.publicationObject())
 	r.add(add, s.publicationObject(), m.Sender)
 	return r
+}
+
+// willBeSent returns the column list of sender, with the replica identities that it gets or
+// has once every table is mended that is sent under that name. The fix for each of them
+// has what all of them need, and a grant too: otherwise one would undo the other.
+func willBeSent(t *facts.Tables, sender facts.Object, columns []string) []string {
+	if t == nil {
+		return columns
+	}
+	all := slices.Clone(columns)
+	for _, trouble := range t.Troubles {
+		if trouble.Remedy != nil && slices.Equal(trouble.Remedy.Sender.Name, sender.Name) {
+			all = append(all, without(nextIdentity(trouble), all)...)
+		}
+	}
+	return all
+}
+
+// nextIdentity returns the columns of t's replica identity once it is mended, as far as
+// there is a statement for it.
+func nextIdentity(t facts.Trouble) []string {
+	if keeps(t) {
+		return t.Remedy.IdentityColumns
+	}
+	if k := key(t); k != nil {
+		return k.Columns
+	}
+	return nil
 }
 
 // without returns those of names that are not in others.
