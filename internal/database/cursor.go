@@ -36,10 +36,9 @@ func (s *Service) openCursor(ctx context.Context, account, cursor string) (strin
 	if cursor == "" {
 		return "", nil
 	}
-	invalid := apierror.FieldErrors{"cursor": {"is not one that this API gave to this account"}}.AsError()
-	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	// The decoder skips line ends.
-	if err != nil || len(b) != len(uuid.UUID{})+macBytes || base64.RawURLEncoding.EncodeToString(b) != cursor {
+	invalid := apierror.FieldErrors{"cursor": {foreignCursor}}.AsError()
+	b, ok := decodeCursor(cursor)
+	if !ok {
 		return "", invalid
 	}
 	id := uuid.UUID(b[:len(uuid.UUID{})])
@@ -51,6 +50,24 @@ func (s *Service) openCursor(ctx context.Context, account, cursor string) (strin
 		return "", invalid
 	}
 	return id.String(), nil
+}
+
+const foreignCursor = "is not one that this API gave to this account"
+
+// CursorRule returns what is wrong with the form of a cursor, or the empty string. Whether
+// the account got it only a list says.
+func CursorRule(cursor string) string {
+	if _, ok := decodeCursor(cursor); !ok {
+		return foreignCursor
+	}
+	return ""
+}
+
+// decodeCursor returns the ID and the signature of a cursor.
+func decodeCursor(cursor string) ([]byte, bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	// The decoder skips line ends.
+	return b, err == nil && len(b) == len(uuid.UUID{})+macBytes && base64.RawURLEncoding.EncodeToString(b) == cursor
 }
 
 func (s *Service) cursorMAC(ctx context.Context, account string, id uuid.UUID) ([]byte, error) {

@@ -195,6 +195,13 @@ func TestHandle_Limit(t *testing.T) {
 			t.Errorf("limit %q: %d %s", limit, got.answer.StatusCode, got.answer.Body)
 		}
 	}
+	e := to(httpapi.Routes()[1])
+	e.QueryStringParameters = map[string]string{"limit": "0", "cursor": "made-up", "include": "all"}
+	for _, name := range []string{"limit", "cursor", "include"} {
+		if got := serve(t, h, e); !strings.Contains(got.answer.Body, `"`+name+`":[`) {
+			t.Errorf("%s is not reported in %s", name, got.answer.Body)
+		}
+	}
 }
 
 // TestHandle_Bodies sends bodies to every route.

@@ -153,8 +153,8 @@ func (r *Request) limit() int {
 // cursor returns the place where a page begins, empty if none was given.
 func (r *Request) cursor() string {
 	v, ok := r.query("cursor")
-	if ok && v == "" {
-		r.faults.Add("cursor", "must not be empty")
+	if problem := database.CursorRule(v); ok && problem != "" {
+		r.faults.Add("cursor", problem)
 	}
 	return v
 }
