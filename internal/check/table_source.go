@@ -133,13 +133,13 @@ func publicationOrderCodes() []Definition {
 			Code: PublicationAfterSlot, Status: Failed,
 			Meaning: "Up to PostgreSQL 17 the consumer's first read fails with `publication \"…\" does not exist`, and from 18 the changes before the publication are dropped without an error.",
 			Cause:   "The publication was created, or dropped and created again, after the slot, and the slot still has changes from before it.",
-			Fix:     "Drop the slot and create it again, now that the publication exists. The changes that the slot had not sent are lost; a backfill restores them.",
+			Fix:     "Drop the slot and create it again, now that the publication exists. The changes that the slot had not sent are lost; a backfill restores them. If another registered database has the slot, create one of another name instead.",
 		},
 		{
 			Code: DecodingFailed, Status: Failed,
 			Meaning: "A consumer meets the same error each time that it starts, and receives nothing.",
 			Cause:   "The server raises an error when it decodes the changes that the slot has to send, for example in a row filter. The message has its SQLSTATE.",
-			Fix:     "Correct the row filter, then drop the slot and create it again. The changes that it had not sent are lost; a backfill restores them.",
+			Fix:     "Correct the row filter, then drop the slot and create it again. The changes that it had not sent are lost; a backfill restores them. If another registered database has the slot, create one of another name instead.",
 		},
 		{
 			Code: PublicationAfterSlotSuspected, Status: Warned,
