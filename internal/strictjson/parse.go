@@ -24,7 +24,7 @@ func Parse(text []byte, faults apierror.FieldErrors) (Object, error) {
 	d := decoder{jsontext.NewDecoder(bytes.NewBuffer(text)), string(text)}
 	v, err := d.value()
 	if err != nil {
-		return Object{}, malformed(text, err)
+		return Object{}, malformed(text, err, d.StackDepth())
 	}
 	if rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
 		at := position(text, int64(len(text)-len(rest)))
@@ -151,9 +151,10 @@ func kindName(k jsontext.Kind) string {
 	return "an object"
 }
 
-// malformed returns our error for one of the decoder, whose text may quote the
-// body.
-func malformed(text []byte, err error) error {
+// malformed returns our error for one of the decoder at that depth, whose text may quote
+// the body.
+func malformed(text []byte, err error, depth int) error {
+	const maxDepth = 10_000 // the decoder's
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
 		return apierror.New(apierror.Malformed, "the body ends before the JSON object does", nil)
@@ -165,6 +166,8 @@ func malformed(text []byte, err error) error {
 		return apierror.New(apierror.Malformed, fmt.Sprintf("the key %q is given twice, at %s", key, at), nil)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return apierror.New(apierror.Malformed, "the body ends before the JSON object does, at "+at, nil)
+	case depth >= maxDepth:
+		return apierror.New(apierror.Malformed, "the body is nested deeper than 10,000 levels, at "+at, nil)
 	}
 	return apierror.New(apierror.Malformed, "the body is not JSON, at "+at, nil)
 }

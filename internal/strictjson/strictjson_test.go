@@ -45,8 +45,8 @@ func TestParse_Malformed(t *testing.T) {
 		{"a bad escape", `{"password":"secret\x"}`, "the body is not JSON, at line 1, column 20"},
 		{"not UTF-8", "{\"name\":\"\xff\"}", "the body is not JSON, at line 1, column 10"},
 		{"a lone surrogate", `{"name":"\ud800"}`, "the body is not JSON, at line 1, column 10"},
-		{"arrays without end", strings.Repeat("[", 60000), "the body is not JSON, at line 1, column 10001"},
-		{"objects without end", strings.Repeat(`{"a":`, 12000), "the body is not JSON, at line 1, column 50001"},
+		{"arrays without end", strings.Repeat("[", 60000), "the body is nested deeper than 10,000 levels, at line 1, column 10001"},
+		{"objects without end", strings.Repeat(`{"a":`, 12000), "the body is nested deeper than 10,000 levels, at line 1, column 50001"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
