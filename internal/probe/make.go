@@ -36,8 +36,8 @@ func (p *Prober) Make(ctx context.Context, t database.Target, m database.Making)
 	if report := s.access(); len(report) > 0 {
 		return database.Making{}, report
 	}
-	if !s.session.Serialize(timeLeft(work, slotLimit+undoTime) - undoTime) {
-		return database.Making{}, judge.Busy(t)
+	if f := s.session.Serialize(timeLeft(work, slotLimit+undoTime) - undoTime); f != nil {
+		return database.Making{}, judge.NotAlone(t, *f, s.host.Evidence, s.primaryEvidence())
 	}
 	report := s.make(ctx, work, m)
 	if len(report) == 0 {

@@ -64,6 +64,14 @@ func creationFindings() map[check.Code]finding {
 		}},
 		check.SlotCreateDenied: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "EXECUTE is revoked", fix: sql, setup: bareWith(func(s *source) { s.exec(revokeSlots) })},
+			{cause: "EXECUTE is revoked, and the role quotes all names", fix: sql, setup: bareWith(func(s *source) {
+				s.exec(revokeSlots)
+				s.admin("ALTER ROLE " + s.role() + " SET quote_all_identifiers = on")
+			})},
+			{cause: "EXECUTE on the lock is revoked", fix: sql, says: "by pg_advisory_lock", setup: bareWith(func(s *source) {
+				s.makes = true
+				s.exec("REVOKE EXECUTE ON FUNCTION pg_advisory_lock(int, int) FROM PUBLIC")
+			})},
 		}},
 		check.SlotCreateBlocked: {check.ReplicationSlot, check.Failed, []state{
 			{cause: "a transaction that has written is open", fix: advice, says: "it waits for an open transaction that has written: PID ", setup: func(t *testing.T) *source {

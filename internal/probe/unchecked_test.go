@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/internal/check"
+	"github.com/headgate/headgate/internal/database"
 )
 
 // wantOnlyTablesUnchecked fails the test unless the tables are not checked, for that
@@ -65,6 +66,29 @@ func TestProbe_LockedCatalogs(t *testing.T) {
 			}
 			if strings.Join(got, " ") != strings.Join(unchecked, " ") {
 				t.Errorf("not checked are %v, want %v:%s", got, unchecked, describe(report))
+			}
+		})
+	}
+}
+
+// TestProbe_UncheckedCreation has catalogs that the role may not read: whether what the
+// request asks for has to be made is not known, so that it is refused.
+func TestProbe_UncheckedCreation(t *testing.T) {
+	t.Parallel()
+	for catalog, name := range map[string]string{"pg_publication": check.Publication, "pg_replication_slots": check.ReplicationSlot} {
+		t.Run(catalog, func(t *testing.T) {
+			t.Parallel()
+			s := bare(newSource(t, shared))
+			s.exec("REVOKE SELECT ON " + catalog + " FROM PUBLIC")
+			failure, failed := s.examine().Report.FirstFailure()
+			if !failed || failure.Name != name || failure.Code != check.NotChecked {
+				t.Errorf("%+v", failure)
+			}
+			s.target.Creation = database.Creation{}
+			for _, e := range s.examine().Report {
+				if e.Name == name && e.Status != check.Warned {
+					t.Errorf("not asked for: %+v", e)
+				}
 			}
 		})
 	}

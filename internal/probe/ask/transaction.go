@@ -77,6 +77,7 @@ func settingsSQL(more ...setting) string {
 		limit("lock_timeout", lockTimeout).sql(),
 		setting{"client_min_messages", "warning"}.sql(),
 		setting{"search_path", "pg_catalog"}.sql(),
+		setting{"quote_all_identifiers", "off"}.sql(),
 		setting{"jit", "off"}.sql(), // it would take longer than the statements
 		// The role's limits are on its own transactions. The second one is new in 17.
 		limit("idle_in_transaction_session_timeout", idleTimeout).sql(),

@@ -94,10 +94,14 @@ func (s *Session) attempt(err error, found ...string) facts.Attempt {
 }
 
 // Serialize makes the session wait until no other one of this program works on the slot
-// that the request names. The lock ends with the session. It reports whether it got it.
-func (s *Session) Serialize(timeout time.Duration) bool {
+// that the request names. The lock ends with the session. It returns why there is none.
+func (s *Session) Serialize(timeout time.Duration) *facts.Failure {
 	_, err := s.write(timeout, timeout, "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('headgate'), pg_catalog.hashtext("+quote.Literal(s.host.Slot.SlotName)+"))")
-	return err == nil
+	if err == nil {
+		return nil
+	}
+	failure := s.failure(err)
+	return &failure
 }
 
 // cancelling calls do, and sends the server a request to cancel what the session runs if

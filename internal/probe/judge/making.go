@@ -43,10 +43,23 @@ func direct(s server) bool {
 	return s.IsWALSender() || s.Session.Kind == facts.Ordinary && s.Facts.Server != nil && s.Session.PID == s.Facts.Server.PID
 }
 
-// Busy returns the report for a slot that another request works on.
-func Busy(t database.Target) check.Report {
-	return check.Report{check.Fail(check.ReplicationSlot, check.SlotCreateBlocked,
-		"another request makes or drops "+slotName(t.Slot)+" at this moment", "repeat the request")}
+// NotAlone returns the report for a request that did not get the lock without which it
+// makes nothing: another request works on the slot, or f is something else.
+func NotAlone(t database.Target, f facts.Failure, target facts.Evidence, primary *facts.Evidence) check.Report {
+	s := newSubject(t, target, primary)
+	e := check.Fail(check.ReplicationSlot, check.SlotCreateBlocked, "another request makes or drops "+slotName(t.Slot)+" at this moment", "repeat the request")
+	switch {
+	case f.Kind == facts.NotAnswered && f.Server.SQLSTATE != pgerrcode.LockNotAvailable && f.Server.SQLSTATE != pgerrcode.QueryCanceled:
+		fix := ""
+		if f.Server.SQLSTATE == pgerrcode.InsufficientPrivilege {
+			fix = annotate("GRANT EXECUTE ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) TO "+s.role(), "as a superuser", primaryOnly(s))
+		}
+		e = check.Fail(check.ReplicationSlot, check.SlotCreateDenied, "nothing was made, because role "+s.role()+
+			" can't keep other requests for "+slotName(t.Slot)+" away by pg_advisory_lock: "+refusedBecause(*f.Server), fix)
+	case f.Kind != facts.NotAnswered && f.Kind != facts.NotAnsweredInTime:
+		e = check.Fail(check.Connection, check.ConnectionLost, "the connection ended before anything was made: "+unansweredBecause(f), "")
+	}
+	return screen(check.Report{e}, t, &target, primary)
 }
 
 // OutOfTime returns the report for a request that has no time left to make anything.

@@ -19,12 +19,17 @@ func (s *server) missing(parts []facts.Part) []facts.Part {
 }
 
 // notChecked returns a finding of the check called name for each of parts that could
-// not be asked. A part that was not asked for has none.
+// not be asked. A part that was not asked for has none. What the request would make if it
+// is missing has to be looked at: without that it is neither made nor known to exist.
 func notChecked(s subject, name string, parts []facts.Part) []check.Entry {
 	var findings []check.Entry
 	for _, p := range parts {
 		if f, asked := s.Unanswered[p]; asked {
-			findings = append(findings, check.Warn(name, check.NotChecked, unchecked(p, f), ""))
+			e := check.Warn(name, check.NotChecked, unchecked(p, f), "")
+			if p == facts.PartPublication && name == check.Publication && s.creation.Publication != nil || p == facts.PartSlot && name == check.ReplicationSlot && s.creation.Slot {
+				e = check.Fail(name, check.NotChecked, unchecked(p, f)+". Whether it has to be made is not known", "")
+			}
+			findings = append(findings, e)
 		}
 	}
 	return findings
