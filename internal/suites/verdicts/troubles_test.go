@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -232,7 +233,10 @@ func (w *world) settingTroubles(o *observation) []trouble {
 	add(f.InRecovery && told && !f.primary.inRecovery && !f.primary.sameDatabase, false, "another database of the primary", check.PrimaryMismatch)
 	add(f.InRecovery && f.Settings["hot_standby_feedback"] != "on", false, "no feedback to the primary", check.HotStandbyFeedbackOff)
 	add(!f.InRecovery && f.primary != nil, false, "a primary that is not needed", check.PrimaryNotNeeded)
-	if s := f.Slot; s != nil && (o.start == nil || stateOf(o.start) == "55006" || stateOf(o.start) == "42601") { // or it is being read, or behind a pooler
+	// A slot that can't be used has failures alone, also where nobody comes to it. One that is being read can be used, and one behind a pooler.
+	started := o.start == nil || stateOf(o.start) == "55006" || stateOf(o.start) == "42601"
+	usable := started && !slices.ContainsFunc(o.startCodes(w), func(c check.Code) bool { return c != check.SlotActive })
+	if s := f.Slot; s != nil && usable {
 		// Between what is near and what is far, both answers are good.
 		near := s.SafeWALSize != nil && *s.SafeWALSize < 4<<30
 		add(near, near && *s.SafeWALSize > 48<<20, "the limit on the slot's WAL is near", check.SlotAtRisk)
