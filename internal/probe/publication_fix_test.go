@@ -96,6 +96,7 @@ func TestProbe_OtherPublications(t *testing.T) {
 		"a column list without the other key":         {"CREATE PUBLICATION other FOR TABLE k (id, b)", "k WHERE (a > 0)", ""},
 		"a column list of which one key is left":      {"CREATE PUBLICATION other FOR TABLE k (id, a)", "k WHERE (a > 0)", `"k_a_key"`},
 		"a row filter on neither, of inserts only":    {"CREATE PUBLICATION other FOR TABLE k WHERE (b > 0) WITH (publish = 'insert')", "k WHERE (a > 0)", `"k_a_key"`},
+		"the whole row, which another consumer gets":  {"ALTER TABLE k REPLICA IDENTITY FULL; CREATE PUBLICATION other FOR TABLE k", "k (id, a)", ""},
 		"a row filter on another table":               {"CREATE PUBLICATION other FOR TABLE t WHERE (id > 0)", "k WHERE (a > 0)", `"k_a_key"`},
 		"a row filter on a partitioned table above k": {"CREATE TABLE p (LIKE k) PARTITION BY LIST (id); ALTER TABLE p ATTACH PARTITION k DEFAULT; CREATE PUBLICATION other FOR TABLE p WHERE (id > 0) WITH (publish_via_partition_root = true)", "k WHERE (a > 0)", "FULL"},
 	} {

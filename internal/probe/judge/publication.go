@@ -208,7 +208,9 @@ func publishOperations(s subject, name string, missing []string) remedy {
 		}
 		for _, trouble := range t.Troubles {
 			m := mend(s, trouble)
-			if len(m.statements) == 0 {
+			// Updates work as yet, and other consumers may count on whole rows.
+			narrowed := trouble.Identity == full && trouble.Kind == facts.IdentityUnpublished
+			if len(m.statements) == 0 || narrowed {
 				return remedy{}
 			}
 			r.statements, r.objects = append(r.statements, m.statements...), append(r.objects, m.objects...)
