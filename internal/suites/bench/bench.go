@@ -14,9 +14,10 @@ import (
 // The numbers of samples. Programs that are compared take turns, so that a slow
 // moment of the machine affects all of them.
 const (
-	starts      = 61
-	coldCreates = 15
-	warmCreates = 20
+	comparedStarts = 240
+	otherStarts    = 60
+	coldCreates    = 15
+	warmCreates    = 20
 )
 
 // RoundTrip is the round-trip time of all connections over a distance.

@@ -16,8 +16,12 @@ type coldFigures struct{ near, far map[string][]coldCreate }
 
 func (s *scene) coldCreates(ctx context.Context) (coldFigures, error) {
 	c := coldFigures{map[string][]coldCreate{}, map[string][]coldCreate{}}
+	compared := []string{ours, naive}
 	for range coldCreates {
-		for _, program := range []string{ours, naive} {
+		if err := writeAlike(s.Machine, compared); err != nil {
+			return c, err
+		}
+		for _, program := range compared {
 			near, err := s.coldCreate(ctx, program, s.near)
 			if err != nil {
 				return c, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/headgate/headgate/internal/testkit/deployment"
 	"github.com/headgate/headgate/internal/testkit/runtimeapi"
@@ -19,15 +18,11 @@ func buildPinned(ctx context.Context, m *deployment.Machine) error {
 	return runtimeapi.Build(ctx, m.Path(pinned), "-modfile", pinnedModule, "./"+programs+floor)
 }
 
-// writeAlike writes the file of every program in the same way: how a file was written,
-// and where the kernel keeps it, changes the start of the program by up to 15 %.
-func writeAlike(m *deployment.Machine) error {
-	files, err := os.ReadDir(filepath.Dir(m.Path(pinned)))
-	if err != nil {
-		return fmt.Errorf("list programs: %w", err)
-	}
-	for _, file := range files {
-		if err := rewrite(m.Path(file.Name())); err != nil {
+// writeAlike writes the files of programs in the same way: how a file was written, and
+// where the kernel keeps it, changes the start of the program by up to 15 %.
+func writeAlike(m *deployment.Machine, programs []string) error {
+	for _, program := range programs {
+		if err := rewrite(m.Path(program)); err != nil {
 			return fmt.Errorf("copy program: %w", err)
 		}
 	}
