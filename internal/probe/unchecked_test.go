@@ -11,6 +11,8 @@ import (
 
 	"github.com/headgate/headgate/internal/check"
 	"github.com/headgate/headgate/internal/database"
+	"github.com/headgate/headgate/internal/testkit/pgserver"
+	"github.com/headgate/headgate/internal/testkit/pgtest"
 )
 
 // wantOnlyTablesUnchecked fails the test unless the tables are not checked, for that
@@ -42,6 +44,9 @@ func TestProbe_LockedTable(t *testing.T) {
 
 func TestProbe_LockedCatalogs(t *testing.T) {
 	t.Parallel()
+	// Its own server: after a change to a shared catalog, which other tests make, the next
+	// login opens every catalog and waits for the locked one without a limit.
+	server := pgtest.Start(t, pgserver.Options{})
 	for catalog, unchecked := range map[string][]string{
 		"pg_publication":     {check.Publication, check.PublicationOrder, check.Tables},
 		"pg_publication_rel": {check.PublicationOrder, check.Tables},
@@ -50,8 +55,8 @@ func TestProbe_LockedCatalogs(t *testing.T) {
 	} {
 		t.Run(catalog, func(t *testing.T) {
 			t.Parallel()
-			s := newSource(t, shared)
-			lock := openSession(t, shared, s.target.Endpoint.Database, nil)
+			s := newSource(t, server)
+			lock := openSession(t, server, s.target.Endpoint.Database, nil)
 			mustDo(t, lock, "BEGIN")
 			mustDo(t, lock, "LOCK TABLE "+catalog+" IN ACCESS EXCLUSIVE MODE")
 			report := s.probe()
