@@ -39,7 +39,7 @@ func anyCodes() []Definition {
 	return []Definition{
 		{
 			Code: NotChecked, Status: Warned,
-			Meaning: "What the check looks at, or the part of it that the message names, is unknown. The rest of the report is not affected. It is a failure where the request would make the publication or the slot if there is none.",
+			Meaning: "What the check looks at, or the part of it that the message names, is unknown. The rest of the report is not affected. It is a failure if the request may create the publication or the slot, and whether that exists is unknown.",
 			Cause:   "The server did not answer about it: in time, because another session holds a lock, because the role lacks a privilege on a catalog, or because of the database's encoding. The message has the reason.",
 			Fix:     "Remove the reason and check again. `refresh_tables` answers 422 with this code if the tables can't be listed.",
 		},

@@ -187,8 +187,8 @@ func elements[T any](o Object, name string, length Rule[int], must string, kind 
 			o.Fault(element, must)
 			continue
 		}
-		read := read(element, e)
-		all[i] = &read
+		result := read(element, e)
+		all[i] = &result
 	}
 	return all
 }

@@ -125,7 +125,7 @@ func TestObject_Faults(t *testing.T) {
 		{"every string of an array that breaks its rule", `{"a":[1,"x","y"]}`, func(o strictjson.Object) { o.Strings("a", nil, refuse) }, "a[0] must be a string; a[1] is refused; a[2] is refused"},
 		{"a string of an array that breaks its rule", `{"a":["x"]}`, func(o strictjson.Object) { o.Strings("a", nil, refuse) }, "a[0] is refused"},
 		{"a member of an element", `{"a":[{"b":1}]}`, func(o strictjson.Object) { o.Objects("a", nil)[0].String("b", nil) }, "a[0].b must be a string"},
-		{"a member of an element beside one that is not an object", `{"a":[1,{"b":1}]}`, func(o strictjson.Object) { o.Objects("a", nil)[1].String("b", nil) }, "a[0] must be an object; a[1].b must be a string"},
+		{"a member of an element after one that is not an object", `{"a":[1,{"b":1}]}`, func(o strictjson.Object) { o.Objects("a", nil)[1].String("b", nil) }, "a[0] must be an object; a[1].b must be a string"},
 		{"a member that is required", `{"b":null}`, func(o strictjson.Object) { o.Require("a", "b") }, "a is required; b is required"},
 		{"an unknown member", `{"a":1,"zzzzz":2}`, func(o strictjson.Object) { o.Raw("a"); o.RejectUnknown() }, "zzzzz is not a known field"},
 		{"an unknown member near a known one", `{"hostnme":1}`, func(o strictjson.Object) { o.Raw("hostname"); o.RejectUnknown() }, `hostnme is not a known field; the nearest is "hostname"`},

@@ -99,7 +99,7 @@ AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary
 }
 
 // othersSQL selects the column lists and the columns of the row filters that other rows of
-// pg_publication_rel have for x or a partitioned table above it, null where there is none.
+// pg_publication_rel have for x or one of its partitioned ancestors, null without one.
 // Publications of inserts alone make no update fail.
 func othersSQL() string {
 	list := "NULLIF(o.row -> 'prattrs', 'null')"

@@ -94,7 +94,8 @@ func (s *Session) attempt(err error, found ...string) facts.Attempt {
 }
 
 // Serialize makes the session wait until no other one of this program works on the slot
-// that the request names. The lock ends with the session. It returns why there is none.
+// that the request names. The lock ends with the session. The failure is nil if the
+// session has the lock.
 func (s *Session) Serialize(timeout time.Duration) *facts.Failure {
 	_, err := s.write(timeout, timeout, "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('headgate'), pg_catalog.hashtext("+quote.Literal(s.host.Slot.SlotName)+"))")
 	if err == nil {
